@@ -1,0 +1,5 @@
+//! Custodes: a chain-of-custody ledger for digital evidence.
+
+#![forbid(unsafe_code)]
+
+pub mod protocol;
