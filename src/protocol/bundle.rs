@@ -62,9 +62,8 @@ pub enum ScopeKind {
 #[serde(transparent)]
 pub struct NodeRef(pub u32);
 
-/// One entry of the log.
+/// One entry of the log. (A member nobody knows is caught by the canonical form.)
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct BundleEntry {
     /// Place in the log.
     pub index: EntryIndex,
