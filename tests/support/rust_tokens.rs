@@ -165,7 +165,7 @@ impl Tree<'_> {
             }
             line = token.line;
             // `a::{self}` imports `a` itself.
-            if !(token.is("self") && !segments.is_empty()) {
+            if segments.is_empty() || !token.is("self") {
                 segments.push(token.text.clone());
             }
             self.at += 1;
