@@ -1,0 +1,271 @@
+#!/usr/bin/env bash
+# The sample case, told through the real command line. `make run` calls it; everything it makes is in ledger-demo/.
+# With ONCE=1, or where no one is at a terminal, it stops the service at the end; otherwise it leaves it running.
+#
+# One function per step of the story, in order; `story` at the end lists them.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+CUSTODES="${CUSTODES:-$PWD/target/release/custodes}"
+DEMO="$PWD/ledger-demo"
+LEDGER="$DEMO/ledger"         # the service's own folder: keys, database
+PEOPLE="$DEMO/people"         # one profile a person, each on what would be their own machine
+EVIDENCE="$DEMO/evidence"
+DEFENCE="$DEMO/for-the-defence"
+POLICY="$LEDGER/trust.policy" # the log's public key, which the defence got when the case began
+CASE=44NS1234526
+PHONE="$CASE JSM/1"
+FOOTAGE="$CASE JSM/2"
+SERVICE_PID=""
+
+# --- telling ---------------------------------------------------------------------------------------------------
+
+heading() { printf '\n\n%s\n%s\n' "$*" "$(printf '%*s' "${#1}" '' | tr ' ' '-')"; }
+say() { printf '\n%s\n' "$*" | fold -s -w 100; }
+
+# Shows a command as one could type it, and runs it.
+run() {
+    printf '  $ custodes'
+    local word
+    for word in "$@"; do
+        word="${word//$PWD\//}"
+        case "$word" in *[!A-Za-z0-9_./:=,@%+-]* | "") printf " '%s'" "$word" ;; *) printf ' %s' "$word" ;; esac
+    done
+    printf '\n'
+    "$CUSTODES" "$@" 2>&1 | sed 's/^/    /'
+}
+
+# as PERSON COMMAND...: the same, with that person's own key.
+as() { CUSTODES_HOME="$PEOPLE/$1" run "${@:2}"; }
+
+# expect "0 3" COMMAND...: the same, where the exit code is part of the story.
+expect() {
+    local code=0
+    run "${@:2}" || code=$?
+    case " $1 " in
+        *" $code "*) printf '  (exit code %s)\n' "$code" ;;
+        *)
+            printf '\nThe demonstration expected exit code %s and got %s.\n' "${1// / or }" "$code" >&2
+            exit 1
+            ;;
+    esac
+}
+
+# --- the service -----------------------------------------------------------------------------------------------
+
+start_service() {
+    rm -f "$DEMO/ready"
+    "$CUSTODES" serve --dir "$LEDGER" --listen 127.0.0.1:0 --ready-file "$DEMO/ready" >>"$DEMO/service.log" 2>&1 &
+    SERVICE_PID=$!
+    local waited=0
+    until [ -s "$DEMO/ready" ]; do
+        if ! kill -0 "$SERVICE_PID" 2>/dev/null || [ "$((waited += 1))" -gt 300 ]; then
+            echo "The service did not start. What it said (ledger-demo/service.log):" >&2
+            tail -20 "$DEMO/service.log" >&2
+            exit 1
+        fi
+        sleep 0.1
+    done
+    CUSTODES_URL="$(cat "$DEMO/ready")"
+    export CUSTODES_URL
+}
+
+stop_service() {
+    [ -n "$SERVICE_PID" ] || return 0
+    kill -TERM "$SERVICE_PID" 2>/dev/null || true
+    wait "$SERVICE_PID" 2>/dev/null || true
+    SERVICE_PID=""
+}
+trap stop_service EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# --- the story -------------------------------------------------------------------------------------------------
+
+prepare() {
+    rm -rf "$DEMO"
+    mkdir -p "$PEOPLE" "$EVIDENCE" "$DEFENCE"
+    bash .ci/demo_evidence.sh "$EVIDENCE"
+    FOOTAGE_FILE="$EVIDENCE/footage.mp4"
+    [ -e "$FOOTAGE_FILE" ] || FOOTAGE_FILE="$EVIDENCE/footage.y4m"
+}
+
+found_the_ledger() {
+    heading "1. Five organisations found a ledger"
+    say "Each brings a key of its own and accepts the ledger's first entry. The people, the case and the evidence \
+are invented. The demonstration keeps its keys unencrypted; a real ledger must not."
+    run init --dir "$LEDGER" --origin evidence.northshire.example \
+        --org northshire-police:police --org nfu:forensic --org cps:prosecution --org hmcts:court \
+        --org defence-llp:defence --passphrase-env NONE --plain-keys
+    start_service
+    say "The service is up at $CUSTODES_URL."
+}
+
+# enrol PROFILE ORGANISATION ROLES NAME
+enrol() {
+    mkdir -p "$PEOPLE/$1"
+    as "$1" key new --plain
+    run key enrol --authority "$LEDGER/authority/$2.pem" --org "$2" --role "$3" --name "$4" --home-of "$PEOPLE/$1"
+}
+
+enrol_people() {
+    heading "2. Each organisation vouches for its own people"
+    say "Every person makes a key on their own machine. The service never has it, so it cannot write in their name."
+    enrol smith northshire-police officer "DC Jo Smith"
+    enrol hart northshire-police officer,disclosure-officer "DC Lee Hart"
+    enrol barnes nfu examiner "Kim Barnes"
+    enrol shah cps prosecutor "Tariq Shah"
+    enrol morgan defence-llp defence "Alex Morgan"
+}
+
+open_the_case() {
+    heading "3. DC Smith opens a case, and the other parties join it"
+    as smith case open --reference "$CASE" --title "Burglary, Harbour Street car park"
+    as smith case join "$CASE" --org nfu --part forensic
+    as smith case join "$CASE" --org cps --part prosecution
+    as smith case join "$CASE" --org hmcts --part court
+}
+
+seize_the_phone() {
+    heading "4. A phone is seized and sealed"
+    say "A phone has no digest yet, so the record begins with the thing itself and its seal."
+    as smith record seized "$PHONE" --set kind=device --detail "description=Nordfon N3 mobile phone, black, screen cracked" \
+        --detail "power=PACE 1984 s.19" --detail "place=Harbour Street car park, level 2" --detail "condition=switched on, locked"
+    as smith record sealed "$PHONE" --set seal=K1234567 --detail "bag=B0099123"
+}
+
+register_the_files() {
+    heading "5. What exists as a file is registered by its digest"
+    say "The file is read and hashed on DC Smith's machine. Its bytes are not sent anywhere."
+    as smith register "$CASE" "$FOOTAGE_FILE" --kind surveillance-footage --reference JSM/2 \
+        --description "CCTV of the car park, camera 4" --power "provided voluntarily by the operator" --meta "$EVIDENCE/footage.toml"
+    as smith register "$CASE" "$EVIDENCE/tag.gpx" --kind wearable-data --reference JSM/3 \
+        --description "GPS fixes of tag 20417" --power "DPA 2018 Sch. 2, request to the provider" --meta "$EVIDENCE/tag.toml"
+    as hart register "$CASE" "$EVIDENCE/candidates.json" --kind facial-recognition-result --reference LHA/1 \
+        --description "Facial recognition search, whole candidate list" --power "common law policing powers" \
+        --meta "$EVIDENCE/candidates.toml"
+}
+
+hand_over_the_phone() {
+    heading "6. The phone goes to the forensic unit: first refused, then accepted"
+    say "Custody moves only when the recipient signs too. Kim Barnes refuses the first bag: the number on the form is \
+not the number on the seal."
+    as smith transfer offer "$PHONE" --to nfu --seal K1234576 --purpose "extraction"
+    as barnes transfer refuse "$PHONE" --seal K1234567 --reason "form says K1234576, the seal says K1234567"
+    say "DC Smith corrects the form and offers again. Both signatures are now in the record, and so is the refusal."
+    as smith transfer offer "$PHONE" --to nfu --seal K1234567 --purpose "extraction"
+    as barnes transfer accept "$PHONE" --seal K1234567 --condition "sealed, bag undamaged"
+}
+
+image_the_phone() {
+    heading "7. The phone is unsealed and imaged"
+    say "The image is an exhibit of its own, tied to the phone it came from."
+    as barnes record unsealed "$PHONE" --set seal=K1234567 --detail "reason=extraction"
+    as barnes register "$CASE" "$EVIDENCE/phone.img" --event acquired --parent "$PHONE" --kind forensic-image \
+        --reference KBA/1 --description "Image of JSM/1" --power "as JSM/1" --meta "$EVIDENCE/phone.toml"
+    as barnes record resealed "$PHONE" --set seal=K1234601 --detail "reason=extraction complete"
+}
+
+prosecution_looks() {
+    heading "8. The prosecution looks at the footage, and that is recorded too"
+    as shah history "$FOOTAGE" --purpose "charging decision"
+}
+
+disclose_to_the_defence() {
+    heading "9. The footage is disclosed to the defence"
+    as hart case join "$CASE" --org defence-llp --part defence
+    as hart disclose "$CASE" --to defence-llp --exhibit JSM/2
+    say "Alex Morgan takes a bundle: the entries, their proofs and the keys behind them, in one file. A copy of the \
+footage comes with it."
+    as morgan bundle "$FOOTAGE" --out "$DEFENCE/JSM-2.custody.json" --purpose "defence case preparation"
+    cp "$FOOTAGE_FILE" "$DEFENCE/"
+    cp "$POLICY" "$DEFENCE/trust.policy"
+}
+
+verify_offline() {
+    heading "10. The defence checks it, asking no one"
+    say "The service is stopped first. Only the bundle, the footage and the ledger's public key are used."
+    stop_service
+    unset CUSTODES_URL
+    COPY="$DEFENCE/$(basename "$FOOTAGE_FILE")"
+    expect "0 3" verify "$DEFENCE/JSM-2.custody.json" --file "$COPY" --policy "$DEFENCE/trust.policy"
+    say "Exit code 3 means: nothing failed, but what is named above could not be shown. This ledger has no independent \
+witnesses yet, so it cannot be shown that the operator keeps only one history."
+}
+
+# change_one FILE entry|byte: changes one byte in the middle of the file, or of a signed entry in a bundle.
+change_one() {
+    python3 - "$1" "$2" <<'PYTHON'
+import re, sys
+path, what = sys.argv[1:]
+data = bytearray(open(path, "rb").read())
+if what == "entry":
+    start, end = re.search(rb"eyJ[\w-]+\.(eyJ[\w-]+)\.[\w-]{86}", data).span(1)
+    at = (start + end) // 2
+    data[at] = ord("B") if data[at] == ord("A") else ord("A")
+else:
+    at = len(data) // 2
+    data[at] ^= 1
+open(path, "wb").write(data)
+print(f"  byte {at} of {len(data)} changed")
+PYTHON
+}
+
+tamper() {
+    heading "11. One byte is changed, and it shows"
+    say "First in a copy of the footage."
+    local changed="$DEMO/changed"
+    mkdir -p "$changed"
+    cp "$COPY" "$changed/footage"
+    change_one "$changed/footage" byte
+    expect 1 verify "$DEFENCE/JSM-2.custody.json" --file "$changed/footage" --policy "$DEFENCE/trust.policy"
+    say "Then in a copy of the record: one letter of one signed entry."
+    cp "$DEFENCE/JSM-2.custody.json" "$changed/JSM-2.custody.json"
+    change_one "$changed/JSM-2.custody.json" entry
+    expect 1 verify "$changed/JSM-2.custody.json" --file "$COPY" --policy "$DEFENCE/trust.policy"
+}
+
+audit() {
+    heading "12. An auditor recomputes the whole ledger"
+    expect "0 3" audit --dir "$LEDGER"
+}
+
+finish() {
+    heading "What to look at"
+    cat <<TEXT
+  ledger-demo/for-the-defence/   what the defence was given; check it again:
+      custodes verify JSM-2.custody.json --file $(basename "$FOOTAGE_FILE") --policy trust.policy
+  ledger-demo/evidence/          the evidence, and what was said about each piece
+  ledger-demo/changed/           the two copies with one byte changed
+  README.md, docs/THREATS.md     what this shows, and what it does not
+  (custodes is ${CUSTODES#"$PWD"/})
+TEXT
+    if [ -t 0 ] && [ "${ONCE:-0}" != 1 ]; then
+        start_service
+        say "The service is running again at $CUSTODES_URL, with the case in it. In another terminal, as DC Smith:"
+        printf "  CUSTODES_URL=%s CUSTODES_HOME=%s \\\\\n    %s history '%s' --purpose 'a look round'\n" \
+            "$CUSTODES_URL" "${PEOPLE#"$PWD"/}/smith" "${CUSTODES#"$PWD"/}" "$FOOTAGE"
+        say "Ctrl-C stops it."
+        trap 'stop_service; printf "\nStopped.\n"; exit 0' INT
+        wait "$SERVICE_PID" || true
+    fi
+}
+
+story() {
+    prepare
+    found_the_ledger
+    enrol_people
+    open_the_case
+    seize_the_phone
+    register_the_files
+    hand_over_the_phone
+    image_the_phone
+    prosecution_looks
+    disclose_to_the_defence
+    verify_offline
+    tamper
+    audit
+    finish
+}
+
+story

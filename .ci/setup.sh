@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Installs what Debian does not bring and the build needs, and nothing that is already there.
+# Silent and quick when nothing is missing; asks nothing. Needs root or sudo only where something is missing.
+#
+#   .ci/setup.sh        to build and to run the demonstration
+#   .ci/setup.sh test   also what the tests and the lint use
+set -euo pipefail
+
+purpose="${1:-run}"
+packages=()
+have() { command -v "$1" >/dev/null 2>&1; }
+need() { packages+=("$1"); }
+
+PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin:/usr/sbin:/sbin"
+if ! have cargo; then
+    echo "setup: Rust is missing. See https://rustup.rs, then run this again." >&2
+    exit 2
+fi
+
+# RocksDB is C++, and its bindings are generated with libclang.
+libclang_present() {
+    [ -n "${LIBCLANG_PATH:-}" ] && return 0
+    local file
+    for file in /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* /usr/lib64/libclang*.so*; do
+        case "$file" in *libclang-cpp*) continue ;; esac
+        [ -e "$file" ] && return 0
+    done
+    return 1
+}
+libclang_present || need libclang-dev
+have g++ || need g++
+have make || need make
+
+# The demonstration: a disk image, and small pieces of JSON. ffmpeg is used where present, never installed.
+have mke2fs || need e2fsprogs
+have jq || need jq
+have python3 || need python3
+
+if [ "$purpose" = test ]; then
+    # Independent software that reads what Custodes writes.
+    have openssl || need openssl
+    python3 -c 'import ensurepip, venv' 2>/dev/null || need python3-venv
+fi
+
+if [ "${#packages[@]}" -gt 0 ]; then
+    if ! have apt-get; then
+        echo "setup: missing: ${packages[*]} (Debian's names); install them, then run this again." >&2
+        exit 2
+    fi
+    as_root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        if ! have sudo; then
+            echo "setup: missing: ${packages[*]}; run this as root, or install sudo." >&2
+            exit 2
+        fi
+        as_root=(sudo)
+        [ -t 0 ] || as_root=(sudo -n)
+    fi
+    echo "setup: installing ${packages[*]}"
+    "${as_root[@]}" apt-get -qq -o DPkg::Lock::Timeout=300 update </dev/null >/dev/null
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300 \
+        --no-install-recommends install "${packages[@]}" </dev/null >/dev/null
+fi
+
+[ "$purpose" = test ] || exit 0
+
+for component in clippy rustfmt; do
+    if ! have "cargo-${component/rustfmt/fmt}"; then
+        echo "setup: installing $component"
+        rustup -q component add "$component" </dev/null >/dev/null 2>&1
+    fi
+done
+
+# jwcrypto reads our entries as plain RFC 7515 signatures. Without a network the test that uses it is left out.
+venv="${XDG_CACHE_HOME:-$HOME/.cache}/custodes/jwcrypto"
+if ! "$venv/bin/python" -c 'import jwcrypto' 2>/dev/null; then
+    echo "setup: installing jwcrypto into $venv"
+    python3 -m venv --clear "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check jwcrypto </dev/null ||
+        echo "setup: no jwcrypto: the test against it will be left out" >&2
+fi
