@@ -199,7 +199,10 @@ impl Bundle {
         let value = json::parse(bytes, Numbers::Integers).map_err(|e| shape(e.to_string()))?;
         let bundle: Bundle = serde_json::from_value(value).map_err(|e| shape(e.to_string()))?;
         if bundle.format != FORMAT {
-            return Err(shape(format!("format {:?} is not {FORMAT:?}", bundle.format)));
+            return Err(shape(format!(
+                "format {:?} is not {FORMAT:?}",
+                bundle.format
+            )));
         }
         let again = bundle.to_bytes();
         if again != bytes {
@@ -219,25 +222,41 @@ impl Bundle {
 
     /// Looks an entry up by its log index.
     pub fn entry(&self, index: EntryIndex) -> Option<&BundleEntry> {
-        let at = self.entries.binary_search_by_key(&index, |entry| entry.index).ok()?;
+        let at = self
+            .entries
+            .binary_search_by_key(&index, |entry| entry.index)
+            .ok()?;
         self.entries.get(at)
     }
 
     /// The hashes that a proof points at, unless it points outside the table.
     pub fn resolve(&self, proof: &[NodeRef]) -> Option<Vec<Hash>> {
-        proof.iter().map(|at| self.nodes.get(at.0 as usize).copied()).collect()
+        proof
+            .iter()
+            .map(|at| self.nodes.get(at.0 as usize).copied())
+            .collect()
     }
 
     fn check_order(&self) -> Result<(), BundleError> {
         let chains: Vec<ChainId> = self
             .chains
             .iter()
-            .map(|chain| ChainId { subject: chain.subject.clone(), strand: chain.strand })
+            .map(|chain| ChainId {
+                subject: chain.subject.clone(),
+                strand: chain.strand,
+            })
             .collect();
-        let consistency: Vec<_> = self.consistency.iter().map(|one| (one.size, one.root.0)).collect();
+        let consistency: Vec<_> = self
+            .consistency
+            .iter()
+            .map(|one| (one.size, one.root.0))
+            .collect();
         for (what, ascending) in [
             ("nodes", self.nodes.is_sorted_by(|a, b| a < b)),
-            ("entries", self.entries.is_sorted_by(|a, b| a.index < b.index)),
+            (
+                "entries",
+                self.entries.is_sorted_by(|a, b| a.index < b.index),
+            ),
             ("consistency proofs", consistency.is_sorted_by(|a, b| a < b)),
             ("chains", chains.is_sorted_by(|a, b| a < b)),
             ("blobs", self.blobs.is_sorted_by(|a, b| a < b)),

@@ -109,7 +109,10 @@ where
 impl Payload {
     /// The chain that this entry belongs to.
     pub fn chain(&self) -> ChainId {
-        ChainId { subject: self.subject.clone(), strand: self.strand }
+        ChainId {
+            subject: self.subject.clone(),
+            strand: self.strand,
+        }
     }
 }
 
@@ -157,7 +160,11 @@ impl Disclosure {
     /// Makes the disclosure of one detail. The salt must be random: it is what keeps a withheld value
     /// from being guessed.
     pub fn new(salt: [u8; 16], name: &str, value: &Value) -> Disclosure {
-        let json = Value::from(vec![base64url::encode(&salt).into(), name.into(), value.clone()]);
+        let json = Value::from(vec![
+            base64url::encode(&salt).into(),
+            name.into(),
+            value.clone(),
+        ]);
         Disclosure {
             text: base64url::encode(json.to_string().as_bytes()),
             name: name.to_owned(),
@@ -167,12 +174,18 @@ impl Disclosure {
 
     fn parse(text: &str) -> Option<Disclosure> {
         let json = base64url::decode(text).ok()?;
-        let Value::Array(parts) = json::parse(&json, Numbers::Any).ok()? else { return None };
+        let Value::Array(parts) = json::parse(&json, Numbers::Any).ok()? else {
+            return None;
+        };
         let [Value::String(salt), Value::String(name), value] = parts.as_slice() else {
             return None;
         };
         base64url::decode_array::<16>(salt).ok()?;
-        Some(Disclosure { text: text.to_owned(), name: name.clone(), value: value.clone() })
+        Some(Disclosure {
+            text: text.to_owned(),
+            name: name.clone(),
+            value: value.clone(),
+        })
     }
 
     /// The name of the detail.
@@ -212,8 +225,9 @@ impl UnverifiedEntry {
     /// Parses an entry as first submitted: every detail with its disclosure.
     pub fn parse_whole(text: &str) -> Result<UnverifiedEntry, EntryError> {
         let entry = UnverifiedEntry::parse_extract(text)?;
-        match entry.withheld().next() {
-            Some(name) => Err(EntryError::DisclosureMissing(name.to_owned())),
+        let missing = entry.withheld().next().map(str::to_owned);
+        match missing {
+            Some(name) => Err(EntryError::DisclosureMissing(name)),
             None => Ok(entry),
         }
     }
@@ -237,7 +251,11 @@ impl UnverifiedEntry {
         let jws = UnverifiedJws::parse(jws, JwsType::Entry)?;
         let payload = read_payload(jws.payload())?;
         let disclosures = read_disclosures(&payload.details, disclosures)?;
-        Ok(UnverifiedEntry { jws, payload, disclosures })
+        Ok(UnverifiedEntry {
+            jws,
+            payload,
+            disclosures,
+        })
     }
 
     /// Checks the signature under `key`, which must be the key that the header names.
@@ -273,7 +291,10 @@ impl UnverifiedEntry {
 
     /// The value of a detail, if it is here.
     pub fn detail(&self, name: &str) -> Option<&Value> {
-        self.disclosures.iter().find(|one| one.name == name).map(|one| &one.value)
+        self.disclosures
+            .iter()
+            .find(|one| one.name == name)
+            .map(|one| &one.value)
     }
 
     /// Names of the details that are not here.
@@ -311,7 +332,9 @@ fn join(jws: &str, disclosures: &[Disclosure]) -> String {
 /// A detail or event name: lower-case words joined by `_` or `-`.
 pub fn is_name(text: &str, joint: u8) -> bool {
     (1..=MAX_NAME).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == joint)
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == joint)
 }
 
 fn read_payload(map: &Map<String, Value>) -> Result<Payload, EntryError> {
@@ -327,7 +350,10 @@ fn read_payload(map: &Map<String, Value>) -> Result<Payload, EntryError> {
     if !is_name(&payload.event, b'-') {
         return refuse("event is not a name of a-z, 0-9 and '-' up to 64 long");
     }
-    let printable = payload.client.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+    let printable = payload
+        .client
+        .bytes()
+        .all(|b| b.is_ascii_graphic() || b == b' ');
     if payload.client.is_empty() || payload.client.len() > MAX_CLIENT || !printable {
         return refuse("client is not 1 to 200 printable ASCII characters");
     }
@@ -335,7 +361,9 @@ fn read_payload(map: &Map<String, Value>) -> Result<Payload, EntryError> {
         return refuse("more than 128 details");
     }
     if let Some(name) = payload.details.keys().find(|name| !is_name(name, b'_')) {
-        return refuse(&format!("detail name {name:?} is not of a-z, 0-9 and '_' up to 64 long"));
+        return refuse(&format!(
+            "detail name {name:?} is not of a-z, 0-9 and '_' up to 64 long"
+        ));
     }
     Ok(payload)
 }
@@ -384,10 +412,15 @@ impl Draft {
             .iter()
             .map(|(name, value)| Disclosure::new(salt(), name, value))
             .collect();
-        self.payload.details =
-            disclosures.iter().map(|one| (one.name.clone(), one.digest())).collect();
+        self.payload.details = disclosures
+            .iter()
+            .map(|one| (one.name.clone(), one.digest()))
+            .collect();
         let payload = serde_json::to_string(&self.payload)
             .map_err(|error| EntryError::Payload(error.to_string()))?;
-        UnverifiedEntry::parse_whole(&join(&jws::sign(JwsType::Entry, &payload, key), &disclosures))
+        UnverifiedEntry::parse_whole(&join(
+            &jws::sign(JwsType::Entry, &payload, key),
+            &disclosures,
+        ))
     }
 }

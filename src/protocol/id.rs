@@ -159,7 +159,9 @@ impl ActorId {
     }
 
     fn halves(&self) -> (&str, &str) {
-        self.0.split_once('/').expect("an actor id was checked when it was made")
+        self.0
+            .split_once('/')
+            .expect("an actor id was checked when it was made")
     }
 }
 
@@ -210,7 +212,9 @@ impl Strand {
 
     /// Reads the wire name.
     pub fn parse(text: &str) -> Option<Strand> {
-        Strand::ALL.into_iter().find(|strand| strand.as_str() == text)
+        Strand::ALL
+            .into_iter()
+            .find(|strand| strand.as_str() == text)
     }
 }
 
@@ -238,7 +242,10 @@ mod tests {
     #[test]
     fn forms() {
         assert!(Subject::new("q83vEjRWeJCrze8SNFZ4kA").is_ok());
-        assert!(Subject::new("q83vEjRWeJCrze8SNFZ4kB").is_err(), "non-zero trailing bits");
+        assert!(
+            Subject::new("q83vEjRWeJCrze8SNFZ4kB").is_err(),
+            "non-zero trailing bits"
+        );
         assert!(OrgId::new("evidence.northshire.example").is_ok());
         for bad in ["", "-a", "a-", "A", "a b", "a/b"] {
             assert!(OrgId::new(bad).is_err(), "{bad:?}");

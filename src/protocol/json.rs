@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 /// Deepest nesting accepted. Custody metadata needs four; recursion must end somewhere.
@@ -36,7 +36,9 @@ pub fn parse(text: &[u8], numbers: Numbers) -> Result<Value, JsonError> {
     let value = Strict { depth: 0, numbers }
         .deserialize(&mut deserializer)
         .map_err(|error| JsonError(error.to_string()))?;
-    deserializer.end().map_err(|error| JsonError(error.to_string()))?;
+    deserializer
+        .end()
+        .map_err(|error| JsonError(error.to_string()))?;
     Ok(value)
 }
 
@@ -59,7 +61,10 @@ impl Strict {
         if self.depth == MAX_DEPTH {
             return Err(E::custom(format!("nested deeper than {MAX_DEPTH}")));
         }
-        Ok(Strict { depth: self.depth + 1, ..self })
+        Ok(Strict {
+            depth: self.depth + 1,
+            ..self
+        })
     }
 }
 
@@ -124,7 +129,9 @@ impl<'de> Visitor<'de> for Strict {
         let mut map = Map::new();
         while let Some(name) = access.next_key::<String>()? {
             if map.contains_key(&name) {
-                return Err(serde::de::Error::custom(format!("member {name:?} stands twice")));
+                return Err(serde::de::Error::custom(format!(
+                    "member {name:?} stands twice"
+                )));
             }
             let value = access.next_value_seed(seed)?;
             map.insert(name, value);

@@ -48,7 +48,9 @@ pub enum JwsError {
     #[error("the signed part is longer than {MAX_JWS} bytes")]
     TooLong,
     /// Not three dot-separated parts of canonical base64url with a 64-byte signature.
-    #[error("not a compact JWS: three parts of canonical base64url joined by dots, the last 64 bytes")]
+    #[error(
+        "not a compact JWS: three parts of canonical base64url joined by dots, the last 64 bytes"
+    )]
     Shape,
     /// Header or payload is not strict JSON.
     #[error("{0}")]
@@ -92,7 +94,13 @@ impl UnverifiedJws {
         let signature = base64url::decode_array(signature).map_err(|_| JwsError::Shape)?;
         let kid = read_header(&json::parse_object(&header)?, kind)?;
         let payload = json::parse_object(&payload)?;
-        Ok(UnverifiedJws { text: text.to_owned(), kid, payload, signature, signed_length })
+        Ok(UnverifiedJws {
+            text: text.to_owned(),
+            kid,
+            payload,
+            signature,
+            signed_length,
+        })
     }
 
     /// The key that is said to have signed.
@@ -136,8 +144,11 @@ fn read_header(header: &Map<String, Value>, kind: JwsType) -> Result<KeyId, JwsE
 
 /// Signs `payload` (JSON text, kept as given).
 pub fn sign(kind: JwsType, payload: &str, key: &SecretKey) -> String {
-    let header =
-        format!(r#"{{"alg":"Ed25519","typ":"{}","kid":"{}"}}"#, kind.as_str(), key.public().id());
+    let header = format!(
+        r#"{{"alg":"Ed25519","typ":"{}","kid":"{}"}}"#,
+        kind.as_str(),
+        key.public().id()
+    );
     let mut text = base64url::encode(header.as_bytes());
     text.push('.');
     text.push_str(&base64url::encode(payload.as_bytes()));

@@ -26,7 +26,11 @@ pub struct Commitment(pub Hash);
 impl Commitment {
     /// The commitment to entry `e`, recorded at `recorded_at`.
     pub fn new(recorded_at: LogTime, e: EntryHash) -> Commitment {
-        Commitment(Hash::of(&[b"custodes/entry/v1\0", &recorded_at.0.to_be_bytes(), &e.0.0]))
+        Commitment(Hash::of(&[
+            b"custodes/entry/v1\0",
+            &recorded_at.0.to_be_bytes(),
+            &e.0.0,
+        ]))
     }
 
     /// The 33 bytes that the tree holds.

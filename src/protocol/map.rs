@@ -29,7 +29,12 @@ pub fn key(chain: &ChainId) -> Hash {
 
 /// The value at `key` for a chain of `length` entries, at least one, with this head.
 pub fn value(key: Hash, length: u64, head: ChainHead) -> Hash {
-    Hash::of(&[b"custodes/map-value/v1\0", &key.0, &length.to_be_bytes(), &head.0.0])
+    Hash::of(&[
+        b"custodes/map-value/v1\0",
+        &key.0,
+        &length.to_be_bytes(),
+        &head.0.0,
+    ])
 }
 
 /// An inner node.
@@ -56,7 +61,11 @@ pub fn root_from(key: Hash, value: Hash, siblings: &[Hash]) -> Option<Hash> {
     let mut hash = value;
     for depth in (0..DEPTH).rev() {
         let right = key.0[depth / 8] >> (7 - depth % 8) & 1 == 1;
-        hash = if right { node(siblings[depth], hash) } else { node(hash, siblings[depth]) };
+        hash = if right {
+            node(siblings[depth], hash)
+        } else {
+            node(hash, siblings[depth])
+        };
     }
     Some(hash)
 }
@@ -70,7 +79,10 @@ mod tests {
     #[test]
     fn one_chain_among_empty_places() {
         let empty = empty_subtrees();
-        let chain = ChainId { subject: Subject::from_bytes([7; 16]), strand: Strand::Custody };
+        let chain = ChainId {
+            subject: Subject::from_bytes([7; 16]),
+            strand: Strand::Custody,
+        };
         let key = key(&chain);
         let value = value(key, 3, ChainHead(Hash([9; 32])));
         let root = root_from(key, value, &empty[1..]).unwrap();

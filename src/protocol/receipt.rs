@@ -54,6 +54,8 @@ impl Receipt {
     pub fn verify(&self, log: &VerifierKey) -> Result<(), ReceiptError> {
         let (checkpoint, _) = checkpoint::open(&self.checkpoint, log)?;
         let leaf = Commitment::new(self.recorded_at, self.e).leaf_hash();
-        Ok(self.proof.verify(self.index, checkpoint.size, leaf, checkpoint.root)?)
+        Ok(self
+            .proof
+            .verify(self.index, checkpoint.size, leaf, checkpoint.root)?)
     }
 }

@@ -7,11 +7,14 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::Offset;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A text was not a moment in the one accepted form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("time: expected YYYY-MM-DDThh:mm:ss+hh:mm with a real date, for example 2026-11-23T09:14:05+00:00")]
+#[error(
+    "time: expected YYYY-MM-DDThh:mm:ss+hh:mm with a real date, for example 2026-11-23T09:14:05+00:00"
+)]
 pub struct BadTime;
 
 /// Milliseconds since the Unix epoch by the service's clock, as committed to by a leaf.
@@ -62,21 +65,22 @@ impl Moment {
         let (hour, minute, second) = (small(11, 13, 23)?, small(14, 16, 59)?, small(17, 19, 59)?);
         let offset = i32::from(small(20, 22, 14)?) * 3600 + i32::from(small(23, 25, 59)?) * 60;
         let offset_seconds = if bytes[19] == b'-' { -offset } else { offset };
-        let utc = date
-            .at(hour, minute, second, 0)
-            .to_zoned(jiff::tz::TimeZone::UTC)
+        let utc = Offset::UTC
+            .to_timestamp(date.at(hour, minute, second, 0))
             .map_err(|_| BadTime)?
-            .timestamp()
             .as_second();
         let unix_seconds = utc - i64::from(offset_seconds);
-        Ok(Moment { text: text.to_owned(), unix_seconds, offset_seconds })
+        Ok(Moment {
+            text: text.to_owned(),
+            unix_seconds,
+            offset_seconds,
+        })
     }
 
     /// Writes a moment from Unix seconds and an offset from UTC in minutes.
     pub fn from_unix(unix_seconds: i64, offset_minutes: i32) -> Result<Moment, BadTime> {
-        let local = Timestamp::from_second(unix_seconds + i64::from(offset_minutes) * 60)
-            .map_err(|_| BadTime)?
-            .to_zoned(jiff::tz::TimeZone::UTC);
+        let shifted = unix_seconds.saturating_add(i64::from(offset_minutes) * 60);
+        let local = Offset::UTC.to_datetime(Timestamp::from_second(shifted).map_err(|_| BadTime)?);
         let sign = if offset_minutes < 0 { '-' } else { '+' };
         let size = offset_minutes.unsigned_abs();
         Moment::parse(&format!(
@@ -104,7 +108,9 @@ impl Moment {
 }
 
 fn words(unix_seconds: i64, offset_seconds: i32) -> String {
-    let Ok(shifted) = Timestamp::from_second(unix_seconds.saturating_add(i64::from(offset_seconds))) else {
+    let Ok(shifted) =
+        Timestamp::from_second(unix_seconds.saturating_add(i64::from(offset_seconds)))
+    else {
         return format!("{unix_seconds} seconds after 1970");
     };
     let zone = match (offset_seconds, offset_seconds.unsigned_abs() / 60) {
@@ -114,7 +120,7 @@ fn words(unix_seconds: i64, offset_seconds: i32) -> String {
             format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
         }
     };
-    let civil = shifted.to_zoned(jiff::tz::TimeZone::UTC);
+    let civil = Offset::UTC.to_datetime(shifted);
     format!("{} UTC{zone}", civil.strftime("%-d %B %Y %H:%M:%S"))
 }
 
@@ -169,7 +175,10 @@ impl TryFrom<RawRange> for Range {
         if raw.from.unix_seconds > raw.to.unix_seconds {
             return Err("a range of time must not end before it begins");
         }
-        Ok(Range { from: raw.from, to: raw.to })
+        Ok(Range {
+            from: raw.from,
+            to: raw.to,
+        })
     }
 }
 
@@ -187,7 +196,11 @@ impl Occurred {
         match self {
             Occurred::At(moment) => moment.in_words(),
             Occurred::Between(range) => {
-                format!("between {} and {}", range.from.in_words(), range.to.in_words())
+                format!(
+                    "between {} and {}",
+                    range.from.in_words(),
+                    range.to.in_words()
+                )
             }
         }
     }
@@ -203,7 +216,10 @@ mod tests {
         let moment = Moment::parse("2026-03-14T10:12:04+01:00").unwrap();
         assert_eq!(moment.unix_seconds(), 1_773_479_524);
         assert_eq!(moment.in_words(), "14 March 2026 10:12:04 UTC+01:00");
-        assert_eq!(LogTime(1_773_479_524_999).in_words(), "14 March 2026 09:12:04 UTC");
+        assert_eq!(
+            LogTime(1_773_479_524_999).in_words(),
+            "14 March 2026 09:12:04 UTC"
+        );
         assert_eq!(Moment::from_unix(1_773_479_524, 60).unwrap(), moment);
         for bad in [
             "2026-03-14T10:12:04Z",
