@@ -1,1 +1,3 @@
+//! The `custodes` command.
+
 fn main() {}

@@ -1,0 +1,356 @@
+//! Admission: whether an entry is taken in at a place of the log, what it changes, and what is flagged.
+//!
+//! Refused are bad form and position, unknown or invalid keys, missing standing, and permissions that break a
+//! rule. Reports of what happened are taken in and flagged.
+
+use serde_json::{Map, Value};
+
+use super::effects;
+use super::outcome::{Flag, Refusal};
+use super::predicates::{self, Context};
+use super::rules::{Row, Rules};
+use super::schema::{self, Identity};
+use super::state::{ChainRecord, EntryRecord, KeyRecord, Known, Record, RecordKey};
+use crate::protocol::entry::{EntryHash, UnverifiedEntry, VerifiedEntry};
+use crate::protocol::id::{ChainId, Strand};
+use crate::protocol::key::PublicKey;
+use crate::protocol::leaf::{ChainHead, Commitment};
+use crate::protocol::time::LogTime;
+use crate::protocol::tree::EntryIndex;
+
+/// Where and when the log takes an entry in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Log index.
+    pub index: EntryIndex,
+    /// Log time.
+    pub recorded_at: LogTime,
+}
+
+/// An entry that the service must write in the same batch, because of the one admitted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Companion {
+    /// Its chain.
+    pub chain: ChainId,
+    /// Its event.
+    pub event: &'static str,
+    /// Its body.
+    pub body: Map<String, Value>,
+}
+
+/// What admission gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Admitted {
+    /// Records to write.
+    pub changes: Vec<(RecordKey, Record)>,
+    /// What readers should know of.
+    pub flags: Vec<Flag>,
+    /// Entries that must follow.
+    pub companions: Vec<Companion>,
+}
+
+/// The key under which `entry` must verify.
+pub fn signer(
+    known: &(impl Known + ?Sized),
+    entry: &UnverifiedEntry,
+) -> Result<PublicKey, Refusal> {
+    if known.ledger().is_none() {
+        let identity: Option<Identity> = schema::read(&entry.payload().body, "service");
+        return match identity {
+            Some(service) if entry.payload().event == "genesis" => Ok(service.key),
+            _ => Err(no_ledger()),
+        };
+    }
+    match known.key(entry.kid()) {
+        Some(record) => Ok(record.key),
+        None => Err(Refusal::new(
+            "unknown-key",
+            "The key that signed this entry is not enrolled in this ledger.",
+            "Ask the authority of your organisation to enrol it (custodes key enrol).",
+        )),
+    }
+}
+
+fn no_ledger() -> Refusal {
+    Refusal::new(
+        "no-genesis",
+        "The ledger has no genesis entry yet.",
+        "Run custodes init first.",
+    )
+}
+
+/// Checks what can only be checked while every detail is present: that required ones say something.
+pub fn check_whole(rules: &Rules, entry: &UnverifiedEntry) -> Result<(), Refusal> {
+    let Some(row) = rules.row(&entry.payload().event) else {
+        return Ok(());
+    };
+    for name in &row.details {
+        let empty = match entry.detail(name) {
+            None | Some(Value::Null) => true,
+            Some(Value::String(text)) => text.trim().is_empty(),
+            Some(_) => false,
+        };
+        if empty {
+            return Err(detail_missing(name));
+        }
+    }
+    Ok(())
+}
+
+fn detail_missing(name: &str) -> Refusal {
+    Refusal::new(
+        "detail-missing",
+        format!("This event needs the detail \"{name}\"."),
+        format!("Give it, for example --detail {name}=…"),
+    )
+}
+
+/// Decides on an entry at `place`. Pure: the same knowledge and entry always give the same answer.
+pub fn admit(
+    rules: &Rules,
+    known: &(impl Known + ?Sized),
+    entry: &VerifiedEntry,
+    place: Place,
+) -> Result<Admitted, Refusal> {
+    let payload = entry.payload();
+    let e = entry.hash();
+    let row = find_row(rules, entry)?;
+    check_ledger(known, entry, place)?;
+    if known.entry(e).is_some() {
+        return Err(Refusal::new(
+            "already-recorded",
+            "This very entry is in the ledger already.",
+            "Nothing needs to be done.",
+        ));
+    }
+    check_position(known, entry, row)?;
+    if payload.event != "genesis" {
+        check_signer(known, entry, place, row)?;
+    }
+    schema::check(&row.body, &payload.body).map_err(|why| {
+        Refusal::new(
+            "bad-body",
+            capitalise(&why),
+            "Correct the body and sign the entry again.",
+        )
+    })?;
+    if let Some(name) = row
+        .details
+        .iter()
+        .find(|name| !payload.details.contains_key(*name))
+    {
+        return Err(detail_missing(name));
+    }
+    let context = Context::new(known, entry, place);
+    for rule in &row.refuse {
+        predicates::refuse(*rule, &context)?;
+    }
+    let mut flags = Vec::new();
+    let by_service = known
+        .ledger()
+        .is_none_or(|ledger| ledger.service == payload.actor);
+    let always = if by_service { &[] } else { rules.always_flag() };
+    for rule in always.iter().chain(&row.flag) {
+        flags.extend(predicates::flag(*rule, &context));
+    }
+    let (mut changes, companions) = effects::apply(row.effect, &context)?;
+    changes.extend(position_changes(known, entry, place));
+    Ok(Admitted {
+        changes,
+        flags,
+        companions,
+    })
+}
+
+fn capitalise(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| {
+        first.to_uppercase().chain(letters).chain(['.']).collect()
+    })
+}
+
+fn find_row<'r>(rules: &'r Rules, entry: &VerifiedEntry) -> Result<&'r Row, Refusal> {
+    let payload = entry.payload();
+    let row = rules.row(&payload.event).ok_or_else(|| {
+        Refusal::new(
+            "unknown-event",
+            format!("This ledger's rules have no event \"{}\".", payload.event),
+            "Use an event of the ledger's rules (GET /v1/rules).",
+        )
+    })?;
+    // Reading a case leaves its entry on the case's own access chain, so the strand alone decides.
+    if row.strand != payload.strand {
+        return Err(Refusal::new(
+            "wrong-strand",
+            format!(
+                "\"{}\" belongs on the strand \"{}\".",
+                row.event, row.strand
+            ),
+            "Sign the entry again for that strand.",
+        ));
+    }
+    Ok(row)
+}
+
+fn check_ledger(
+    known: &(impl Known + ?Sized),
+    entry: &VerifiedEntry,
+    place: Place,
+) -> Result<(), Refusal> {
+    let payload = entry.payload();
+    let genesis = payload.event == "genesis";
+    match known.ledger() {
+        None if genesis && place.index.0 == 0 => Ok(()),
+        None => Err(no_ledger()),
+        Some(_) if genesis => Err(Refusal::new(
+            "second-genesis",
+            "A ledger has one genesis entry, its first.",
+            "Nothing can be done: make another ledger instead.",
+        )),
+        Some(ledger) if ledger.origin != payload.ledger => Err(Refusal::new(
+            "other-ledger",
+            format!(
+                "The entry is for the ledger \"{}\", this is \"{}\".",
+                payload.ledger, ledger.origin
+            ),
+            "Submit it to the ledger it was signed for.",
+        )),
+        Some(_) => Ok(()),
+    }
+}
+
+fn check_position(
+    known: &(impl Known + ?Sized),
+    entry: &VerifiedEntry,
+    row: &Row,
+) -> Result<(), Refusal> {
+    let payload = entry.payload();
+    let chain = known.chain(&payload.subject, payload.strand);
+    let (length, last) = chain.map_or((0, None), |chain| (chain.length, Some(chain.last)));
+    if payload.seq != length || payload.prev != last {
+        return Err(Refusal::new(
+            "stale-prev",
+            format!(
+                "The entry says position {}, but the chain stands at {length}.",
+                payload.seq
+            ),
+            "Look at what was recorded meanwhile, then sign again on top of it.",
+        ));
+    }
+    let begun_elsewhere = matches!(
+        payload.strand,
+        Strand::Notes | Strand::Keys | Strand::Access
+    );
+    if length == 0 && !row.opens && !begun_elsewhere {
+        return Err(Refusal::new(
+            "not-opened",
+            format!("\"{}\" cannot be the first entry of a chain.", row.event),
+            "Open the exhibit or case first, or check its reference.",
+        ));
+    }
+    if length > 0 && row.opens && matches!(payload.strand, Strand::Custody | Strand::Case) {
+        return Err(Refusal::new(
+            "already-open",
+            "An exhibit or case with this id is open already.",
+            "Sign again with a new id.",
+        ));
+    }
+    Ok(())
+}
+
+fn check_signer(
+    known: &(impl Known + ?Sized),
+    entry: &VerifiedEntry,
+    place: Place,
+    row: &Row,
+) -> Result<(), Refusal> {
+    let payload = entry.payload();
+    let actor = known.actor(&payload.actor).ok_or_else(|| {
+        Refusal::new(
+            "unknown-actor",
+            "The actor named in the entry is not enrolled in this ledger.",
+            "Ask the authority of your organisation to enrol you.",
+        )
+    })?;
+    let key = known
+        .key(entry.kid())
+        .filter(|key| key.actor == payload.actor)
+        .ok_or_else(|| {
+            Refusal::new(
+                "key-of-another",
+                "The key that signed the entry is not a key of the actor it names.",
+                "Sign with your own key.",
+            )
+        })?;
+    if let Some(why) = not_valid(&key, place) {
+        return Err(Refusal::new(
+            "key-not-valid",
+            why,
+            "Ask the authority of your organisation for a new enrolment.",
+        ));
+    }
+    let accepted = known
+        .org(&payload.actor.org())
+        .is_some_and(|org| org.accepted);
+    if !accepted
+        && payload.event != "genesis-accepted"
+        && !row.roles.contains(&super::state::Role::Service)
+    {
+        return Err(Refusal::new(
+            "organisation-not-accepted",
+            "The organisation has not accepted the ledger's genesis entry.",
+            "Its authority must do that first (custodes key accept-genesis).",
+        ));
+    }
+    if !row.roles.iter().any(|role| actor.roles.contains(role)) {
+        return Err(Refusal::new(
+            "no-role",
+            format!("None of this actor's roles may record \"{}\".", row.event),
+            "Ask somebody whose role it is, or your authority for the role.",
+        ));
+    }
+    Ok(())
+}
+
+fn not_valid(key: &KeyRecord, place: Place) -> Option<&'static str> {
+    let now = i64::try_from(place.recorded_at.0 / 1000).unwrap_or(i64::MAX);
+    if key.revoked.is_some_and(|revoked| revoked <= place.index) {
+        return Some("The key was revoked.");
+    }
+    if key.valid_from.is_some_and(|from| now < from) {
+        return Some("The key is not valid yet.");
+    }
+    if key.valid_until.is_some_and(|until| now > until) {
+        return Some("The key is no longer valid.");
+    }
+    None
+}
+
+fn position_changes(
+    known: &(impl Known + ?Sized),
+    entry: &VerifiedEntry,
+    place: Place,
+) -> [(RecordKey, Record); 2] {
+    let payload = entry.payload();
+    let e: EntryHash = entry.hash();
+    let chain = payload.chain();
+    let (length, head) = known
+        .chain(&chain.subject, chain.strand)
+        .map_or((0, ChainHead::EMPTY), |record| (record.length, record.head));
+    let commitment = Commitment::new(place.recorded_at, e);
+    let record = ChainRecord {
+        length: length + 1,
+        last: e,
+        head: head.extend(place.index, commitment),
+    };
+    let position = EntryRecord {
+        index: place.index,
+        chain: chain.clone(),
+        event: payload.event.clone(),
+        actor: payload.actor.clone(),
+    };
+    [
+        (RecordKey::Chain(chain), Record::Chain(record)),
+        (RecordKey::Entry(e), Record::Entry(position)),
+    ]
+}

@@ -1,0 +1,372 @@
+//! What an admitted entry changes: a closed list that rows of the table name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::admit::Companion;
+use super::outcome::Refusal;
+use super::predicates::Context;
+use super::schema::{Identity, Organisation, Parent};
+use super::state::{
+    ActorRecord, CaseRecord, ExhibitRecord, Holder, KeyRecord, Known, LedgerRecord, Offer,
+    OrgRecord, Recipient, Record, RecordKey, Role,
+};
+use crate::protocol::entry::EntryHash;
+use crate::protocol::id::{ActorId, ChainId, OrgId, Strand, Subject};
+use crate::protocol::time::Moment;
+
+/// The closed list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// Nothing but the entry itself.
+    None,
+    /// The ledger, its organisations and their authorities come to be.
+    Genesis,
+    /// The authority's organisation may write.
+    AcceptGenesis,
+    /// A key, and its actor if new, come to be; roles are those stated.
+    EnrolKey,
+    /// A key counts no more from here on.
+    RevokeKey,
+    /// A case comes to be; its opener's organisation is a party.
+    OpenCase,
+    /// An organisation joins the case.
+    JoinParty,
+    /// An exhibit comes to be, held by the signer; the case's table of contents and its parents name it.
+    OpenExhibit,
+    /// The exhibit's bytes are known.
+    SetDigest,
+    /// A seal is on the exhibit.
+    Seal,
+    /// No seal is on the exhibit.
+    Unseal,
+    /// The exhibit is offered; custody does not move.
+    Offer,
+    /// Custody moves to the signer; any offer is closed.
+    Accept,
+    /// The offer is closed; custody does not move.
+    CloseOffer,
+    /// The case's table of contents has one exhibit more.
+    AddExhibit,
+    /// Recipients may read these exhibits.
+    Disclose,
+}
+
+type Changes = Vec<(RecordKey, Record)>;
+
+/// The changes and the entries that must follow.
+pub fn apply<K: Known + ?Sized>(
+    effect: Effect,
+    context: &Context<'_, K>,
+) -> Result<(Changes, Vec<Companion>), Refusal> {
+    let changes = match effect {
+        Effect::None => Vec::new(),
+        Effect::Genesis => genesis(context)?,
+        Effect::AcceptGenesis => accept_genesis(context),
+        Effect::EnrolKey => enrol_key(context)?,
+        Effect::RevokeKey => revoke_key(context),
+        Effect::OpenCase => open_case(context),
+        Effect::OpenExhibit => return open_exhibit(context),
+        Effect::JoinParty => change_case(context, |case| {
+            if let (Some(org), Some(part)) = (context.read::<OrgId>("org"), context.text("part")) {
+                case.parties.insert(org, part.to_owned());
+            }
+        }),
+        Effect::AddExhibit => change_case(context, |case| {
+            case.exhibits.extend(context.read::<Subject>("exhibit"));
+        }),
+        Effect::Disclose => change_case(context, |case| {
+            let exhibits: Vec<Subject> = context.read("exhibits").unwrap_or_default();
+            for org in context.read::<Vec<OrgId>>("to").unwrap_or_default() {
+                case.disclosed
+                    .entry(org)
+                    .or_default()
+                    .extend(exhibits.iter().cloned());
+            }
+        }),
+        Effect::SetDigest => {
+            change_exhibit(context, |exhibit| exhibit.digest = context.read("digest"))
+        }
+        Effect::Seal => change_exhibit(context, |exhibit| {
+            exhibit.seal = context.text("seal").map(str::to_owned);
+            exhibit.seals_used.extend(exhibit.seal.clone());
+        }),
+        Effect::Unseal => change_exhibit(context, |exhibit| exhibit.seal = None),
+        Effect::Offer => change_exhibit(context, |exhibit| {
+            exhibit.offer = context.read::<Recipient>("to").map(|to| Offer {
+                e: context.entry.hash(),
+                to,
+                by: context.actor().clone(),
+            });
+        }),
+        Effect::Accept => change_exhibit(context, |exhibit| {
+            exhibit.offer = None;
+            exhibit.holder = holder(context.actor());
+        }),
+        Effect::CloseOffer => change_exhibit(context, |exhibit| exhibit.offer = None),
+    };
+    Ok((changes, Vec::new()))
+}
+
+fn holder(actor: &ActorId) -> Holder {
+    Holder {
+        org: actor.org(),
+        person: Some(actor.clone()),
+    }
+}
+
+fn change_case<K: Known + ?Sized>(
+    context: &Context<'_, K>,
+    change: impl FnOnce(&mut CaseRecord),
+) -> Changes {
+    let Some(mut case) = context.case() else {
+        return Vec::new();
+    };
+    change(&mut case);
+    vec![(
+        RecordKey::Case(context.subject().clone()),
+        Record::Case(case),
+    )]
+}
+
+fn change_exhibit<K: Known + ?Sized>(
+    context: &Context<'_, K>,
+    change: impl FnOnce(&mut ExhibitRecord),
+) -> Changes {
+    let Some(mut exhibit) = context.exhibit() else {
+        return Vec::new();
+    };
+    change(&mut exhibit);
+    vec![(
+        RecordKey::Exhibit(context.subject().clone()),
+        Record::Exhibit(exhibit),
+    )]
+}
+
+fn genesis<K: Known + ?Sized>(context: &Context<'_, K>) -> Result<Changes, Refusal> {
+    let refuse = |why: &str| {
+        Refusal::new(
+            "bad-genesis",
+            why,
+            "Make the ledger again with custodes init.",
+        )
+    };
+    let read = |name: &str| refuse(&format!("Genesis lacks \"{name}\"."));
+    let service: Identity = context.read("service").ok_or_else(|| read("service"))?;
+    let organisations: Vec<Organisation> = context
+        .read("organisations")
+        .ok_or_else(|| read("organisations"))?;
+    if service.actor != *context.actor() || service.key.id() != context.entry.kid() {
+        return Err(refuse(
+            "Genesis must be signed by the service key it names.",
+        ));
+    }
+    let mut changes = Changes::new();
+    let mut keys = BTreeSet::new();
+    let mut orgs = BTreeSet::new();
+    let mut enrol = |identity: &Identity, role: Role| -> Result<(), Refusal> {
+        let kid = identity.key.id();
+        if !keys.insert(kid) {
+            return Err(refuse("Genesis names one key twice."));
+        }
+        let key = KeyRecord {
+            actor: identity.actor.clone(),
+            key: identity.key,
+            valid_from: None,
+            valid_until: None,
+            revoked: None,
+            compromised_since: None,
+        };
+        let actor = ActorRecord {
+            actor: identity.actor.clone(),
+            roles: BTreeSet::from([role]),
+            keys: BTreeSet::from([kid]),
+        };
+        changes.push((RecordKey::Key(kid), Record::Key(key)));
+        changes.push((
+            RecordKey::Actor(identity.actor.subject()),
+            Record::Actor(actor),
+        ));
+        Ok(())
+    };
+    enrol(&service, Role::Service)?;
+    for one in &organisations {
+        if !orgs.insert(one.org.clone()) || one.authority.actor.org() != one.org {
+            return Err(refuse(
+                "Each organisation stands once, with an authority of its own.",
+            ));
+        }
+        enrol(&one.authority, Role::Authority)?;
+    }
+    for one in organisations {
+        let record = OrgRecord {
+            sector: one.sector.as_str().to_owned(),
+            authority: one.authority.actor,
+            accepted: false,
+        };
+        changes.push((RecordKey::Org(one.org), Record::Org(record)));
+    }
+    let ledger = LedgerRecord {
+        origin: context.entry.payload().ledger.clone(),
+        subject: context.subject().clone(),
+        genesis: context.entry.hash(),
+        service: service.actor,
+        log_keys: context.read("log").ok_or_else(|| read("log"))?,
+        rules: context.read("rules").ok_or_else(|| read("rules"))?,
+        orgs,
+    };
+    changes.push((RecordKey::Ledger, Record::Ledger(ledger)));
+    Ok(changes)
+}
+
+fn accept_genesis<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
+    let org = context.actor().org();
+    let Some(mut record) = context.known.org(&org) else {
+        return Vec::new();
+    };
+    record.accepted = true;
+    vec![(RecordKey::Org(org), Record::Org(record))]
+}
+
+fn enrol_key<K: Known + ?Sized>(context: &Context<'_, K>) -> Result<Changes, Refusal> {
+    let (Some(actor), Some(key), Some(roles)) = (
+        context.read::<ActorId>("actor"),
+        context.read::<crate::protocol::key::PublicKey>("key"),
+        context.read::<BTreeSet<Role>>("roles"),
+    ) else {
+        return Ok(Vec::new()); // the schema has checked all three
+    };
+    let seconds = |name: &str| {
+        context
+            .read::<Option<Moment>>(name)
+            .flatten()
+            .map(|moment| moment.unix_seconds())
+    };
+    let record = KeyRecord {
+        actor: actor.clone(),
+        key,
+        valid_from: seconds("valid_from"),
+        valid_until: seconds("valid_until"),
+        revoked: None,
+        compromised_since: None,
+    };
+    let mut keys = context
+        .known
+        .actor(&actor)
+        .map_or_else(BTreeSet::new, |known| known.keys);
+    keys.insert(key.id());
+    Ok(vec![
+        (RecordKey::Key(key.id()), Record::Key(record)),
+        (
+            RecordKey::Actor(actor.subject()),
+            Record::Actor(ActorRecord { actor, roles, keys }),
+        ),
+    ])
+}
+
+fn revoke_key<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
+    let Some(kid) = context.read("key") else {
+        return Vec::new();
+    };
+    let Some(mut record) = context.known.key(kid) else {
+        return Vec::new();
+    };
+    record.revoked = Some(context.place.index);
+    record.compromised_since = context
+        .read::<Option<Moment>>("compromised_since")
+        .flatten()
+        .map(|moment| moment.unix_seconds());
+    vec![(RecordKey::Key(kid), Record::Key(record))]
+}
+
+fn open_case<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
+    let org = context.actor().org();
+    let sector = context
+        .known
+        .org(&org)
+        .map_or_else(|| "police".to_owned(), |record| record.sector);
+    let case = CaseRecord {
+        opened_by: context.actor().clone(),
+        parties: BTreeMap::from([(org, sector)]),
+        exhibits: BTreeSet::new(),
+        disclosed: BTreeMap::new(),
+    };
+    vec![(
+        RecordKey::Case(context.subject().clone()),
+        Record::Case(case),
+    )]
+}
+
+fn open_exhibit<K: Known + ?Sized>(
+    context: &Context<'_, K>,
+) -> Result<(Changes, Vec<Companion>), Refusal> {
+    let (Some(case), Some(kind)) = (context.read::<Subject>("case"), context.text("kind")) else {
+        return Ok((Vec::new(), Vec::new())); // the schema has checked both
+    };
+    let e = context.entry.hash();
+    let exhibit = context.subject().clone();
+    let parents: Vec<Parent> = context.read("parents").unwrap_or_default();
+    let seal = context.text("seal").map(str::to_owned);
+    let mut companions = vec![companion(
+        &case,
+        Strand::Exhibits,
+        "exhibit-added",
+        &exhibit,
+        e,
+    )];
+    for parent in &parents {
+        let same_case = context
+            .known
+            .exhibit(&parent.exhibit)
+            .is_some_and(|one| one.case == case);
+        if same_case {
+            companions.push(companion(
+                &parent.exhibit,
+                Strand::Notes,
+                "child-added",
+                &exhibit,
+                e,
+            ));
+        }
+    }
+    let record = ExhibitRecord {
+        case,
+        kind: kind.to_owned(),
+        digest: context.read("digest"),
+        holder: holder(context.actor()),
+        offer: None,
+        seals_used: seal.iter().cloned().collect(),
+        seal,
+        parents: parents.into_iter().map(|parent| parent.exhibit).collect(),
+        role: context.text("role").unwrap_or("original").to_owned(),
+        opened: e,
+    };
+    Ok((
+        vec![(RecordKey::Exhibit(exhibit), Record::Exhibit(record))],
+        companions,
+    ))
+}
+
+fn companion(
+    subject: &Subject,
+    strand: Strand,
+    event: &'static str,
+    exhibit: &Subject,
+    cause: EntryHash,
+) -> Companion {
+    let body = Map::from_iter([
+        ("exhibit".to_owned(), Value::from(exhibit.as_str())),
+        ("cause".to_owned(), Value::from(cause.to_string())),
+    ]);
+    Companion {
+        chain: ChainId {
+            subject: subject.clone(),
+            strand,
+        },
+        event,
+        body,
+    }
+}

@@ -1,0 +1,21 @@
+//! The rules of custody. Pure: (what is known, entry, log time) -> changes, or a refusal; and flags.
+//!
+//! The rules are data (`rules.json`): one row an event. Code are only the predicates and effects that rows
+//! name, two closed lists. The same rules run in the service, in the verifier and in audits.
+//!
+//! Start reading at [`admit::admit`].
+
+pub mod admit;
+pub mod effects;
+pub mod outcome;
+pub mod predicates;
+pub mod read;
+pub mod rules;
+pub mod schema;
+pub mod state;
+
+pub use admit::{Admitted, Companion, Place, admit, check_whole, signer};
+pub use outcome::{Flag, Refusal, Severity};
+pub use read::{ReadRight, may_read};
+pub use rules::Rules;
+pub use state::{Known, MemoryState, Record, RecordKey};

@@ -1,0 +1,47 @@
+//! Who may read what, for now: auditors everything; organisations that joined a case, all of it; the defence
+//! what was disclosed to it.
+
+use std::collections::BTreeSet;
+
+use super::state::{Known, Role};
+use crate::protocol::id::{ActorId, Subject};
+
+/// What an actor may read of a case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadRight {
+    /// Everything.
+    All,
+    /// The case itself, and these exhibits.
+    Disclosed(BTreeSet<Subject>),
+    /// Nothing, not even that it exists.
+    None,
+}
+
+impl ReadRight {
+    /// Whether this right covers an exhibit.
+    pub fn covers(&self, exhibit: &Subject) -> bool {
+        match self {
+            ReadRight::All => true,
+            ReadRight::Disclosed(exhibits) => exhibits.contains(exhibit),
+            ReadRight::None => false,
+        }
+    }
+}
+
+/// What `actor` may read of `case`.
+pub fn may_read(known: &(impl Known + ?Sized), actor: &ActorId, case: &Subject) -> ReadRight {
+    let (Some(reader), Some(case)) = (known.actor(actor), known.case(case)) else {
+        return ReadRight::None;
+    };
+    if reader.roles.contains(&Role::Auditor) {
+        return ReadRight::All;
+    }
+    let org = actor.org();
+    match case.parties.get(&org).map(String::as_str) {
+        None => ReadRight::None,
+        Some("defence") => {
+            ReadRight::Disclosed(case.disclosed.get(&org).cloned().unwrap_or_default())
+        }
+        Some(_) => ReadRight::All,
+    }
+}

@@ -1,0 +1,143 @@
+//! The rules table: `rules.json`, embedded and published.
+//!
+//! A row says of one event: on which strand, whether it may open a chain, which roles may record it, what its
+//! body holds, which details it must name, what is refused, what is flagged, what it changes, and the category
+//! of processing that DPA 2018 s.62 asks to be logged. Everything a row names is in a closed list: a table
+//! with an unknown name does not load.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use serde::Deserialize;
+
+use super::effects::Effect;
+use super::predicates::{FlagRule, RefuseRule};
+use super::schema::Member;
+use super::state::Role;
+use crate::protocol::hash::Hash;
+use crate::protocol::id::Strand;
+
+/// One event.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// Wire name.
+    pub event: String,
+    /// Its strand.
+    pub strand: Strand,
+    /// Whether it may be the first entry of a chain.
+    pub opens: bool,
+    /// Who may record it: any one of these roles.
+    pub roles: Vec<Role>,
+    /// Members of the body.
+    pub body: BTreeMap<String, Member>,
+    /// Details that must be named.
+    pub details: Vec<String>,
+    /// What is refused.
+    pub refuse: Vec<RefuseRule>,
+    /// What is flagged.
+    pub flag: Vec<FlagRule>,
+    /// What it changes.
+    pub effect: Effect,
+    /// Category of processing (DPA 2018 s.62).
+    pub category: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    version: u64,
+    always_flag: Vec<FlagRule>,
+    events: Vec<Row>,
+}
+
+/// A rules table.
+#[derive(Debug)]
+pub struct Rules {
+    rows: BTreeMap<String, Row>,
+    always_flag: Vec<FlagRule>,
+    sha256: Hash,
+}
+
+/// A text that is not a rules table.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("rules table: {0}")]
+pub struct BadRules(String);
+
+impl Rules {
+    /// Reads a table.
+    pub fn parse(text: &str) -> Result<Rules, BadRules> {
+        let table: Table =
+            serde_json::from_str(text).map_err(|error| BadRules(error.to_string()))?;
+        if table.version != 1 {
+            return Err(BadRules(format!("version {} is not 1", table.version)));
+        }
+        let mut rows = BTreeMap::new();
+        for row in table.events {
+            if let Some(twice) = rows.insert(row.event.clone(), row) {
+                return Err(BadRules(format!("event {:?} stands twice", twice.event)));
+            }
+        }
+        Ok(Rules {
+            rows,
+            always_flag: table.always_flag,
+            sha256: Hash::of(&[text.as_bytes()]),
+        })
+    }
+
+    /// The table this software was built with.
+    pub fn embedded() -> &'static Rules {
+        static RULES: OnceLock<Rules> = OnceLock::new();
+        RULES.get_or_init(|| {
+            Rules::parse(Rules::text()).expect("the embedded rules table loads; a test loads it")
+        })
+    }
+
+    /// Its text, as published.
+    pub fn text() -> &'static str {
+        include_str!("rules.json")
+    }
+
+    /// SHA-256 of the text: genesis names it.
+    pub fn sha256(&self) -> Hash {
+        self.sha256
+    }
+
+    /// The row of an event.
+    pub fn row(&self, event: &str) -> Option<&Row> {
+        self.rows.get(event)
+    }
+
+    /// Every row, by event.
+    pub fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.values()
+    }
+
+    /// What is flagged on every event that a person records.
+    pub fn always_flag(&self) -> &[FlagRule] {
+        &self.always_flag
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_table_loads_and_unknown_names_do_not() {
+        assert_eq!(Rules::embedded().rows().count(), 23);
+        for (from, to) in [
+            ("\"in-case\"", "\"in-cases\""),
+            ("\"effect\": \"offer\"", "\"effect\": \"offers\""),
+            ("\"type\": \"code\"", "\"type\": \"prose\""),
+            ("\"event\": \"sealed\"", "\"event\": \"unsealed\""),
+            ("\"version\": 1", "\"version\": 2"),
+        ] {
+            assert!(Rules::text().contains(from), "{from}");
+            assert!(
+                Rules::parse(&Rules::text().replacen(from, to, 1)).is_err(),
+                "{to}"
+            );
+        }
+    }
+}

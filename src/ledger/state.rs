@@ -1,0 +1,346 @@
+//! What the rules know: small records, each under a key of its own, so that a store can keep and fetch them
+//! one by one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::digest::EvidenceDigest;
+use crate::protocol::entry::EntryHash;
+use crate::protocol::hash::Hash;
+use crate::protocol::id::{ActorId, ChainId, OrgId, Origin, Strand, Subject};
+use crate::protocol::key::{KeyId, PublicKey};
+use crate::protocol::leaf::ChainHead;
+use crate::protocol::tree::EntryIndex;
+
+/// What a person or system may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)] // the names are the field's own; DOMAIN section 1 lists what each does
+pub enum Role {
+    Authority,
+    Officer,
+    Examiner,
+    Store,
+    System,
+    DisclosureOfficer,
+    Prosecutor,
+    Defence,
+    Court,
+    Probation,
+    Prison,
+    Auditor,
+    Service,
+}
+
+/// Names one record.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum RecordKey {
+    /// The ledger itself.
+    Ledger,
+    /// An organisation.
+    Org(OrgId),
+    /// An actor, by the subject of their `keys` chain.
+    Actor(Subject),
+    /// A key.
+    Key(KeyId),
+    /// A case.
+    Case(Subject),
+    /// An exhibit.
+    Exhibit(Subject),
+    /// A chain.
+    Chain(ChainId),
+    /// An entry.
+    Entry(EntryHash),
+}
+
+impl RecordKey {
+    /// The key as bytes: a letter, then the id.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let (letter, id): (u8, Vec<u8>) = match self {
+            RecordKey::Ledger => (b'L', Vec::new()),
+            RecordKey::Org(org) => (b'O', org.as_str().into()),
+            RecordKey::Actor(subject) => (b'A', subject.to_bytes().into()),
+            RecordKey::Key(kid) => (b'K', kid.0.0.into()),
+            RecordKey::Case(subject) => (b'C', subject.to_bytes().into()),
+            RecordKey::Exhibit(subject) => (b'X', subject.to_bytes().into()),
+            RecordKey::Chain(chain) => (
+                b'H',
+                [&chain.subject.to_bytes(), chain.strand.as_str().as_bytes()].concat(),
+            ),
+            RecordKey::Entry(e) => (b'E', e.0.0.into()),
+        };
+        [&[letter], id.as_slice()].concat()
+    }
+}
+
+/// A record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)] // each variant holds the type that documents it
+pub enum Record {
+    Ledger(LedgerRecord),
+    Org(OrgRecord),
+    Actor(ActorRecord),
+    Key(KeyRecord),
+    Case(CaseRecord),
+    Exhibit(ExhibitRecord),
+    Chain(ChainRecord),
+    Entry(EntryRecord),
+}
+
+/// What genesis said of the ledger.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LedgerRecord {
+    /// Its origin.
+    pub origin: Origin,
+    /// Subject of its `rules` chain.
+    pub subject: Subject,
+    /// The entry itself.
+    pub genesis: EntryHash,
+    /// The actor that signs what the service records.
+    pub service: ActorId,
+    /// Keys that sign checkpoints, as vkeys.
+    pub log_keys: Vec<String>,
+    /// SHA-256 of the rules table that governs it.
+    pub rules: Hash,
+    /// Organisations.
+    pub orgs: BTreeSet<OrgId>,
+}
+
+/// An organisation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OrgRecord {
+    /// Police, forensic, prosecution, court, prison, probation, defence or oversight.
+    pub sector: String,
+    /// The actor that enrols its people.
+    pub authority: ActorId,
+    /// Whether that actor has accepted genesis.
+    pub accepted: bool,
+}
+
+/// A person or system.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ActorRecord {
+    /// Organisation and id.
+    pub actor: ActorId,
+    /// What they may do.
+    pub roles: BTreeSet<Role>,
+    /// Their keys, past ones included.
+    pub keys: BTreeSet<KeyId>,
+}
+
+/// An enrolled key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KeyRecord {
+    /// Whose.
+    pub actor: ActorId,
+    /// The key.
+    pub key: PublicKey,
+    /// Valid from this Unix second by the log's clock, if limited.
+    pub valid_from: Option<i64>,
+    /// Valid until this Unix second by the log's clock, if limited.
+    pub valid_until: Option<i64>,
+    /// Log index from which it counts no more.
+    pub revoked: Option<EntryIndex>,
+    /// Declared compromised since this Unix second.
+    pub compromised_since: Option<i64>,
+}
+
+/// A case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CaseRecord {
+    /// Who opened it.
+    pub opened_by: ActorId,
+    /// Organisations in the case, and their part.
+    pub parties: BTreeMap<OrgId, String>,
+    /// Its exhibits.
+    pub exhibits: BTreeSet<Subject>,
+    /// What was disclosed to which organisation.
+    pub disclosed: BTreeMap<OrgId, BTreeSet<Subject>>,
+}
+
+/// Who has an exhibit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The organisation.
+    pub org: OrgId,
+    /// The person, where one is named.
+    pub person: Option<ActorId>,
+}
+
+/// Whom something is offered to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "lowercase")]
+pub enum Recipient {
+    /// A named person.
+    Actor(ActorId),
+    /// Anyone of an organisation.
+    Org(OrgId),
+}
+
+impl Recipient {
+    /// The organisation that is offered to.
+    pub fn org(&self) -> OrgId {
+        match self {
+            Recipient::Actor(actor) => actor.org(),
+            Recipient::Org(org) => org.clone(),
+        }
+    }
+}
+
+/// An offer that nobody has answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Offer {
+    /// The entry that made it.
+    pub e: EntryHash,
+    /// To whom.
+    pub to: Recipient,
+    /// By whom.
+    pub by: ActorId,
+}
+
+/// An exhibit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExhibitRecord {
+    /// The case it was opened in.
+    pub case: Subject,
+    /// Kind of evidence.
+    pub kind: String,
+    /// What its bytes are, once they are known.
+    pub digest: Option<EvidenceDigest>,
+    /// Who has it.
+    pub holder: Holder,
+    /// The open offer, if there is one.
+    pub offer: Option<Offer>,
+    /// Number of the seal that is on it.
+    pub seal: Option<String>,
+    /// Every seal number used on it.
+    pub seals_used: BTreeSet<String>,
+    /// What it was made from.
+    pub parents: Vec<Subject>,
+    /// Original, master, working copy and so on.
+    pub role: String,
+    /// The entry that opened it.
+    pub opened: EntryHash,
+}
+
+/// Where a chain stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChainRecord {
+    /// Number of entries.
+    pub length: u64,
+    /// The last of them.
+    pub last: EntryHash,
+    /// The head over them.
+    pub head: ChainHead,
+}
+
+/// Where an entry stands: bodies point at entries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EntryRecord {
+    /// Place in the log.
+    pub index: EntryIndex,
+    /// Its chain.
+    pub chain: ChainId,
+    /// Its event.
+    pub event: String,
+    /// Who recorded it.
+    pub actor: ActorId,
+}
+
+/// What is known before an entry: by replay, or out of a store.
+pub trait Known {
+    /// The record under a key.
+    fn get(&self, key: &RecordKey) -> Option<Record>;
+
+    /// The ledger, once genesis is in.
+    fn ledger(&self) -> Option<LedgerRecord> {
+        match self.get(&RecordKey::Ledger)? {
+            Record::Ledger(record) => Some(record),
+            _ => None,
+        }
+    }
+
+    /// An organisation.
+    fn org(&self, org: &OrgId) -> Option<OrgRecord> {
+        match self.get(&RecordKey::Org(org.clone()))? {
+            Record::Org(record) => Some(record),
+            _ => None,
+        }
+    }
+
+    /// An actor; the whole id must match, not only its second half.
+    fn actor(&self, actor: &ActorId) -> Option<ActorRecord> {
+        match self.get(&RecordKey::Actor(actor.subject()))? {
+            Record::Actor(record) if record.actor == *actor => Some(record),
+            _ => None,
+        }
+    }
+
+    /// A key.
+    fn key(&self, kid: KeyId) -> Option<KeyRecord> {
+        match self.get(&RecordKey::Key(kid))? {
+            Record::Key(record) => Some(record),
+            _ => None,
+        }
+    }
+
+    /// A case.
+    fn case(&self, case: &Subject) -> Option<CaseRecord> {
+        match self.get(&RecordKey::Case(case.clone()))? {
+            Record::Case(record) => Some(record),
+            _ => None,
+        }
+    }
+
+    /// An exhibit.
+    fn exhibit(&self, exhibit: &Subject) -> Option<ExhibitRecord> {
+        match self.get(&RecordKey::Exhibit(exhibit.clone()))? {
+            Record::Exhibit(record) => Some(record),
+            _ => None,
+        }
+    }
+
+    /// A chain.
+    fn chain(&self, subject: &Subject, strand: Strand) -> Option<ChainRecord> {
+        match self.get(&RecordKey::Chain(ChainId {
+            subject: subject.clone(),
+            strand,
+        }))? {
+            Record::Chain(record) => Some(record),
+            _ => None,
+        }
+    }
+
+    /// An entry.
+    fn entry(&self, e: EntryHash) -> Option<EntryRecord> {
+        match self.get(&RecordKey::Entry(e))? {
+            Record::Entry(record) => Some(record),
+            _ => None,
+        }
+    }
+}
+
+/// Everything known, in memory: for verification, audits and tests.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MemoryState {
+    records: BTreeMap<RecordKey, Record>,
+}
+
+impl MemoryState {
+    /// Takes in what an admitted entry changed.
+    pub fn apply(&mut self, changes: impl IntoIterator<Item = (RecordKey, Record)>) {
+        self.records.extend(changes);
+    }
+
+    /// Every record.
+    pub fn records(&self) -> impl Iterator<Item = (&RecordKey, &Record)> {
+        self.records.iter()
+    }
+}
+
+impl Known for MemoryState {
+    fn get(&self, key: &RecordKey) -> Option<Record> {
+        self.records.get(key).cloned()
+    }
+}
