@@ -1,9 +1,11 @@
 //! Custodes: a chain-of-custody ledger for digital evidence.
 //!
 //! Data flows one way and imports point inward; `docs/ARCHITECTURE.md` has the picture, `docs/FORMATS.md` the
-//! bytes. Start reading at [`protocol::entry`], then [`ledger::admit`].
+//! bytes. Start reading at [`protocol::entry`], then [`ledger::admit()`].
 
 #![forbid(unsafe_code)]
 
 pub mod ledger;
 pub mod protocol;
+#[cfg(feature = "service")]
+pub mod storage;

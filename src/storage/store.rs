@@ -1,0 +1,142 @@
+//! The storage contract.
+
+use crate::protocol::entry::EntryHash;
+use crate::protocol::hash::Hash;
+use crate::protocol::id::{ChainId, Subject};
+use crate::protocol::time::LogTime;
+use crate::protocol::tree::{EntryIndex, NodeId, TreeSize};
+
+/// Why storage did not do what it was asked. The kind tells the operator what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has the folder open.
+    #[error("the ledger folder is in use by another custodes process; stop that one first ({0})")]
+    InUse(String),
+    /// The folder was written by newer software.
+    #[error(
+        "the ledger folder has format {found}, this software reads up to {known}; install a newer custodes"
+    )]
+    NewerFormat {
+        /// What the folder says.
+        found: u32,
+        /// What this software knows.
+        known: u32,
+    },
+    /// There is no ledger.
+    #[error("there is no ledger in {0}; make one with custodes init")]
+    NotALedger(String),
+    /// There is one already.
+    #[error("there is a ledger in {0} already; nothing was changed")]
+    Exists(String),
+    /// What was read back is not what was written.
+    #[error("stored data is damaged at {0}; run custodes audit")]
+    Corrupt(String),
+    /// The log does not end where the group expects: another writer, or our own bug.
+    #[error("the log ends at {found}, the group expected {expected}; re-open the ledger")]
+    Conflict {
+        /// Where the log ends.
+        found: u64,
+        /// Where the group expected it to end.
+        expected: u64,
+    },
+    /// The disk or the database failed.
+    #[error("storage failed: {0}")]
+    Io(String),
+}
+
+/// An entry to be kept.
+#[derive(Debug, Clone)]
+pub struct NewEntry {
+    /// Log time.
+    pub recorded_at: LogTime,
+    /// Its hash.
+    pub e: EntryHash,
+    /// Its signed part.
+    pub jws: String,
+    /// Names and texts of its disclosures, sorted by name.
+    pub disclosures: Vec<(String, String)>,
+    /// Its chain.
+    pub chain: ChainId,
+    /// Its position there.
+    pub seq: u64,
+}
+
+/// A leaf to be kept, with its entry unless it is a map leaf.
+#[derive(Debug, Clone)]
+pub struct NewLeaf {
+    /// Leaf data, as tiles publish it.
+    pub data: Vec<u8>,
+    /// The entry.
+    pub entry: Option<NewEntry>,
+}
+
+/// Everything that one commit writes.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// Where the log must end before.
+    pub expected_size: TreeSize,
+    /// The leaves, in order.
+    pub leaves: Vec<NewLeaf>,
+    /// Tree nodes that they complete.
+    pub nodes: Vec<(NodeId, Hash)>,
+    /// Records of the rules' state, by key.
+    pub records: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Evidence digests and the exhibits they belong to.
+    pub digests: Vec<(Hash, Subject)>,
+    /// Signed note over the log with the group.
+    pub checkpoint: String,
+}
+
+/// An entry as kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEntry {
+    /// Log index.
+    pub index: EntryIndex,
+    /// Log time.
+    pub recorded_at: LogTime,
+    /// Its signed part.
+    pub jws: String,
+    /// Its disclosures, sorted by name; erased ones are absent.
+    pub disclosures: Vec<String>,
+}
+
+/// Keeps one log.
+///
+/// **Durability.** `commit` returns `Ok` only when the whole group is on disk, synced: it survives a crash of the
+/// process, the system and the power. It returns `Conflict` when nothing was written because the log does not end
+/// where the group expects. Any other error leaves the outcome *unknown*: the caller acknowledges nothing, stops
+/// writing, and opens the store again. Readers see the whole of a group or nothing of it.
+pub trait Store: Send + Sync + 'static {
+    /// Appends a group, if the log still ends where it expects.
+    fn commit(&self, group: &Group) -> Result<(), StoreError>;
+    /// Number of leaves.
+    fn size(&self) -> Result<TreeSize, StoreError>;
+    /// Data of one leaf.
+    fn leaf(&self, index: EntryIndex) -> Result<Option<Vec<u8>>, StoreError>;
+    /// An entry.
+    fn entry(&self, index: EntryIndex) -> Result<Option<StoredEntry>, StoreError>;
+    /// Where an entry stands.
+    fn index_of(&self, e: EntryHash) -> Result<Option<EntryIndex>, StoreError>;
+    /// Log indexes of a chain's entries, in order.
+    fn chain(&self, chain: &ChainId) -> Result<Vec<EntryIndex>, StoreError>;
+    /// A complete tree node.
+    fn node(&self, id: NodeId) -> Result<Option<Hash>, StoreError>;
+    /// A record of the rules' state.
+    fn record(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Every record of the rules' state, by key.
+    fn records(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError>;
+    /// The checkpoint of the last commit.
+    fn checkpoint(&self) -> Result<Option<String>, StoreError>;
+    /// Keeps the checkpoint of this size as published, for ever.
+    fn publish(&self, size: TreeSize, note: &str) -> Result<(), StoreError>;
+    /// The newest published checkpoint.
+    fn published(&self) -> Result<Option<String>, StoreError>;
+    /// Published checkpoints around an entry: the last before it and the first that covers it.
+    fn published_around(&self, index: EntryIndex) -> Result<[Option<String>; 2], StoreError>;
+    /// Exhibits whose bytes have this SHA-256.
+    fn exhibits_with(&self, sha256: Hash) -> Result<Vec<Subject>, StoreError>;
+    /// Keeps a blob, synced.
+    fn put_blob(&self, sha256: Hash, bytes: &[u8]) -> Result<(), StoreError>;
+    /// A blob.
+    fn blob(&self, sha256: Hash) -> Result<Option<Vec<u8>>, StoreError>;
+}
