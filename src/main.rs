@@ -1,1 +1,5 @@
-fn main() {}
+//! The `custodes` command.
+
+fn main() -> std::process::ExitCode {
+    custodes::cli::run()
+}
