@@ -68,7 +68,7 @@ enum Command {
     Policy(policy::PolicyCommand),
     #[cfg(feature = "service")]
     #[command(flatten)]
-    Online(online::OnlineCommand),
+    Online(Box<online::OnlineCommand>),
 }
 
 /// Reads the command line, runs the command, and says what it came to.
@@ -80,7 +80,7 @@ pub fn run() -> ExitCode {
         Command::Digest(args) => digest::run(&args, output),
         Command::Policy(command) => policy::run(&command, output),
         #[cfg(feature = "service")]
-        Command::Online(command) => online::run(command, line.profile, output),
+        Command::Online(command) => online::run(*command, line.profile, output),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

@@ -27,13 +27,6 @@ impl Output {
         }
     }
 
-    /// Something the person should know that is not the result.
-    pub fn note(self, words: &str) {
-        if !self.json {
-            eprintln!("{words}");
-        }
-    }
-
     /// Why the command was not carried out.
     pub fn failure(self, failure: &Failure) {
         if self.json {

@@ -39,8 +39,6 @@ pub struct Client {
 
 /// What the service answered, if it was a success.
 pub struct Answer {
-    /// HTTP status.
-    pub status: u16,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -185,7 +183,7 @@ impl Client {
             .read_to_vec()
             .map_err(|error| unreachable(error.to_string()))?;
         if (200..300).contains(&status) {
-            return Ok(Answer { status, body });
+            return Ok(Answer { body });
         }
         Err(Refused {
             status: Some(status),

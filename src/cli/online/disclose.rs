@@ -140,12 +140,13 @@ fn newest_disclosure(session: &Session, case: &Subject) -> Result<EntryHash, Fai
     let org = session.reader.actor.org();
     told.iter()
         .filter_map(|one| one.entry.as_ref())
-        .filter(|entry| entry.payload().event == "disclosed" && entry.payload().subject == *case)
-        .filter(|entry| {
-            let to = entry.payload().body.get("to").and_then(Value::as_array);
-            to.is_some_and(|list| list.iter().any(|one| one.as_str() == Some(org.as_str())))
+        .rfind(|entry| {
+            let payload = entry.payload();
+            let to = payload.body.get("to").and_then(Value::as_array);
+            let to_us =
+                |list: &Vec<Value>| list.iter().any(|one| one.as_str() == Some(org.as_str()));
+            payload.event == "disclosed" && payload.subject == *case && to.is_some_and(to_us)
         })
-        .next_back()
         .map(|entry| entry.hash())
         .ok_or_else(|| {
             Failure::new(

@@ -76,3 +76,6 @@ pub fn run(command: OnlineCommand, args: ProfileArgs, output: Output) -> Outcome
         OnlineCommand::Bundle(command) => bundle::run(&command, &open(args)?),
     }
 }
+
+#[cfg(test)]
+mod rehearsal;
