@@ -9,3 +9,4 @@ pub mod ledger;
 pub mod protocol;
 #[cfg(feature = "service")]
 pub mod storage;
+pub mod verify;
