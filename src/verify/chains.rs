@@ -1,0 +1,264 @@
+//! Steps 5 and 11: every entry in one chain, every chain whole from its beginning, and whether it is
+//! shown to end where it ends.
+
+use std::collections::BTreeMap;
+
+use super::bundle::Completeness;
+use super::entries::ReadEntry;
+use super::finding::{Asked, Findings};
+use super::nodes::Nodes;
+use crate::protocol::base64url;
+use crate::protocol::bundle::{Bundle, BundleChain, MapProof};
+use crate::protocol::checkpoint::Checkpoint;
+use crate::protocol::hash::Hash;
+use crate::protocol::id::ChainId;
+use crate::protocol::leaf::{ChainHead, map_leaf_data};
+use crate::protocol::map;
+use crate::protocol::tree::{EntryIndex, InclusionProof, leaf_hash};
+
+/// Where an entry stands: its chain and its position there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub chain: ChainId,
+    pub seq: u64,
+    /// Head of the chain after this entry.
+    pub head: ChainHead,
+}
+
+/// The chain that a bundle's chain is.
+pub(crate) fn id(chain: &BundleChain) -> ChainId {
+    ChainId {
+        subject: chain.subject.clone(),
+        strand: chain.strand,
+    }
+}
+
+/// "chain custody of q83vEjRWeJCrze8SNFZ4kA".
+pub(crate) fn place(chain: &ChainId) -> String {
+    format!("chain {} of {}", chain.strand, chain.subject)
+}
+
+/// Step 5. The result says for each entry of the bundle, in order, where it stands.
+pub(crate) fn check_all(
+    bundle: &Bundle,
+    read: &[ReadEntry],
+    findings: &mut Findings,
+) -> Vec<Option<Standing>> {
+    let mut standing: Vec<Option<Standing>> = vec![None; read.len()];
+    for chain in &bundle.chains {
+        check_one(chain, read, &mut standing, findings);
+    }
+    for (entry, standing) in read.iter().zip(&standing) {
+        if standing.is_none() {
+            findings.failed(
+                Asked::History,
+                "entry-in-no-chain",
+                entry.place(),
+                "The entry is in none of the bundle's chains.",
+            );
+        }
+    }
+    standing
+}
+
+fn check_one(
+    chain: &BundleChain,
+    read: &[ReadEntry],
+    standing: &mut [Option<Standing>],
+    findings: &mut Findings,
+) {
+    let chain_id = id(chain);
+    let mut failed = |code: &str, place: String, words: String| {
+        findings.failed(Asked::History, code, place, words);
+    };
+    if chain.entries.is_empty() {
+        failed(
+            "chain-empty",
+            place(&chain_id),
+            "A chain without entries says nothing.".to_owned(),
+        );
+    }
+    let mut head = ChainHead::EMPTY;
+    let mut last: Option<&ReadEntry> = None;
+    for (seq, index) in (0u64..).zip(&chain.entries) {
+        if let Some(last) = last {
+            if last.index == *index {
+                let words = format!("Entry {} is named twice.", index.0);
+                failed("chain-repeat", place(&chain_id), words);
+                continue;
+            }
+            if last.index > *index {
+                let words = format!("Entry {} is named after entry {}.", index.0, last.index.0);
+                failed("chain-order", place(&chain_id), words);
+            }
+        }
+        let Ok(at) = read.binary_search_by_key(index, |one| one.index) else {
+            let words = format!("Entry {} of this chain is not in the bundle.", index.0);
+            failed("entry-missing", place(&chain_id), words);
+            return;
+        };
+        let entry = &read[at];
+        head = head.extend(entry.index, entry.commitment);
+        let here = Standing {
+            chain: chain_id.clone(),
+            seq,
+            head,
+        };
+        if standing[at].replace(here).is_some() {
+            let words = format!(
+                "It is in another chain too, besides the {}.",
+                place(&chain_id)
+            );
+            failed("entry-in-two-chains", entry.place().to_string(), words);
+        }
+        if let Some((code, words)) = check_link(&chain_id, seq, last, entry) {
+            failed(code, entry.place().to_string(), words);
+        }
+        last = Some(entry);
+    }
+    if head != chain.head {
+        let words = "The entries named do not lead to the head stated: one is missing, added, changed or \
+                     out of place.";
+        failed("chain-head", place(&chain_id), words.to_owned());
+    }
+}
+
+/// What the signer attested to: chain, position, previous entry.
+fn check_link(
+    chain: &ChainId,
+    seq: u64,
+    last: Option<&ReadEntry>,
+    entry: &ReadEntry,
+) -> Option<(&'static str, String)> {
+    let payload = entry.entry.as_ref()?.payload();
+    if payload.chain() != *chain {
+        let words = format!("The signer put it in the {}.", place(&payload.chain()));
+        return Some(("entry-in-other-chain", words));
+    }
+    if payload.seq > seq {
+        let words = format!(
+            "The signer put it at position {}, and {seq} stand before it.",
+            payload.seq
+        );
+        return Some(("chain-gap", words));
+    }
+    if payload.seq < seq {
+        let words = format!(
+            "The signer put it at position {}, which is taken.",
+            payload.seq
+        );
+        return Some(("chain-position-taken", words));
+    }
+    if payload.prev != last.map(|last| last.e) {
+        let words = "The entry before it is not the one that the signer named.".to_owned();
+        return Some(("chain-previous", words));
+    }
+    None
+}
+
+/// Step 11. Whether the map of the newest checkpoint holds every chain's length and head.
+pub(crate) fn check_completeness(
+    bundle: &Bundle,
+    newest: &Checkpoint,
+    nodes: &mut Nodes<'_>,
+    findings: &mut Findings,
+) -> Completeness {
+    let empty = map::empty_subtrees();
+    let mut missing = 0usize;
+    let mut roots: BTreeMap<EntryIndex, Hash> = BTreeMap::new();
+    for chain in &bundle.chains {
+        let chain_id = id(chain);
+        let Some(proof) = &chain.map else {
+            missing += 1;
+            continue;
+        };
+        match check_map(&chain_id, chain, proof, newest, nodes, &empty) {
+            Ok(root) => {
+                if *roots.entry(proof.leaf).or_insert(root) != root {
+                    findings.failed(
+                        Asked::History,
+                        "map-two-roots",
+                        place(&chain_id),
+                        "One map leaf is said to hold two maps.",
+                    );
+                }
+            }
+            Err((code, words)) => {
+                findings.failed(Asked::History, code, place(&chain_id), words);
+            }
+        }
+    }
+    if missing > 0 {
+        findings.unchecked(
+            Asked::History,
+            "completeness-not-shown",
+            "chains",
+            format!(
+                "For {missing} of {} chains nothing shows that no later entry exists.",
+                bundle.chains.len()
+            ),
+        );
+        return Completeness::NotShown;
+    }
+    findings.note(
+        Asked::History,
+        "completeness-by-operator",
+        "chains",
+        "Every chain ends here as committed by the operator; no auditor is shown to have recomputed it.",
+    );
+    Completeness::AsCommitted
+}
+
+fn check_map(
+    chain_id: &ChainId,
+    chain: &BundleChain,
+    proof: &MapProof,
+    newest: &Checkpoint,
+    nodes: &mut Nodes<'_>,
+    empty: &[Hash],
+) -> Result<Hash, (&'static str, String)> {
+    let bad = |code, words: &str| Err((code, words.to_owned()));
+    let Ok(present) = base64url::decode_array::<32>(&proof.present) else {
+        return bad("map-form", "The map proof is not 256 bits.");
+    };
+    let mut given = proof.siblings.iter();
+    let mut siblings = Vec::with_capacity(map::DEPTH);
+    for depth in 0..map::DEPTH {
+        let is_present = present[depth / 8] >> (7 - depth % 8) & 1 == 1;
+        let sibling = match is_present {
+            false => Some(empty[depth + 1]),
+            true => given.next().and_then(|at| nodes.one(*at)),
+        };
+        match sibling {
+            Some(sibling) => siblings.push(sibling),
+            None => return bad("map-form", "The map proof has too few siblings."),
+        }
+    }
+    if given.next().is_some() {
+        return bad("map-form", "The map proof has too many siblings.");
+    }
+    let key = map::key(chain_id);
+    let value = map::value(key, chain.entries.len() as u64, chain.head);
+    let root = map::root_from(key, value, &siblings).expect("there is one sibling for each depth");
+    // The map of the newest checkpoint is its last leaf; an older map would hide later entries.
+    if proof.leaf.0.checked_add(1) != Some(newest.size.0) {
+        return bad(
+            "map-not-newest",
+            "The map leaf is not the last one of the newest checkpoint.",
+        );
+    }
+    let Some(hashes) = nodes.resolve(&proof.proof) else {
+        return bad(
+            "node-missing",
+            "The proof points outside the table of hashes.",
+        );
+    };
+    let leaf = leaf_hash(&map_leaf_data(proof.leaf, root));
+    match InclusionProof(hashes).verify(proof.leaf, newest.size, leaf, newest.root) {
+        Ok(()) => Ok(root),
+        Err(error) => Err((
+            "map-differs",
+            format!("The log's map does not hold this length and head: {error}."),
+        )),
+    }
+}

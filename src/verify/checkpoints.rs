@@ -1,0 +1,251 @@
+//! Steps 2 and 3: the signed heads of the log, and that the log only ever grew.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::bundle::{Bracket, Cosigned, Witnessed};
+use super::finding::{Asked, Findings};
+use super::nodes::Nodes;
+use crate::protocol::bundle::Bundle;
+use crate::protocol::checkpoint::{self, Checkpoint, CheckpointError};
+use crate::protocol::hash::Hash;
+use crate::protocol::note::{Note, VerifierKey};
+use crate::protocol::policy::Policy;
+use crate::protocol::tree::{ConsistencyProof, EntryIndex, TreeSize};
+
+/// A checkpoint that a believed log key signed.
+#[derive(Debug, Clone)]
+pub(crate) struct Opened {
+    pub checkpoint: Checkpoint,
+    /// The log key that signed it.
+    pub log: VerifierKey,
+    /// Witnesses of the policy that cosigned it.
+    pub cosigned: Vec<Cosigned>,
+    /// Whether these satisfy the policy's quorum.
+    pub witnessed: bool,
+}
+
+/// Opens one signed checkpoint with whichever log key of the policy signed it.
+pub(crate) fn open_one(
+    text: &str,
+    logs: &[&VerifierKey],
+    policy: &Policy,
+) -> Result<Opened, Option<CheckpointError>> {
+    let witnesses: Vec<&VerifierKey> = policy.witnesses.iter().map(|one| &one.key).collect();
+    let mut refused = None;
+    for log in logs {
+        match checkpoint::open_with(text, log, &witnesses) {
+            Ok((checkpoint, note)) => {
+                let cosigned = cosignatures(&note, policy);
+                let names = cosigned.iter().map(|one| one.witness.clone()).collect();
+                let witnessed = policy.requires_witness() && policy.quorum_met(&names);
+                return Ok(Opened {
+                    checkpoint,
+                    log: (*log).clone(),
+                    cosigned,
+                    witnessed,
+                });
+            }
+            Err(error) => refused = Some(error),
+        }
+    }
+    Err(refused)
+}
+
+fn cosignatures(note: &Note, policy: &Policy) -> Vec<Cosigned> {
+    let known = note.verified.iter().filter_map(|signature| {
+        let witness = policy
+            .witnesses
+            .iter()
+            .find(|one| one.key == signature.key)?;
+        Some(Cosigned {
+            witness: witness.name.clone(),
+            time: signature.time?,
+        })
+    });
+    known.collect()
+}
+
+/// Step 2. Hands out the checkpoints that opened, by ascending size, if all did.
+pub(crate) fn open_all(
+    bundle: &Bundle,
+    policy: &Policy,
+    findings: &mut Findings,
+) -> Option<Vec<Opened>> {
+    let logs = policy.logs_for(&bundle.ledger);
+    if logs.is_empty() {
+        findings.failed(
+            Asked::History,
+            "log-unknown",
+            "bundle",
+            format!(
+                "The trust policy names no key of the log \"{}\".",
+                bundle.ledger
+            ),
+        );
+        return None;
+    }
+    // More than two for every entry, and the newest, would serve no purpose.
+    if bundle.checkpoints.len() > 2 * bundle.entries.len() + 1 {
+        findings.failed(
+            Asked::History,
+            "checkpoint-superfluous",
+            "checkpoints",
+            "There are more checkpoints than entries can need.",
+        );
+        return None;
+    }
+    let mut opened: Vec<Opened> = Vec::new();
+    for (at, text) in bundle.checkpoints.iter().enumerate() {
+        let place = format!("checkpoint {at}");
+        match open_one(text, &logs, policy) {
+            Ok(one) => opened.push(one),
+            Err(error) => {
+                let why = error.map_or_else(String::new, |error| error.to_string());
+                findings.failed(
+                    Asked::History,
+                    "checkpoint-not-signed",
+                    place,
+                    format!("No log key of the trust policy stands behind this checkpoint: {why}."),
+                );
+                return None;
+            }
+        }
+    }
+    if !opened.is_sorted_by(|a, b| a.checkpoint.size < b.checkpoint.size) {
+        findings.failed(
+            Asked::History,
+            "checkpoint-order",
+            "checkpoints",
+            "Checkpoints must come by ascending size, each size once.",
+        );
+        return None;
+    }
+    let Some(newest) = opened.last() else {
+        findings.failed(
+            Asked::History,
+            "checkpoint-missing",
+            "checkpoints",
+            "There is no checkpoint.",
+        );
+        return None;
+    };
+    witnessing(
+        newest,
+        &format!("checkpoint {}", opened.len() - 1),
+        policy,
+        findings,
+    );
+    for (at, older) in opened.iter().enumerate().rev().skip(1) {
+        if policy.requires_witness() && !older.witnessed {
+            findings.note(
+                Asked::History,
+                "older-checkpoint-not-witnessed",
+                format!("checkpoint {at}"),
+                "Too few witnesses of the trust policy cosigned this older checkpoint; it dates nothing.",
+            );
+        }
+    }
+    Some(opened)
+}
+
+/// Whether the newest checkpoint has the witnesses that the policy demands, and whether it demands any.
+pub(crate) fn witnessing(newest: &Opened, place: &str, policy: &Policy, findings: &mut Findings) {
+    if !policy.requires_witness() {
+        findings.unchecked(
+            Asked::History,
+            "no-witness",
+            place,
+            "The trust policy demands no witness, so the operator could show other people another history.",
+        );
+    } else if !newest.witnessed {
+        findings.failed(
+            Asked::History,
+            "quorum-not-met",
+            place,
+            "The newest checkpoint is not cosigned by the witnesses that the trust policy demands.",
+        );
+    }
+}
+
+/// Step 3. `seen` are the heads that signers of entries named, with the place of the first of each.
+pub(crate) fn check_consistency(
+    bundle: &Bundle,
+    opened: &[Opened],
+    seen: &BTreeMap<(TreeSize, Hash), String>,
+    nodes: &mut Nodes<'_>,
+    findings: &mut Findings,
+) {
+    let Some((newest, older)) = opened.split_last() else {
+        return;
+    };
+    let newest = &newest.checkpoint;
+    let mut wanted: BTreeMap<(TreeSize, Hash), String> = seen.clone();
+    for (at, one) in older.iter().enumerate() {
+        wanted
+            .entry((one.checkpoint.size, one.checkpoint.root.0))
+            .or_insert_with(|| format!("checkpoint {at}"));
+    }
+    let mut shown = BTreeSet::new();
+    for (at, one) in bundle.consistency.iter().enumerate() {
+        let head = (one.size, one.root.0);
+        let Some(place) = wanted.get(&head) else {
+            findings.failed(
+                Asked::History,
+                "consistency-superfluous",
+                format!("consistency proof {at}"),
+                "Nothing in the bundle asks for this proof.",
+            );
+            continue;
+        };
+        shown.insert(head);
+        let Some(hashes) = nodes.resolve(&one.proof) else {
+            findings.failed(
+                Asked::History,
+                "node-missing",
+                format!("consistency proof {at}"),
+                "The proof points outside the table of hashes.",
+            );
+            continue;
+        };
+        let proof = ConsistencyProof(hashes);
+        if let Err(error) = proof.verify(one.size, one.root, newest.size, newest.root) {
+            findings.failed(
+                Asked::History,
+                "consistency-failed",
+                place,
+                format!(
+                    "The log of {} entries named here is not shown to be the beginning of the newest one: \
+                     {error}. If the proof was not damaged, history was rewritten.",
+                    one.size.0
+                ),
+            );
+        }
+    }
+    for (head, place) in &wanted {
+        if !shown.contains(head) {
+            findings.failed(
+                Asked::History,
+                "consistency-missing",
+                place,
+                format!(
+                    "No proof ties the log of {} entries named here to the newest one.",
+                    head.0.0
+                ),
+            );
+        }
+    }
+}
+
+/// The witnessed checkpoints next to an entry.
+pub(crate) fn bracket(opened: &[Opened], index: EntryIndex) -> Bracket {
+    let witnessed = |one: &Opened| Witnessed {
+        size: one.checkpoint.size,
+        by: one.cosigned.clone(),
+    };
+    let split = opened.partition_point(|one| one.checkpoint.size.0 <= index.0);
+    let (before, after) = opened.split_at(split);
+    Bracket {
+        before: before.iter().rev().find(|one| one.witnessed).map(witnessed),
+        after: after.iter().find(|one| one.witnessed).map(witnessed),
+    }
+}

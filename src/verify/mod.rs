@@ -1,0 +1,279 @@
+//! The one verifier: bundle, evidence and trust policy in, findings and five answers out.
+//!
+//! Steps, in order; each failure has a stable code and a place:
+//!
+//! 1. The bundle has its one canonical form.
+//! 2. Every checkpoint is signed by a log key of the policy for this origin; sizes ascend; the newest is
+//!    cosigned by the quorum that the policy demands.
+//! 3. Every older checkpoint, and every head that a signer names in `seen`, is a beginning of the newest.
+//! 4. Every entry stands in the newest tree at its index with its time; disclosures are the ones signed
+//!    for; `withheld` names the missing ones exactly; log time never decreases.
+//! 5. Every entry is in one chain, every chain is whole from position 0 and leads to its head; the chains
+//!    that the scope demands are here, and no others.
+//! 6. Every entry is signed by a key that the log enrolled for its actor, valid at its place.
+//! 7. The rules of custody, run again in the order of the log, admit every entry and give the flags.
+//! 8. Entry 0 is the genesis; it names the policy's log key and the rules that were run.
+//! 9. Every file given is what was registered for an exhibit of the bundle.
+//! 10. Files beside the bundle have the SHA-256 that the bundle lists; manifests are readable.
+//! 11. Whether chains are shown to end where they end; `evaluated_at` is the newest time here.
+//!
+//! When 2 to 5 fail, 6 to 8 are not run: what does not stand in the log is nobody's statement.
+//!
+//! Work is bounded by the size of the bundle (256 MiB) times small constants; findings are bounded
+//! ([`MAX_FINDINGS`]). Hostile input yields findings, never a panic.
+//!
+//! In scope: everything a reader can check offline. Out of scope: reading files, printing (`cli`), plain
+//! English reports (`court`), a whole ledger (`audit`).
+
+mod answers;
+pub mod bundle;
+mod chains;
+mod checkpoints;
+mod entries;
+mod evidence;
+pub mod finding;
+mod nodes;
+pub mod proof;
+mod replay;
+mod scope;
+
+pub use bundle::{
+    Bracket, Completeness, Cosigned, EvidenceMatch, VerifiedBundle, VerifiedItem, Witnessed,
+};
+pub use finding::{
+    Answer, Finding, MAX_FINDINGS, QUESTIONS, Question, Severity, Verification, exit_code,
+};
+
+use std::collections::BTreeMap;
+
+use chains::Standing;
+use checkpoints::Opened;
+use entries::ReadEntry;
+use finding::{Asked, Findings};
+use nodes::Nodes;
+use replay::Replay;
+use scope::Covered;
+
+use crate::ledger::rules::Rules;
+use crate::protocol::bundle::{Bundle, BundleError};
+use crate::protocol::digest::EvidenceDigest;
+use crate::protocol::hash::Hash;
+use crate::protocol::id::Subject;
+use crate::protocol::policy::Policy;
+use crate::protocol::time::LogTime;
+use crate::protocol::tree::EntryIndex;
+
+/// A file or folder that the reader holds, digested by the caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// What to call it in findings: normally its file name.
+    pub name: String,
+    /// Its digest.
+    pub digest: EvidenceDigest,
+}
+
+/// A file found beside the bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sidecar {
+    /// The SHA-256 that its name states.
+    pub sha256: Hash,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// All that verification reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs<'a> {
+    /// The bundle's bytes.
+    pub bundle: &'a [u8],
+    /// Whom the reader trusts; obtained elsewhere than the bundle.
+    pub policy: &'a Policy,
+    /// The rules of custody.
+    pub rules: &'a Rules,
+    /// What the reader holds.
+    pub evidence: &'a [Evidence],
+    /// What lies beside the bundle.
+    pub sidecars: &'a [Sidecar],
+}
+
+/// Checks a bundle.
+pub fn verify(inputs: Inputs<'_>) -> Verification {
+    let mut findings = Findings::default();
+    let outcome = run(inputs, &mut findings);
+    let list = findings.into_list();
+    let (verified, exhibits) =
+        outcome.map_or((None, 0), |(verified, exhibits)| (Some(verified), exhibits));
+    let questions = answers::answers(&list, verified.as_ref(), exhibits);
+    Verification {
+        questions,
+        findings: list,
+        verified,
+    }
+}
+
+/// The bundle as verified, unless a check of it failed, and how many exhibits have a digest.
+fn run(inputs: Inputs<'_>, findings: &mut Findings) -> Option<(VerifiedBundle, usize)> {
+    // 1. Canonical form.
+    let bundle = match Bundle::parse(inputs.bundle) {
+        Ok(bundle) => bundle,
+        Err(error) => {
+            findings.failed(
+                Asked::Offline,
+                form_code(&error),
+                "bundle",
+                format!("{error}."),
+            );
+            return None;
+        }
+    };
+
+    // 2. Checkpoints.
+    let opened = checkpoints::open_all(&bundle, inputs.policy, findings)?;
+    let newest = opened.last()?;
+    let mut nodes = Nodes::new(&bundle.nodes);
+
+    // 4. Entries (before 3, which asks what signers had seen).
+    let read = entries::read_all(&bundle, &newest.checkpoint, &mut nodes, findings);
+    entries::check_seen(&read, findings);
+
+    // 3. Consistency.
+    let seen = entries::seen_heads(&read);
+    checkpoints::check_consistency(&bundle, &opened, &seen, &mut nodes, findings);
+
+    // 5. Chains.
+    let standing = chains::check_all(&bundle, &read, findings);
+
+    // 11. Completeness, which uses the last of the nodes.
+    let completeness =
+        chains::check_completeness(&bundle, &newest.checkpoint, &mut nodes, findings);
+    nodes.check_all_used(findings);
+    check_evaluated_at(&bundle, findings);
+    if findings.any_failed() {
+        return None;
+    }
+    let standing: Vec<Standing> = standing.into_iter().flatten().collect();
+    assert_eq!(
+        standing.len(),
+        read.len(),
+        "an entry in no chain is a failure and ends above"
+    );
+
+    // 6. and 7. Signatures and rules, in the order of the log.
+    let mut replay = Replay::new();
+    for (read, standing) in read.iter().zip(&standing) {
+        replay.step(inputs.rules, read, standing, findings);
+    }
+    replay.check_companions(&read, &standing, findings);
+    replay.late_flags(&read);
+
+    // 8. Genesis.
+    replay::check_genesis(&read, &newest.log, inputs.rules, findings);
+
+    // 5. again: which chains the scope demands is known only after the rules were run.
+    let covered = Covered::of(&bundle, &replay.state);
+    covered.check_chains(&bundle, &read, &replay.state, findings);
+    covered.check_withheld(&bundle, &read, &standing, &replay.state, findings);
+    let withheld_details = withheld_details(&read, findings);
+    let bundle_failed = findings.any_failed();
+
+    // 9. Evidence.
+    let digests = covered.digests(&replay.state);
+    let evidence = evidence::check_evidence(&digests, inputs.evidence, findings);
+
+    // 10. Files beside the bundle.
+    evidence::check_sidecars(&bundle.blobs, inputs.sidecars, &digests, findings);
+    if bundle_failed {
+        return None;
+    }
+    let verified = VerifiedBundle {
+        origin: bundle.ledger.clone(),
+        scope: bundle.scope.clone(),
+        checkpoint: newest.checkpoint.clone(),
+        cosigned: newest.cosigned.clone(),
+        evaluated_at: bundle.evaluated_at,
+        entries: items(&read, &standing, replay.entries, &opened),
+        state: replay.state,
+        flags: replay.flags,
+        withheld_details,
+        evidence,
+        completeness,
+    };
+    Some((verified, digests.len()))
+}
+
+fn form_code(error: &BundleError) -> &'static str {
+    match error {
+        BundleError::TooLong => "bundle-too-long",
+        BundleError::Shape(_) => "bundle-form",
+        BundleError::NotCanonical(_) => "bundle-not-canonical",
+        BundleError::Order(_) => "bundle-order",
+    }
+}
+
+fn check_evaluated_at(bundle: &Bundle, findings: &mut Findings) {
+    let newest = bundle.entries.iter().map(|entry| entry.recorded_at).max();
+    if newest.unwrap_or(LogTime(0)) != bundle.evaluated_at {
+        findings.failed(
+            Asked::Handling,
+            "evaluated-at",
+            "evaluated_at",
+            "It is not the time of the newest entry here, so flags would be judged at another time.",
+        );
+    }
+}
+
+fn withheld_details(read: &[ReadEntry], findings: &mut Findings) -> Vec<(EntryIndex, Vec<String>)> {
+    let mut withheld = Vec::new();
+    for one in read {
+        let Some(entry) = &one.entry else { continue };
+        let names: Vec<String> = entry.withheld().map(str::to_owned).collect();
+        if names.is_empty() {
+            continue;
+        }
+        findings.unchecked(
+            Asked::Handling,
+            "details-withheld",
+            one.place(),
+            format!("{} details withheld: {}.", names.len(), names.join(", ")),
+        );
+        withheld.push((one.index, names));
+    }
+    withheld
+}
+
+fn items(
+    read: &[ReadEntry],
+    standing: &[Standing],
+    entries: Vec<Option<crate::protocol::entry::VerifiedEntry>>,
+    opened: &[Opened],
+) -> Vec<VerifiedItem> {
+    let together = read.iter().zip(standing).zip(entries);
+    together
+        .map(|((read, standing), entry)| VerifiedItem {
+            index: read.index,
+            recorded_at: read.recorded_at,
+            e: read.e,
+            chain: standing.chain.clone(),
+            seq: standing.seq,
+            entry,
+            bracket: checkpoints::bracket(opened, read.index),
+        })
+        .collect()
+}
+
+/// The registered digests of the exhibits that a verified bundle is about.
+pub fn registered_digests(verified: &VerifiedBundle) -> BTreeMap<Subject, EvidenceDigest> {
+    use crate::ledger::state::Known as _;
+    let mut digests = BTreeMap::new();
+    for item in &verified.entries {
+        let subject = &item.chain.subject;
+        if let Some(digest) = verified
+            .state
+            .exhibit(subject)
+            .and_then(|record| record.digest)
+        {
+            digests.insert(subject.clone(), digest);
+        }
+    }
+    digests
+}

@@ -1,0 +1,334 @@
+//! Steps 6 to 8: signatures under the keys that the log itself enrolled, the rules of custody run again
+//! in the order of the log, and the beginning of the log bound to the reader's policy.
+//!
+//! A wholly withheld entry cannot be run again: only its chain moves on. What the rules refuse because
+//! the bundle does not hold what they ask about is told apart: see
+//! [`names_exhibit_elsewhere`].
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::chains::Standing;
+use super::entries::ReadEntry;
+use super::finding::{Asked, Findings};
+use crate::ledger::admit::{self, Companion, Place};
+use crate::ledger::outcome::{Flag, Refusal, Severity};
+use crate::ledger::rules::Rules;
+use crate::ledger::state::{ChainRecord, Known as _, MemoryState, Record, RecordKey};
+use crate::protocol::entry::{EntryHash, UnverifiedEntry, VerifiedEntry};
+use crate::protocol::id::{ActorId, ChainId, Strand, Subject};
+use crate::protocol::leaf::ChainHead;
+use crate::protocol::note::VerifierKey;
+use crate::protocol::time::LogTime;
+
+/// What running the rules again gave.
+pub(crate) struct Replay {
+    pub state: MemoryState,
+    pub flags: Vec<Flag>,
+    /// For each entry of the bundle, in order: the entry with its signature checked.
+    pub entries: Vec<Option<VerifiedEntry>>,
+    companions: Vec<(EntryHash, Companion)>,
+}
+
+impl Replay {
+    pub(crate) fn new() -> Replay {
+        Replay {
+            state: MemoryState::default(),
+            flags: Vec::new(),
+            entries: Vec::new(),
+            companions: Vec::new(),
+        }
+    }
+
+    /// Takes the next entry in, in the order of the log.
+    pub(crate) fn step(
+        &mut self,
+        rules: &Rules,
+        read: &ReadEntry,
+        standing: &Standing,
+        findings: &mut Findings,
+    ) {
+        let verified = read.entry.as_ref().and_then(|entry| {
+            self.admit(rules, read, entry, findings).or_else(|| {
+                self.pass_over(read, standing);
+                None
+            })
+        });
+        if read.entry.is_none() {
+            self.pass_over(read, standing);
+        }
+        self.entries.push(verified);
+    }
+
+    fn admit(
+        &mut self,
+        rules: &Rules,
+        read: &ReadEntry,
+        entry: &UnverifiedEntry,
+        findings: &mut Findings,
+    ) -> Option<VerifiedEntry> {
+        // 6. The key is the one that the log enrolled for this actor, and it signed.
+        let key = match admit::signer(&self.state, entry) {
+            Ok(key) => key,
+            Err(refusal) => {
+                let words = format!(
+                    "Nothing in the bundle enrols the key that is said to have signed: {}",
+                    refusal.why
+                );
+                findings.failed(Asked::Signers, "signer-unknown", read.place(), words);
+                return None;
+            }
+        };
+        let verified = match entry.clone().verify(&key) {
+            Ok(verified) => verified,
+            Err(error) => {
+                findings.failed(
+                    Asked::Signers,
+                    "signature",
+                    read.place(),
+                    format!("{error}."),
+                );
+                return None;
+            }
+        };
+        // 7. The rules admit it at this place.
+        let place = Place {
+            index: read.index,
+            recorded_at: read.recorded_at,
+        };
+        match admit::admit(rules, &self.state, &verified, place) {
+            Ok(admitted) => {
+                self.state.apply(admitted.changes);
+                self.flags.extend(admitted.flags);
+                let companions = admitted.companions.into_iter();
+                self.companions.extend(companions.map(|one| (read.e, one)));
+                Some(verified)
+            }
+            Err(refusal) if names_exhibit_elsewhere(&self.state, &verified, &refusal) => {
+                findings.note(
+                    Asked::Handling,
+                    "audit-only",
+                    read.place(),
+                    "It names an exhibit that this bundle does not hold; only an audit can run its rules.",
+                );
+                self.list_exhibit(&verified);
+                self.pass_over_signed(read, &verified);
+                Some(verified)
+            }
+            Err(refusal) => {
+                findings.failed(
+                    Asked::Handling,
+                    "rule-broken",
+                    read.place(),
+                    format!(
+                        "The rules of custody refuse this entry ({}): {}",
+                        refusal.code, refusal.why
+                    ),
+                );
+                None
+            }
+        }
+    }
+
+    fn pass_over(&mut self, read: &ReadEntry, standing: &Standing) {
+        let chain = ChainRecord {
+            length: standing.seq + 1,
+            last: read.e,
+            head: standing.head,
+        };
+        let key = RecordKey::Chain(standing.chain.clone());
+        self.state.apply([(key, Record::Chain(chain))]);
+    }
+
+    /// The chain of an entry whose signature stands, and whose rules ask about something elsewhere.
+    fn pass_over_signed(&mut self, read: &ReadEntry, entry: &VerifiedEntry) {
+        let chain = entry.payload().chain();
+        let before = self.state.chain(&chain.subject, chain.strand);
+        let (seq, head) =
+            before.map_or((0, ChainHead::EMPTY), |record| (record.length, record.head));
+        let head = head.extend(read.index, read.commitment);
+        self.pass_over(read, &Standing { chain, seq, head });
+    }
+
+    /// A table of contents lists an exhibit of which the bundle holds nothing else.
+    fn list_exhibit(&mut self, entry: &VerifiedEntry) {
+        let case = &entry.payload().subject;
+        let (Some(mut record), Some(exhibit)) = (self.state.case(case), exhibit_named(entry))
+        else {
+            return;
+        };
+        if entry.payload().event == "exhibit-added" {
+            record.exhibits.insert(exhibit);
+            self.state
+                .apply([(RecordKey::Case(case.clone()), Record::Case(record))]);
+        }
+    }
+
+    /// Entries of the service that the rules say follow must be there, unless their chain is not in the
+    /// bundle or has withheld entries.
+    pub(crate) fn check_companions(
+        &self,
+        read: &[ReadEntry],
+        standing: &[Standing],
+        findings: &mut Findings,
+    ) {
+        let mut present: BTreeSet<(ChainId, String, String)> = BTreeSet::new();
+        let mut chains = BTreeSet::new();
+        let mut with_gaps = BTreeSet::new();
+        for (read, standing) in read.iter().zip(standing) {
+            chains.insert(standing.chain.clone());
+            let Some(entry) = &read.entry else {
+                with_gaps.insert(standing.chain.clone());
+                continue;
+            };
+            let payload = entry.payload();
+            if let Some(Value::String(cause)) = payload.body.get("cause") {
+                present.insert((payload.chain(), payload.event.clone(), cause.clone()));
+            }
+        }
+        for (cause, companion) in &self.companions {
+            let wanted = (
+                companion.chain.clone(),
+                companion.event.to_owned(),
+                cause.to_string(),
+            );
+            if present.contains(&wanted)
+                || with_gaps.contains(&companion.chain)
+                || !chains.contains(&companion.chain)
+            {
+                continue;
+            }
+            findings.failed(
+                Asked::History,
+                "companion-missing",
+                super::chains::place(&companion.chain),
+                format!(
+                    "The entry \"{}\" that the service must have written because of entry {cause} is not there.",
+                    companion.event
+                ),
+            );
+        }
+    }
+
+    /// Flags that only later entries bring to light.
+    pub(crate) fn late_flags(&mut self, read: &[ReadEntry]) {
+        for (read, entry) in read.iter().zip(&self.entries) {
+            let Some(entry) = entry else { continue };
+            let Some(since) = self
+                .state
+                .key(entry.kid())
+                .and_then(|key| key.compromised_since)
+            else {
+                continue;
+            };
+            if seconds(read.recorded_at) >= since {
+                let payload = entry.payload();
+                let exhibit = matches!(payload.strand, Strand::Custody | Strand::Notes)
+                    .then(|| payload.subject.clone());
+                self.flags.push(Flag {
+                    code: "key-compromised",
+                    severity: Severity::Serious,
+                    entries: vec![read.e],
+                    exhibit,
+                    words:
+                        "It is signed with a key that was later declared compromised from before \
+                            this was recorded."
+                            .into(),
+                });
+            }
+        }
+    }
+}
+
+fn seconds(time: LogTime) -> i64 {
+    i64::try_from(time.0 / 1000).unwrap_or(i64::MAX)
+}
+
+/// Whether the rules refused an entry only because it names an exhibit that the bundle does not hold:
+/// a table of contents lists exhibits outside the bundle, a parent names its children. No other refusal
+/// is excused, so nothing can be made acceptable by leaving something out.
+fn names_exhibit_elsewhere(known: &MemoryState, entry: &VerifiedEntry, refusal: &Refusal) -> bool {
+    let event = entry.payload().event.as_str();
+    let expected = [
+        ("exhibit-added", "not-in-case"),
+        ("child-added", "not-a-child"),
+    ];
+    expected.contains(&(event, refusal.code.as_str()))
+        && exhibit_named(entry).is_some_and(|exhibit| known.exhibit(&exhibit).is_none())
+}
+
+fn exhibit_named(entry: &VerifiedEntry) -> Option<Subject> {
+    Subject::new(entry.payload().body.get("exhibit")?.as_str()?).ok()
+}
+
+fn collect_strings<'a>(value: &'a Value, into: &mut Vec<&'a str>) {
+    match value {
+        Value::String(text) => into.push(text),
+        Value::Array(items) => items.iter().for_each(|item| collect_strings(item, into)),
+        Value::Object(map) => map.values().for_each(|item| collect_strings(item, into)),
+        _ => {}
+    }
+}
+
+/// Every actor that the entries name, as signer or in a body.
+pub(crate) fn actors_named(read: &[ReadEntry]) -> BTreeSet<Subject> {
+    let mut actors = BTreeSet::new();
+    for entry in read.iter().filter_map(|one| one.entry.as_ref()) {
+        actors.insert(entry.payload().actor.subject());
+        let mut strings = Vec::new();
+        for value in entry.payload().body.values() {
+            collect_strings(value, &mut strings);
+        }
+        actors.extend(
+            strings
+                .iter()
+                .filter_map(|text| Some(ActorId::new(*text).ok()?.subject())),
+        );
+    }
+    actors
+}
+
+/// Step 8. The first leaf of the log is its genesis, it names the log key that the reader trusts, and
+/// the rules it names are the ones run here.
+pub(crate) fn check_genesis(
+    read: &[ReadEntry],
+    log: &VerifierKey,
+    rules_run: &Rules,
+    findings: &mut Findings,
+) {
+    let genesis = read
+        .first()
+        .filter(|one| one.index.0 == 0)
+        .and_then(|one| one.entry.as_ref())
+        .filter(|entry| entry.payload().event == "genesis");
+    let Some(genesis) = genesis else {
+        findings.failed(
+            Asked::Signers,
+            "genesis-missing",
+            "entry 0",
+            "The bundle does not hold the beginning of the log, which says whose keys count.",
+        );
+        return;
+    };
+    let body = &genesis.payload().body;
+    let logs = body.get("log").and_then(Value::as_array);
+    let vkey = log.to_string();
+    if !logs.is_some_and(|logs| logs.iter().any(|one| one.as_str() == Some(&vkey))) {
+        findings.failed(
+            Asked::History,
+            "genesis-other-log",
+            "entry 0 (genesis), log",
+            "The log key of the trust policy is not one that the beginning of this log names.",
+        );
+    }
+    let rules = body.get("rules").and_then(Value::as_str);
+    if rules != Some(rules_run.sha256().to_base64url().as_str()) {
+        findings.failed(
+            Asked::Handling,
+            "other-rules",
+            "entry 0 (genesis), rules",
+            "The ledger runs under other rules than the ones in this verifier; use the version that has them.",
+        );
+    }
+}

@@ -1,0 +1,208 @@
+//! Step 5, second half: the chains that the scope demands are here, and none that it does not explain.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::chains::{self, Standing};
+use super::entries::ReadEntry;
+use super::finding::{Asked, Findings};
+use super::replay;
+use crate::ledger::state::{Known as _, MemoryState};
+use crate::protocol::bundle::{Bundle, ScopeKind};
+use crate::protocol::digest::EvidenceDigest;
+use crate::protocol::id::{ChainId, Strand, Subject};
+
+/// What the scope covers, by the state after the last entry.
+pub(crate) struct Covered {
+    /// The exhibits that the bundle is about.
+    pub exhibits: BTreeSet<Subject>,
+    /// These and all that they come from.
+    lineage: BTreeSet<Subject>,
+    /// The cases of all of them.
+    cases: BTreeSet<Subject>,
+}
+
+impl Covered {
+    pub(crate) fn of(bundle: &Bundle, state: &MemoryState) -> Covered {
+        let subject = &bundle.scope.subject;
+        let mut cases = BTreeSet::new();
+        let exhibits = match bundle.scope.kind {
+            ScopeKind::Exhibit => BTreeSet::from([subject.clone()]),
+            ScopeKind::Case => {
+                cases.insert(subject.clone());
+                let here = bundle.chains.iter().map(|chain| &chain.subject);
+                let of_case = |one: &&Subject| {
+                    state
+                        .exhibit(one)
+                        .is_some_and(|exhibit| exhibit.case == *subject)
+                };
+                here.filter(of_case).cloned().collect()
+            }
+        };
+        let mut lineage = BTreeSet::new();
+        let mut open: Vec<Subject> = exhibits.iter().cloned().collect();
+        while let Some(next) = open.pop() {
+            if !lineage.insert(next.clone()) {
+                continue;
+            }
+            if let Some(record) = state.exhibit(&next) {
+                open.extend(record.parents.iter().cloned());
+                cases.insert(record.case.clone());
+            }
+        }
+        Covered {
+            exhibits,
+            lineage,
+            cases,
+        }
+    }
+
+    /// The registered digests of the exhibits that the bundle is about.
+    pub(crate) fn digests(&self, state: &MemoryState) -> BTreeMap<Subject, EvidenceDigest> {
+        let digest = |subject: &Subject| Some((subject.clone(), state.exhibit(subject)?.digest?));
+        self.exhibits.iter().filter_map(digest).collect()
+    }
+
+    /// The chains that must be here, and that no other is.
+    pub(crate) fn check_chains(
+        &self,
+        bundle: &Bundle,
+        read: &[ReadEntry],
+        state: &MemoryState,
+        findings: &mut Findings,
+    ) {
+        let here: BTreeSet<ChainId> = bundle.chains.iter().map(chains::id).collect();
+        let mut wanted = Vec::new();
+        for exhibit in &self.lineage {
+            wanted.push((exhibit, Strand::Custody));
+        }
+        for case in &self.cases {
+            wanted.push((case, Strand::Case));
+            if !self.lineage.is_empty() {
+                wanted.push((case, Strand::Exhibits));
+            }
+        }
+        let ledger = state.ledger().map(|ledger| ledger.subject);
+        if let Some(ledger) = &ledger {
+            wanted.push((ledger, Strand::Rules));
+        }
+        for (subject, strand) in wanted {
+            let chain = ChainId {
+                subject: subject.clone(),
+                strand,
+            };
+            if !here.contains(&chain) {
+                findings.failed(
+                    Asked::History,
+                    "chain-missing",
+                    chains::place(&chain),
+                    "What the bundle is about demands this chain, and it is not there.",
+                );
+            }
+        }
+        let actors = replay::actors_named(read);
+        for chain in &here {
+            let explained = match chain.strand {
+                Strand::Rules => ledger.as_ref() == Some(&chain.subject),
+                Strand::Keys => actors.contains(&chain.subject),
+                Strand::Case | Strand::Exhibits => self.cases.contains(&chain.subject),
+                Strand::Custody | Strand::Notes => self.lineage.contains(&chain.subject),
+                Strand::Access => {
+                    self.lineage.contains(&chain.subject) || self.cases.contains(&chain.subject)
+                }
+            };
+            if !explained {
+                findings.failed(
+                    Asked::History,
+                    "chain-out-of-scope",
+                    chains::place(chain),
+                    "Nothing that the bundle is about explains why this chain is in it.",
+                );
+            }
+        }
+        self.check_contents(state, findings);
+    }
+
+    /// Exhibits of the case that the recipient was not given.
+    fn check_contents(&self, state: &MemoryState, findings: &mut Findings) {
+        for case in &self.cases {
+            let Some(record) = state.case(case) else {
+                continue;
+            };
+            let missing = record
+                .exhibits
+                .iter()
+                .filter(|one| !self.lineage.contains(*one))
+                .count();
+            if missing > 0 {
+                findings.note(
+                    Asked::Handling,
+                    "exhibits-not-included",
+                    format!("case {case}"),
+                    format!(
+                        "The case has {missing} more exhibits that are not part of this bundle."
+                    ),
+                );
+            }
+        }
+    }
+
+    /// Which entries may be wholly withheld: access entries, and those of another case.
+    pub(crate) fn check_withheld(
+        &self,
+        bundle: &Bundle,
+        read: &[ReadEntry],
+        standing: &[Standing],
+        state: &MemoryState,
+        findings: &mut Findings,
+    ) {
+        let own_cases: BTreeSet<Subject> = match bundle.scope.kind {
+            ScopeKind::Case => BTreeSet::from([bundle.scope.subject.clone()]),
+            ScopeKind::Exhibit => state
+                .exhibit(&bundle.scope.subject)
+                .map(|one| one.case)
+                .into_iter()
+                .collect(),
+        };
+        let mut withheld = 0usize;
+        for (entry, standing) in read.iter().zip(standing) {
+            if entry.entry.is_some() {
+                continue;
+            }
+            withheld += 1;
+            let subject = &standing.chain.subject;
+            let allowed = match standing.chain.strand {
+                Strand::Access => true,
+                Strand::Rules | Strand::Keys => false,
+                Strand::Case | Strand::Exhibits => !own_cases.contains(subject),
+                Strand::Custody | Strand::Notes => {
+                    !self.exhibits.contains(subject)
+                        && !state
+                            .exhibit(subject)
+                            .is_some_and(|one| own_cases.contains(&one.case))
+                }
+            };
+            if !allowed {
+                findings.failed(
+                    Asked::History,
+                    "withheld-not-allowed",
+                    entry.place(),
+                    format!(
+                        "An entry of the {} may not be wholly withheld.",
+                        chains::place(&standing.chain)
+                    ),
+                );
+            }
+        }
+        if withheld > 0 {
+            findings.unchecked(
+                Asked::Handling,
+                "entries-withheld",
+                "entries",
+                format!(
+                    "{withheld} entries (consultations, or of another case) are wholly withheld; only \
+                     their place and number are shown."
+                ),
+            );
+        }
+    }
+}
