@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cli;
+pub mod court;
 pub mod ledger;
 pub mod protocol;
 #[cfg(feature = "service")]

@@ -180,7 +180,7 @@ fn one_entry(
     };
     let proof = read_text(&args.bundle, MAX_PROOF)?;
     let entry = read_text(entry, MAX_ENTRY + 1)?;
-    let findings = verify::proof::verify_entry(entry.trim_end(), &proof, trust);
+    let findings = verify::proof::verify_proof(entry.trim_end(), &proof, trust);
     let code = verify::exit_code(&findings, accepted);
     let e = entry.split('~').next().unwrap_or_default().trim_end();
     let mut words = format!("Entry {}\n", Hash::of(&[e.as_bytes()]));

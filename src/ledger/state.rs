@@ -337,7 +337,10 @@ pub struct MemoryState {
 impl MemoryState {
     /// For the replay of a bundle: see [`Known::is_whole`].
     pub fn partial() -> MemoryState {
-        MemoryState { partial: true, ..MemoryState::default() }
+        MemoryState {
+            partial: true,
+            ..MemoryState::default()
+        }
     }
 
     /// Takes in what an admitted entry changed.

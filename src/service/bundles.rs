@@ -34,7 +34,9 @@ struct Assembly<'a> {
 
 /// Assembles the bundle of a target under the newest published checkpoint.
 pub fn assemble(store: &dyn Store, log: &VerifierKey, target: &Target) -> Result<Bundle, Problem> {
-    let note = store.published()?.ok_or_else(|| StoreError::Corrupt("published".to_owned()))?;
+    let note = store
+        .published()?
+        .ok_or_else(|| StoreError::Corrupt("published".to_owned()))?;
     let (newest, _) = open(&note, log)?;
     let mut assembly = Assembly {
         store,
@@ -52,7 +54,9 @@ pub fn assemble(store: &dyn Store, log: &VerifierKey, target: &Target) -> Result
 
 fn open(note: &str, log: &VerifierKey) -> Result<(Checkpoint, ()), StoreError> {
     let opened = checkpoint::open(note, log);
-    opened.map(|(one, _)| (one, ())).map_err(|_| StoreError::Corrupt("a published checkpoint".to_owned()))
+    opened
+        .map(|(one, _)| (one, ()))
+        .map_err(|_| StoreError::Corrupt("a published checkpoint".to_owned()))
 }
 
 impl Assembly<'_> {
@@ -73,10 +77,15 @@ impl Assembly<'_> {
         }
         // What an exhibit was made from, up to what was seized: possession alone.
         while let Some(exhibit) = exhibits.pop() {
-            let Some(record) = self.known.exhibit(&exhibit) else { continue };
+            let Some(record) = self.known.exhibit(&exhibit) else {
+                continue;
+            };
             cases.insert(record.case);
             self.blobs.extend(
-                record.digest.filter(|d| d.kind == DigestKind::Manifest).map(|digest| digest.sha256),
+                record
+                    .digest
+                    .filter(|d| d.kind == DigestKind::Manifest)
+                    .map(|digest| digest.sha256),
             );
             for parent in record.parents {
                 self.add_chain(&parent, Strand::Custody)?;
@@ -99,7 +108,10 @@ impl Assembly<'_> {
     }
 
     fn add_chain(&mut self, subject: &Subject, strand: Strand) -> Result<(), StoreError> {
-        let chain = ChainId { subject: subject.clone(), strand };
+        let chain = ChainId {
+            subject: subject.clone(),
+            strand,
+        };
         if self.chains.contains_key(&chain) {
             return Ok(());
         }
@@ -147,7 +159,8 @@ impl Assembly<'_> {
         let mut entries = Vec::new();
         for (index, stored) in &self.entries {
             let entry = parse(stored)?;
-            let withheld = entry.payload().strand == Strand::Access && target.right != ReadRight::All;
+            let withheld =
+                entry.payload().strand == Strand::Access && target.right != ReadRight::All;
             if let (false, Some(seen)) = (withheld, entry.payload().seen) {
                 roots.insert((seen.size, seen.root.0));
             }
@@ -168,18 +181,38 @@ impl Assembly<'_> {
             let proof = tree::prove_consistency(size, newest.size, &self.known)?.0;
             consistency.push((size, RootHash(root), proof));
         }
-        let all = proofs.iter().chain(consistency.iter().map(|(_, _, proof)| proof)).flatten();
-        let nodes: Vec<Hash> = all.copied().collect::<BTreeSet<Hash>>().into_iter().collect();
+        let all = proofs
+            .iter()
+            .chain(consistency.iter().map(|(_, _, proof)| proof))
+            .flatten();
+        let nodes: Vec<Hash> = all
+            .copied()
+            .collect::<BTreeSet<Hash>>()
+            .into_iter()
+            .collect();
         let refer = |proof: &[Hash]| -> Vec<NodeRef> {
-            let at = |hash| nodes.binary_search(hash).expect("every hash of a proof is in the table");
+            let at = |hash| {
+                nodes
+                    .binary_search(hash)
+                    .expect("every hash of a proof is in the table")
+            };
             proof.iter().map(|hash| NodeRef(at(hash) as u32)).collect()
         };
-        let entries = entries.into_iter().zip(&proofs).map(|((index, recorded_at, content), proof)| {
-            BundleEntry { index, recorded_at, proof: refer(proof), content }
+        let entries =
+            entries
+                .into_iter()
+                .zip(&proofs)
+                .map(|((index, recorded_at, content), proof)| BundleEntry {
+                    index,
+                    recorded_at,
+                    proof: refer(proof),
+                    content,
+                });
+        let consistency = consistency.iter().map(|(size, root, proof)| Consistency {
+            size: *size,
+            root: *root,
+            proof: refer(proof),
         });
-        let consistency = consistency
-            .iter()
-            .map(|(size, root, proof)| Consistency { size: *size, root: *root, proof: refer(proof) });
         let chains = self.chains.iter().map(|(chain, indexes)| BundleChain {
             subject: chain.subject.clone(),
             strand: chain.strand,
@@ -190,7 +223,10 @@ impl Assembly<'_> {
         Ok(Bundle {
             format: FORMAT.to_owned(),
             ledger: newest.origin.clone(),
-            scope: Scope { kind: target.kind, subject: target.subject.clone() },
+            scope: Scope {
+                kind: target.kind,
+                subject: target.subject.clone(),
+            },
             evaluated_at,
             checkpoints: notes.into_values().collect(),
             entries: entries.collect(),
@@ -202,13 +238,13 @@ impl Assembly<'_> {
     }
 
     fn head(&self, indexes: &[EntryIndex]) -> ChainHead {
-        indexes.iter().filter_map(|index| self.entries.get(index)).fold(
-            ChainHead::EMPTY,
-            |head, stored| {
+        indexes
+            .iter()
+            .filter_map(|index| self.entries.get(index))
+            .fold(ChainHead::EMPTY, |head, stored| {
                 let e = EntryHash(Hash::of(&[stored.jws.as_bytes()]));
                 head.extend(stored.index, Commitment::new(stored.recorded_at, e))
-            },
-        )
+            })
     }
 }
 

@@ -41,7 +41,9 @@ pub enum FolderError {
     #[error("the {0} key is not the one this ledger was founded with; check the keys folder")]
     OtherKey(&'static str),
     /// What is stored is not what was signed.
-    #[error("the stored tree does not match its last signed checkpoint; run custodes audit and do not write to it")]
+    #[error(
+        "the stored tree does not match its last signed checkpoint; run custodes audit and do not write to it"
+    )]
     TreeDiffers,
 }
 
@@ -104,7 +106,11 @@ pub struct Identity {
 impl Identity {
     /// The log's public key.
     pub fn log_vkey(&self) -> VerifierKey {
-        VerifierKey::ed25519(self.origin.clone(), SignatureKind::Ed25519, self.log_key.public())
+        VerifierKey::ed25519(
+            self.origin.clone(),
+            SignatureKind::Ed25519,
+            self.log_key.public(),
+        )
     }
 }
 
@@ -115,7 +121,9 @@ pub fn init(folder: &Path, founding: Founding) -> Result<Founded, FolderError> {
     let subject = random_subject()?;
     // The service belongs to no organisation; its half of the id is the origin's when that is a name, else "service".
     let org = OrgId::new(founding.origin.as_str());
-    let org = org.or_else(|_| OrgId::new("service")).expect("\"service\" is an organisation id");
+    let org = org
+        .or_else(|_| OrgId::new("service"))
+        .expect("\"service\" is an organisation id");
     let service = ActorId::from_parts(&org, &random_subject()?);
     let identity = Identity {
         origin: founding.origin,
@@ -158,7 +166,11 @@ pub fn init(folder: &Path, founding: Founding) -> Result<Founded, FolderError> {
         identity.origin
     );
     std::fs::write(&path, policy).map_err(file("write", &path))?;
-    Ok(Founded { subject, genesis, log_vkey })
+    Ok(Founded {
+        subject,
+        genesis,
+        log_vkey,
+    })
 }
 
 /// Opens a ledger to serve it. The same path after a clean stop and after a crash.
@@ -193,8 +205,8 @@ fn check(store: &dyn Store, identity: &Identity) -> Result<(), FolderError> {
         return Err(FolderError::OtherKey("service"));
     }
     let newest = store.checkpoint()?.ok_or(FolderError::TreeDiffers)?;
-    let (checkpoint, _) =
-        checkpoint::open(&newest, &identity.log_vkey()).map_err(|_| FolderError::OtherKey("log"))?;
+    let (checkpoint, _) = checkpoint::open(&newest, &identity.log_vkey())
+        .map_err(|_| FolderError::OtherKey("log"))?;
     let size = store.size()?;
     if checkpoint.size != size || tree::root(size, &known)? != checkpoint.root {
         return Err(FolderError::TreeDiffers);
@@ -210,5 +222,9 @@ fn random_subject() -> Result<Subject, StoreError> {
 }
 
 fn file<'p>(verb: &'static str, path: &'p Path) -> impl FnOnce(std::io::Error) -> FolderError + 'p {
-    move |error| FolderError::File { verb, path: path.display().to_string(), error }
+    move |error| FolderError::File {
+        verb,
+        path: path.display().to_string(),
+        error,
+    }
 }

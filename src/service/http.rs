@@ -58,7 +58,14 @@ impl App {
     ) -> Result<Arc<App>, StoreError> {
         let search = Search::default();
         search.catch_up(&*store)?;
-        Ok(Arc::new(App { store, identity, sequencer, tokens: Tokens::new(), search, url }))
+        Ok(Arc::new(App {
+            store,
+            identity,
+            sequencer,
+            tokens: Tokens::new(),
+            search,
+            url,
+        }))
     }
 
     fn reader(
@@ -70,14 +77,24 @@ impl App {
     ) -> Result<Reader, Problem> {
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let uri = format!("{}{path}", self.url);
-        self.tokens.check(&*self.store, &self.identity.origin, headers, method.as_str(), &uri, body)
+        self.tokens.check(
+            &*self.store,
+            &self.identity.origin,
+            headers,
+            method.as_str(),
+            &uri,
+            body,
+        )
     }
 }
 
 /// The routes.
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
-        .route("/v1/entries", post(post_entries).layer(DefaultBodyLimit::max(MAX_BATCH)))
+        .route(
+            "/v1/entries",
+            post(post_entries).layer(DefaultBodyLimit::max(MAX_BATCH)),
+        )
         .route("/v1/entries/{e}", get(get_entry))
         .route("/v1/entries/{e}/receipt", get(get_receipt))
         .route("/v1/entries/{e}/proof", get(get_proof))
@@ -88,7 +105,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/v1/resolve", get(get_resolve))
         .route(
             "/v1/blobs/{sha256}",
-            put(put_blob).get(get_blob).layer(DefaultBodyLimit::max(MAX_MANIFEST)),
+            put(put_blob)
+                .get(get_blob)
+                .layer(DefaultBodyLimit::max(MAX_MANIFEST)),
         )
         .route("/v1/ledger", get(get_ledger))
         .route("/v1/rules", get(get_rules))
@@ -97,12 +116,24 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/tile/{*path}", get(get_tile))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
-        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "no-such-path", "There is nothing at this path.", "See docs/ARCHITECTURE.md for the paths."))
+        .fallback(async || {
+            Problem::new(
+                StatusCode::NOT_FOUND,
+                "no-such-path",
+                "There is nothing at this path.",
+                "See docs/ARCHITECTURE.md for the paths.",
+            )
+        })
         .with_state(app)
 }
 
 fn json_answer(status: StatusCode, value: &Value) -> Response {
-    (status, [(header::CONTENT_TYPE, "application/json")], value.to_string()).into_response()
+    (
+        status,
+        [(header::CONTENT_TYPE, "application/json")],
+        value.to_string(),
+    )
+        .into_response()
 }
 
 fn text_answer(kind: &'static str, body: impl IntoResponse) -> Response {
@@ -127,7 +158,10 @@ async fn post_entries(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
     match kind.split(';').next().unwrap_or("").trim() {
         "application/json" => {
             if body.len() > 2 * MAX_ENTRY {
@@ -139,7 +173,10 @@ async fn post_entries(
         "application/x-ndjson" => {
             // Lines may build on one another, so they go one by one, in order; each has its own result.
             let mut lines = String::new();
-            for line in body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            for line in body
+                .split(|byte| *byte == b'\n')
+                .filter(|line| !line.is_empty())
+            {
                 let result = match submit(&app, line).await {
                     Ok((status, receipt)) => json!({"status": status.as_u16(), "receipt": receipt}),
                     Err(problem) => {
@@ -176,7 +213,11 @@ async fn submit(app: &App, body: &[u8]) -> Result<(StatusCode, Box<Receipt>), Pr
     let entry = entry
         .verify(&key)
         .map_err(|error| Problem::bad("bad-signature", capital(&error.to_string())))?;
-    match app.sequencer.write(Work::Submitted(Box::new(entry))).await? {
+    match app
+        .sequencer
+        .write(Work::Submitted(Box::new(entry)))
+        .await?
+    {
         Answer::Recorded(receipt) => Ok((StatusCode::CREATED, receipt)),
         Answer::Known(receipt) => Ok((StatusCode::OK, receipt)),
         Answer::Published => Err(sequencer::Unavailable::Stopped.into()),
@@ -194,7 +235,10 @@ async fn submit(app: &App, body: &[u8]) -> Result<(StatusCode, Box<Receipt>), Pr
 
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
-    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    let first = letters
+        .next()
+        .map(|first| first.to_uppercase().to_string())
+        .unwrap_or_default();
     first + letters.as_str() + "."
 }
 
@@ -216,10 +260,14 @@ async fn get_head(
     Path((subject, strand)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     app.reader(&headers, &method, &uri, None)?;
-    let subject = Subject::new(subject).map_err(|error| Problem::bad("bad-subject", error.to_string()))?;
-    let strand =
-        Strand::parse(&strand).ok_or_else(|| Problem::bad("bad-strand", "There is no such strand."))?;
-    Ok(json_answer(StatusCode::OK, &head(&*app.store, &subject, strand)?))
+    let subject =
+        Subject::new(subject).map_err(|error| Problem::bad("bad-subject", error.to_string()))?;
+    let strand = Strand::parse(&strand)
+        .ok_or_else(|| Problem::bad("bad-strand", "There is no such strand."))?;
+    Ok(json_answer(
+        StatusCode::OK,
+        &head(&*app.store, &subject, strand)?,
+    ))
 }
 
 fn scope(kind: &str) -> Result<ScopeKind, Problem> {
@@ -239,8 +287,19 @@ async fn get_history(
 ) -> Result<Response, Problem> {
     let reader = app.reader(&headers, &method, &uri, None)?;
     let target = reads::find(&*app.store, &reader, scope(&kind)?, &subject)?;
-    reads::record(&app, &reader, "viewed", target.kind, &target.subject, "history").await?;
-    Ok(json_answer(StatusCode::OK, &reads::history(&*app.store, &target)?))
+    reads::record(
+        &app,
+        &reader,
+        "viewed",
+        target.kind,
+        &target.subject,
+        "history",
+    )
+    .await?;
+    Ok(json_answer(
+        StatusCode::OK,
+        &reads::history(&*app.store, &target)?,
+    ))
 }
 
 async fn get_bundle(
@@ -252,7 +311,15 @@ async fn get_bundle(
 ) -> Result<Response, Problem> {
     let reader = app.reader(&headers, &method, &uri, None)?;
     let target = reads::find(&*app.store, &reader, scope(&kind)?, &subject)?;
-    reads::record(&app, &reader, "exported", target.kind, &target.subject, "bundle").await?;
+    reads::record(
+        &app,
+        &reader,
+        "exported",
+        target.kind,
+        &target.subject,
+        "bundle",
+    )
+    .await?;
     // The newest published checkpoint must cover all there is, this reading included.
     app.sequencer.write(Work::Publish).await?;
     let bundle = bundles::assemble(&*app.store, &app.identity.log_vkey(), &target)?;
@@ -269,7 +336,15 @@ async fn get_entry(
     let reader = app.reader(&headers, &method, &uri, None)?;
     let (index, stored, target) = reads::find_entry(&*app.store, &reader, &e)?;
     if let Some(target) = target {
-        reads::record(&app, &reader, "viewed", target.kind, &target.subject, "entry").await?;
+        reads::record(
+            &app,
+            &reader,
+            "viewed",
+            target.kind,
+            &target.subject,
+            "entry",
+        )
+        .await?;
     }
     let entry = reads::text(&stored);
     let answer = json!({"index": index, "recorded_at": stored.recorded_at, "entry": entry});
@@ -291,7 +366,13 @@ async fn get_receipt(
 fn receipt(app: &App, reader: &Reader, e: &str) -> Result<Receipt, Problem> {
     let (index, stored, _) = reads::find_entry(&*app.store, reader, e)?;
     let e = EntryHash(Hash::of(&[stored.jws.as_bytes()]));
-    Ok(sequencer::receipt(&*app.store, &app.identity, index, stored.recorded_at, e)?)
+    Ok(sequencer::receipt(
+        &*app.store,
+        &app.identity,
+        index,
+        stored.recorded_at,
+        e,
+    )?)
 }
 
 async fn get_proof(
@@ -329,10 +410,19 @@ async fn get_lookup(
         .ok_or_else(|| Problem::bad("bad-digest", "sha256 is 64 hex digits."))?;
     let mut found = Vec::new();
     for exhibit in app.store.exhibits_with(sha256)? {
-        let Ok(target) = reads::find(&*app.store, &reader, ScopeKind::Exhibit, exhibit.as_str()) else {
+        let Ok(target) = reads::find(&*app.store, &reader, ScopeKind::Exhibit, exhibit.as_str())
+        else {
             continue;
         };
-        reads::record(&app, &reader, "viewed", target.kind, &target.subject, "lookup").await?;
+        reads::record(
+            &app,
+            &reader,
+            "viewed",
+            target.kind,
+            &target.subject,
+            "lookup",
+        )
+        .await?;
         found.push(json!({"subject": target.subject, "case": target.case}));
     }
     if found.is_empty() {
@@ -354,12 +444,15 @@ async fn get_resolve(
     Query(query): Query<Resolve>,
 ) -> Result<Response, Problem> {
     let reader = app.reader(&headers, &method, &uri, None)?;
-    let found = app.search.resolve(&*app.store, &reader.actor, &query.reference)?;
+    let found = app
+        .search
+        .resolve(&*app.store, &reader.actor, &query.reference)?;
     Ok(json_answer(StatusCode::OK, &json!({"matches": found})))
 }
 
 fn blob_name(sha256: &str) -> Result<Hash, Problem> {
-    Hash::from_hex(sha256).ok_or_else(|| Problem::bad("bad-digest", "A blob's name is 64 hex digits."))
+    Hash::from_hex(sha256)
+        .ok_or_else(|| Problem::bad("bad-digest", "A blob's name is 64 hex digits."))
 }
 
 async fn put_blob(
@@ -374,7 +467,10 @@ async fn put_blob(
     let actual = Hash::of(&[&body]);
     app.reader(&headers, &method, &uri, Some(actual))?;
     if name != actual {
-        return Err(Problem::bad("blob-differs", "The bytes do not have the SHA-256 they are put under."));
+        return Err(Problem::bad(
+            "blob-differs",
+            "The bytes do not have the SHA-256 they are put under.",
+        ));
     }
     // Blobs are content-addressed: writing one twice changes nothing, so this needs no sequencer.
     app.store.put_blob(name, &body)?;
@@ -392,11 +488,22 @@ async fn get_blob(
     let name = blob_name(&sha256)?;
     // A manifest is read under the rights of the exhibit whose digest it is.
     for exhibit in app.store.exhibits_with(name)? {
-        let Ok(target) = reads::find(&*app.store, &reader, ScopeKind::Exhibit, exhibit.as_str()) else {
+        let Ok(target) = reads::find(&*app.store, &reader, ScopeKind::Exhibit, exhibit.as_str())
+        else {
             continue;
         };
-        let Some(bytes) = app.store.blob(name)? else { break };
-        reads::record(&app, &reader, "exported", target.kind, &target.subject, "blob").await?;
+        let Some(bytes) = app.store.blob(name)? else {
+            break;
+        };
+        reads::record(
+            &app,
+            &reader,
+            "exported",
+            target.kind,
+            &target.subject,
+            "blob",
+        )
+        .await?;
         return Ok(text_answer("application/octet-stream", bytes));
     }
     Err(Problem::not_visible())
@@ -428,7 +535,10 @@ async fn get_consistency(
 ) -> Result<Response, Problem> {
     let size = app.store.size()?;
     if old == 0 || old > new || new > size.0 {
-        return Err(Problem::bad("bad-sizes", "Sizes are 1 or more, the older first, up to the log's size."));
+        return Err(Problem::bad(
+            "bad-sizes",
+            "Sizes are 1 or more, the older first, up to the log's size.",
+        ));
     }
     let known = StoreKnown::new(&*app.store);
     let proof = tree::prove_consistency(TreeSize(old), TreeSize(new), &known)?;
@@ -441,7 +551,14 @@ async fn get_checkpoint(State(app): Shared) -> Result<Response, Problem> {
 }
 
 async fn get_tile(State(app): Shared, Path(path): Path<String>) -> Result<Response, Problem> {
-    let absent = || Problem::new(StatusCode::NOT_FOUND, "no-such-tile", "The published log has no such tile.", "Ask for tiles of the size that /checkpoint states.");
+    let absent = || {
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            "no-such-tile",
+            "The published log has no such tile.",
+            "Ask for tiles of the size that /checkpoint states.",
+        )
+    };
     let tile = TilePath::parse(&format!("tile/{path}")).map_err(|_| absent())?;
     let note = app.store.published()?.ok_or_else(absent)?;
     let (published, _) = checkpoint::open(&note, &app.identity.log_vkey())
@@ -453,7 +570,12 @@ async fn get_tile(State(app): Shared, Path(path): Path<String>) -> Result<Respon
     let known = StoreKnown::new(&*app.store);
     let body = match tile.level {
         Some(level) => {
-            let hashes = range.map(|index| known.node(NodeId { level: 8 * level, index }));
+            let hashes = range.map(|index| {
+                known.node(NodeId {
+                    level: 8 * level,
+                    index,
+                })
+            });
             let hashes = hashes.collect::<Result<Vec<Hash>, StoreError>>()?;
             hashes.iter().flat_map(|hash| hash.0).collect()
         }

@@ -36,9 +36,13 @@ impl<'s> StoreKnown<'s> {
     }
 
     fn read(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
-        let Some(bytes) = self.store.record(&key.to_bytes())? else { return Ok(None) };
+        let Some(bytes) = self.store.record(&key.to_bytes())? else {
+            return Ok(None);
+        };
         let record = serde_json::from_slice(&bytes);
-        record.map(Some).map_err(|_| StoreError::Corrupt(format!("record {key:?}")))
+        record
+            .map(Some)
+            .map_err(|_| StoreError::Corrupt(format!("record {key:?}")))
     }
 }
 
@@ -60,6 +64,8 @@ impl NodeReader for StoreKnown<'_> {
         if let Some(hash) = self.nodes.get(&id) {
             return Ok(*hash);
         }
-        self.store.node(id)?.ok_or_else(|| StoreError::Corrupt(format!("tree node {id:?}")))
+        self.store
+            .node(id)?
+            .ok_or_else(|| StoreError::Corrupt(format!("tree node {id:?}")))
     }
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use audit::audit;
-pub use folder::{Founded, Founding, FolderError, Organisation, init};
+pub use folder::{FolderError, Founded, Founding, Organisation, init};
 
 use crate::protocol::key::SecretKey;
 
@@ -70,13 +70,18 @@ pub fn serve(options: Options) -> Result<(), ServeError> {
             .await
             .map_err(system(&format!("listen on {}", options.listen)))?;
         let address = listener.local_addr().map_err(system("listen"))?;
-        let url = options.public_url.unwrap_or_else(|| format!("http://{address}"));
+        let url = options
+            .public_url
+            .unwrap_or_else(|| format!("http://{address}"));
         let url = url.trim_end_matches('/').to_owned();
         let identity = Arc::new(identity);
-        let (sequencer, writer) =
-            sequencer::Sequencer::start(Arc::clone(&store), Arc::clone(&identity), PUBLISH_INTERVAL);
-        let app = http::App::new(store, identity, sequencer, url.clone())
-            .map_err(FolderError::Store)?;
+        let (sequencer, writer) = sequencer::Sequencer::start(
+            Arc::clone(&store),
+            Arc::clone(&identity),
+            PUBLISH_INTERVAL,
+        );
+        let app =
+            http::App::new(store, identity, sequencer, url.clone()).map_err(FolderError::Store)?;
         println!("Serving the ledger at {url}");
         std::io::stdout().flush().map_err(system("write"))?;
         if let Some(path) = &options.ready_file {

@@ -31,7 +31,12 @@ impl Problem {
 
     /// Bad form.
     pub fn bad(code: &str, detail: impl Into<String>) -> Problem {
-        Problem::new(StatusCode::BAD_REQUEST, code, detail, "Correct the request.")
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            code,
+            detail,
+            "Correct the request.",
+        )
     }
 
     /// Absent, or not yours: the same answer for both.
@@ -63,7 +68,10 @@ impl From<Refusal> for Problem {
             "unknown-key" | "unknown-actor" | "key-of-another" | "key-not-valid" => {
                 StatusCode::UNAUTHORIZED
             }
-            "no-role" | "no-standing" | "not-service" | "organisation-not-accepted"
+            "no-role"
+            | "no-standing"
+            | "not-service"
+            | "organisation-not-accepted"
             | "outside-organisation" => StatusCode::FORBIDDEN,
             _ => StatusCode::UNPROCESSABLE_ENTITY,
         };
@@ -109,7 +117,9 @@ impl IntoResponse for Problem {
         let headers = [(header::CONTENT_TYPE, "application/problem+json")];
         let mut response = (self.status, headers, self.body.to_string()).into_response();
         if busy {
-            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
         }
         response
     }

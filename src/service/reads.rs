@@ -28,7 +28,12 @@ pub struct Target {
 }
 
 /// Finds a target that the reader may see; anything else gets one and the same answer.
-pub fn find(store: &dyn Store, reader: &Reader, kind: ScopeKind, subject: &str) -> Result<Target, Problem> {
+pub fn find(
+    store: &dyn Store,
+    reader: &Reader,
+    kind: ScopeKind,
+    subject: &str,
+) -> Result<Target, Problem> {
     let subject = Subject::new(subject).map_err(|_| Problem::not_visible())?;
     let known = StoreKnown::new(store);
     let case = match kind {
@@ -37,7 +42,12 @@ pub fn find(store: &dyn Store, reader: &Reader, kind: ScopeKind, subject: &str) 
     };
     let target = case.map(|case| {
         let right = may_read(&known, &reader.actor, &case);
-        Target { kind, subject, case, right }
+        Target {
+            kind,
+            subject,
+            case,
+            right,
+        }
     });
     known.check()?;
     target
@@ -67,8 +77,16 @@ pub async fn record(
         "purpose": reader.purpose,
         "token": reader.token,
     }));
-    let chain = ChainId { subject: subject.clone(), strand: Strand::Access };
-    let own = OwnEntry { chain, event: event.to_owned(), body, details };
+    let chain = ChainId {
+        subject: subject.clone(),
+        strand: Strand::Access,
+    };
+    let own = OwnEntry {
+        chain,
+        event: event.to_owned(),
+        body,
+        details,
+    };
     match app.sequencer.write(Work::Own(own)).await? {
         Answer::Refused(refusal) => Err(refusal.into()),
         _ => Ok(()),
@@ -90,20 +108,33 @@ pub fn history(store: &dyn Store, target: &Target) -> Result<Value, Problem> {
     };
     let mut entries = Vec::new();
     for strand in strands {
-        for index in store.chain(&ChainId { subject: target.subject.clone(), strand: *strand })? {
-            let Some(stored) = store.entry(index)? else { continue };
+        for index in store.chain(&ChainId {
+            subject: target.subject.clone(),
+            strand: *strand,
+        })? {
+            let Some(stored) = store.entry(index)? else {
+                continue;
+            };
             let withheld = *strand == Strand::Access && target.right != ReadRight::All;
             let content = if withheld {
-                ("e", json!(EntryHash(crate::protocol::hash::Hash::of(&[stored.jws.as_bytes()]))))
+                (
+                    "e",
+                    json!(EntryHash(crate::protocol::hash::Hash::of(&[stored
+                        .jws
+                        .as_bytes()]))),
+                )
             } else {
                 ("entry", json!(text(&stored)))
             };
-            entries.push((index, json!({
-                "index": index,
-                "recorded_at": stored.recorded_at,
-                "chain": {"subject": target.subject, "strand": strand},
-                content.0: content.1,
-            })));
+            entries.push((
+                index,
+                json!({
+                    "index": index,
+                    "recorded_at": stored.recorded_at,
+                    "chain": {"subject": target.subject, "strand": strand},
+                    content.0: content.1,
+                }),
+            ));
         }
     }
     entries.sort_by_key(|(index, _)| *index);
@@ -129,7 +160,9 @@ pub fn find_entry(
     e: &str,
 ) -> Result<(EntryIndex, StoredEntry, Option<Target>), Problem> {
     let e = crate::protocol::hash::Hash::from_base64url(e).map_err(|_| Problem::not_visible())?;
-    let index = store.index_of(EntryHash(e))?.ok_or_else(Problem::not_visible)?;
+    let index = store
+        .index_of(EntryHash(e))?
+        .ok_or_else(Problem::not_visible)?;
     let stored = store.entry(index)?.ok_or_else(Problem::not_visible)?;
     let disclosures = stored.disclosures.iter().map(String::as_str);
     let entry = UnverifiedEntry::from_parts(&stored.jws, disclosures)
@@ -142,7 +175,11 @@ pub fn find_entry(
         Strand::Case | Strand::Exhibits => ScopeKind::Case,
         Strand::Access => {
             let is_case = StoreKnown::new(store).case(&payload.subject).is_some();
-            if is_case { ScopeKind::Case } else { ScopeKind::Exhibit }
+            if is_case {
+                ScopeKind::Case
+            } else {
+                ScopeKind::Exhibit
+            }
         }
     };
     let target = find(store, reader, kind, payload.subject.as_str())?;

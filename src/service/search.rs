@@ -33,15 +33,23 @@ impl Search {
     /// Reads entries that came since.
     pub fn catch_up(&self, store: &dyn Store) -> Result<(), StoreError> {
         let size = store.size()?.0;
-        if self.names.read().expect("no holder of this lock panics").read >= size {
+        if self
+            .names
+            .read()
+            .expect("no holder of this lock panics")
+            .read
+            >= size
+        {
             return Ok(());
         }
         let mut names = self.names.write().expect("no holder of this lock panics");
         while names.read < size {
             if let Some(stored) = store.entry(EntryIndex(names.read))? {
                 let disclosures = stored.disclosures.iter().map(String::as_str);
-                let entry = UnverifiedEntry::from_parts(&stored.jws, disclosures)
-                    .map_err(|error| StoreError::Corrupt(format!("entry {}: {error}", names.read)))?;
+                let entry =
+                    UnverifiedEntry::from_parts(&stored.jws, disclosures).map_err(|error| {
+                        StoreError::Corrupt(format!("entry {}: {error}", names.read))
+                    })?;
                 names.take_in(&entry);
             }
             names.read += 1;
@@ -63,19 +71,28 @@ impl Search {
         let visible = |case: &Subject| may_read(&known, actor, case);
         let mut seen_cases: BTreeMap<Subject, ReadRight> = BTreeMap::new();
         for (case, name) in &names.cases {
-            if (name == reference || case.as_str() == reference) && visible(case) != ReadRight::None {
-                found.push(json!({"kind": "case", "subject": case, "reference": name, "case": null}));
+            if (name == reference || case.as_str() == reference) && visible(case) != ReadRight::None
+            {
+                found.push(
+                    json!({"kind": "case", "subject": case, "reference": name, "case": null}),
+                );
             }
         }
         for (exhibit, name) in &names.exhibits {
-            let Some(record) = known.exhibit(exhibit) else { continue };
+            let Some(record) = known.exhibit(exhibit) else {
+                continue;
+            };
             let case_name = names.cases.get(&record.case).map_or("", String::as_str);
-            let full = reference.strip_prefix(case_name).is_some_and(|rest| rest.trim_start() == name)
+            let full = reference
+                .strip_prefix(case_name)
+                .is_some_and(|rest| rest.trim_start() == name)
                 && !case_name.is_empty();
             if !full && name != reference && exhibit.as_str() != reference {
                 continue;
             }
-            let right = seen_cases.entry(record.case.clone()).or_insert_with(|| visible(&record.case));
+            let right = seen_cases
+                .entry(record.case.clone())
+                .or_insert_with(|| visible(&record.case));
             if right.covers(exhibit) {
                 found.push(json!({"kind": "exhibit", "subject": exhibit, "reference": name, "case": record.case}));
             }
@@ -93,14 +110,20 @@ impl Search {
 impl Names {
     fn take_in(&mut self, entry: &UnverifiedEntry) {
         let payload = entry.payload();
-        let text = |name: &str| entry.detail(name).and_then(Value::as_str).map(str::to_owned);
+        let text = |name: &str| {
+            entry
+                .detail(name)
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
         match payload.event.as_str() {
             "case-opened" => {
                 let name = text("reference").unwrap_or_default();
                 self.cases.insert(payload.subject.clone(), name);
             }
             "case-reference-set" => {
-                self.cases.extend(text("reference").map(|name| (payload.subject.clone(), name)));
+                self.cases
+                    .extend(text("reference").map(|name| (payload.subject.clone(), name)));
             }
             "seized" | "registered" | "acquired" => {
                 let name = text("reference").unwrap_or_default();

@@ -101,7 +101,11 @@ impl Sequencer {
         let failed = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&failed);
         let thread = std::thread::spawn(move || {
-            let mut writer = Writer { store: &*store, identity: &identity, interval };
+            let mut writer = Writer {
+                store: &*store,
+                identity: &identity,
+                interval,
+            };
             if let Err(error) = writer.run(&queue) {
                 // The outcome of the commit is unknown: nobody gets an answer, and nothing more is written.
                 eprintln!("custodes: writing stopped: {error}");
@@ -119,10 +123,12 @@ impl Sequencer {
     /// Has something written, and waits until it is on disk.
     pub async fn write(&self, work: Work) -> Result<Answer, Unavailable> {
         let (reply, answer) = oneshot::channel();
-        self.jobs.try_send(Job { work, reply }).map_err(|error| match error {
-            TrySendError::Full(_) => Unavailable::Busy,
-            TrySendError::Disconnected(_) => Unavailable::Stopped,
-        })?;
+        self.jobs
+            .try_send(Job { work, reply })
+            .map_err(|error| match error {
+                TrySendError::Full(_) => Unavailable::Busy,
+                TrySendError::Disconnected(_) => Unavailable::Stopped,
+            })?;
         answer.await.map_err(|_| Unavailable::Stopped)
     }
 }
@@ -175,7 +181,9 @@ impl Writer<'_> {
 
     /// Publishes the last commit's checkpoint, if an entry came since the last one published.
     fn publish(&self) -> Result<(), StoreError> {
-        let Some(newest) = self.store.checkpoint()? else { return Ok(()) };
+        let Some(newest) = self.store.checkpoint()? else {
+            return Ok(());
+        };
         if self.store.published()?.as_ref() == Some(&newest) {
             return Ok(());
         }
@@ -199,12 +207,18 @@ impl Writer<'_> {
         if !draft.group.leaves.is_empty() {
             self.commit(draft)?;
         }
-        outcomes.into_iter().map(|outcome| self.answer(outcome)).collect()
+        outcomes
+            .into_iter()
+            .map(|outcome| self.answer(outcome))
+            .collect()
     }
 
     fn begin(&self, size: TreeSize) -> Result<Draftgroup<'_>, StoreError> {
         let last = match size.0.checked_sub(1) {
-            Some(last) => self.store.entry(EntryIndex(last))?.map_or(0, |entry| entry.recorded_at.0),
+            Some(last) => self
+                .store
+                .entry(EntryIndex(last))?
+                .map_or(0, |entry| entry.recorded_at.0),
             None => 0,
         };
         // The clock may be set back; log time never goes back.
@@ -217,7 +231,11 @@ impl Writer<'_> {
             digests: Vec::new(),
             checkpoint: String::new(),
         };
-        Ok(Draftgroup { known: StoreKnown::new(self.store), group, recorded_at })
+        Ok(Draftgroup {
+            known: StoreKnown::new(self.store),
+            group,
+            recorded_at,
+        })
     }
 
     fn take_in(
@@ -254,7 +272,10 @@ impl Writer<'_> {
             let entry = self.sign_own(draft, &own, size)?;
             match self.take_in(draft, &entry, size)? {
                 Outcome::At(..) => {}
-                _ => panic!("the rules refuse the entry that they themselves asked for: {}", own.event),
+                _ => panic!(
+                    "the rules refuse the entry that they themselves asked for: {}",
+                    own.event
+                ),
             }
         }
         Ok(Outcome::At(place.index, place.recorded_at, e, true))
@@ -267,7 +288,9 @@ impl Writer<'_> {
         entry: &VerifiedEntry,
         size: TreeSize,
     ) -> Result<Option<Refusal>, StoreError> {
-        let Some(seen) = entry.payload().seen else { return Ok(None) };
+        let Some(seen) = entry.payload().seen else {
+            return Ok(None);
+        };
         let ours = seen.size.0 > 0 && seen.size <= size;
         if ours && tree::root(seen.size, &draft.known)? == seen.root {
             return Ok(None);
@@ -293,7 +316,10 @@ impl Writer<'_> {
             .map_err(|_| StoreError::Io("the clock shows no possible date".to_owned()))?;
         let seen = match size.0 {
             0 => None,
-            _ => Some(Seen { size, root: tree::root(size, &draft.known)? }),
+            _ => Some(Seen {
+                size,
+                root: tree::root(size, &draft.known)?,
+            }),
         };
         let payload = Payload {
             ledger: self.identity.origin.clone(),
@@ -316,7 +342,9 @@ impl Writer<'_> {
         }
         let details = own.details.clone().into_iter().collect();
         let entry = Draft { payload, details }
-            .sign(&self.identity.service_key, || salts.pop().expect("one salt for each detail"))
+            .sign(&self.identity.service_key, || {
+                salts.pop().expect("one salt for each detail")
+            })
             .and_then(|entry| Ok(entry.verify(&self.identity.service_key.public())?))
             .map_err(|error| StoreError::Io(format!("the service cannot sign: {error}")))?;
         Ok(entry)
@@ -329,14 +357,22 @@ impl Writer<'_> {
             size,
             root: tree::root(size, &draft.known)?,
         };
-        draft.group.checkpoint =
-            note::sign(&checkpoint.to_text(), &self.identity.origin, &self.identity.log_key);
+        draft.group.checkpoint = note::sign(
+            &checkpoint.to_text(),
+            &self.identity.origin,
+            &self.identity.log_key,
+        );
         draft.group.nodes = std::mem::take(&mut draft.known.nodes).into_iter().collect();
         for (key, record) in &draft.known.changes {
             let json = serde_json::to_vec(record).expect("a record is plain data and serialises");
             draft.group.records.push((key.to_bytes(), json));
-            if let (RecordKey::Exhibit(subject), crate::ledger::Record::Exhibit(exhibit)) = (key, record) {
-                draft.group.digests.extend(exhibit.digest.as_ref().map(|d| (d.sha256, subject.clone())));
+            if let (RecordKey::Exhibit(subject), crate::ledger::Record::Exhibit(exhibit)) =
+                (key, record)
+            {
+                draft
+                    .group
+                    .digests
+                    .extend(exhibit.digest.as_ref().map(|d| (d.sha256, subject.clone())));
             }
         }
         self.store.commit(&draft.group)
@@ -349,7 +385,11 @@ impl Writer<'_> {
             Outcome::At(index, recorded_at, e, new) => (index, recorded_at, e, new),
         };
         let receipt = Box::new(receipt(self.store, self.identity, index, recorded_at, e)?);
-        Ok(if new { Answer::Recorded(receipt) } else { Answer::Known(receipt) })
+        Ok(if new {
+            Answer::Recorded(receipt)
+        } else {
+            Answer::Known(receipt)
+        })
     }
 }
 
@@ -362,9 +402,9 @@ pub fn receipt(
     e: EntryHash,
 ) -> Result<Receipt, StoreError> {
     let size = store.size()?;
-    let checkpoint = store
-        .checkpoint()?
-        .ok_or_else(|| StoreError::Corrupt("checkpoints: none for a log with entries".to_owned()))?;
+    let checkpoint = store.checkpoint()?.ok_or_else(|| {
+        StoreError::Corrupt("checkpoints: none for a log with entries".to_owned())
+    })?;
     let proof = tree::prove_inclusion(index, size, &StoreKnown::new(store))?;
     Ok(Receipt {
         ledger: identity.origin.clone(),
@@ -394,7 +434,9 @@ fn append(
             recorded_at: place.recorded_at,
             e,
             jws: entry.jws().to_owned(),
-            disclosures: disclosures.map(|one| (one.name().to_owned(), one.as_str().to_owned())).collect(),
+            disclosures: disclosures
+                .map(|one| (one.name().to_owned(), one.as_str().to_owned()))
+                .collect(),
             chain: payload.chain(),
             seq: payload.seq,
         }),
@@ -418,11 +460,18 @@ pub fn found(
     subject: &Subject,
     body: Map<String, Value>,
 ) -> Result<EntryHash, StoreError> {
-    let writer = Writer { store, identity, interval: Duration::ZERO };
+    let writer = Writer {
+        store,
+        identity,
+        interval: Duration::ZERO,
+    };
     let size = TreeSize(0);
     let mut draft = writer.begin(size)?;
     let own = OwnEntry {
-        chain: ChainId { subject: subject.clone(), strand: Strand::Rules },
+        chain: ChainId {
+            subject: subject.clone(),
+            strand: Strand::Rules,
+        },
         event: "genesis".to_owned(),
         body,
         details: Map::new(),
@@ -439,7 +488,9 @@ pub fn found(
 }
 
 fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -36,7 +36,10 @@ pub struct Tokens {
 impl Tokens {
     /// None used yet. Tokens from before are refused: nobody remembers which of them were used.
     pub fn new() -> Tokens {
-        Tokens { started: now(), used: Mutex::new(HashMap::new()) }
+        Tokens {
+            started: now(),
+            used: Mutex::new(HashMap::new()),
+        }
     }
 
     /// Checks the token of one request.
@@ -52,25 +55,43 @@ impl Tokens {
         let text = headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok()?.strip_prefix("Custody "))
-            .ok_or_else(|| refuse("token-missing", "This needs \"Authorization: Custody <token>\"."))?;
+            .ok_or_else(|| {
+                refuse(
+                    "token-missing",
+                    "This needs \"Authorization: Custody <token>\".",
+                )
+            })?;
         let unverified =
             UnverifiedRead::parse(text).map_err(|error| refuse("token-form", error.to_string()))?;
         let known = StoreKnown::new(store);
         let key = known.key(unverified.kid());
         let reader = known.actor(unverified.claimed_actor());
         known.check()?;
-        let unknown = || refuse("token-key", "The token's key is not a valid key of its actor.");
-        let (Some(key), Some(_)) = (key, reader) else { return Err(unknown()) };
+        let unknown = || {
+            refuse(
+                "token-key",
+                "The token's key is not a valid key of its actor.",
+            )
+        };
+        let (Some(key), Some(_)) = (key, reader) else {
+            return Err(unknown());
+        };
         if key.actor != *unverified.claimed_actor() || key.revoked.is_some() {
             return Err(unknown());
         }
         let request = unverified.verify(&key.key).map_err(|_| unknown())?;
         let time = i64::try_from(now()).unwrap_or(i64::MAX);
-        if key.valid_from.is_some_and(|from| time < from) || key.valid_until.is_some_and(|to| time > to) {
+        if key.valid_from.is_some_and(|from| time < from)
+            || key.valid_until.is_some_and(|to| time > to)
+        {
             return Err(unknown());
         }
         self.check_request(&request, ledger, method, uri, body)?;
-        Ok(Reader { actor: request.actor, purpose: request.purpose, token: text.to_owned() })
+        Ok(Reader {
+            actor: request.actor,
+            purpose: request.purpose,
+            token: text.to_owned(),
+        })
     }
 
     fn check_request(
@@ -86,14 +107,23 @@ impl Tokens {
             || request.uri != uri
             || request.body != body
         {
-            return Err(refuse("token-other-request", format!("The token is not for {method} {uri}.")));
+            return Err(refuse(
+                "token-other-request",
+                format!("The token is not for {method} {uri}."),
+            ));
         }
         let time = now();
         if request.iat > time + SKEW || request.exp <= time {
-            return Err(refuse("token-expired", "The token has expired, or your clock is wrong."));
+            return Err(refuse(
+                "token-expired",
+                "The token has expired, or your clock is wrong.",
+            ));
         }
         if request.iat + SKEW < self.started {
-            return Err(refuse("token-expired", "The token is from before the service started."));
+            return Err(refuse(
+                "token-expired",
+                "The token is from before the service started.",
+            ));
         }
         if request.purpose.trim().is_empty() {
             return Err(refuse("purpose-missing", "The token gives no purpose."));
@@ -108,9 +138,16 @@ impl Tokens {
 }
 
 fn refuse(code: &str, detail: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, code, detail, "Sign a fresh token for this request.")
+    Problem::new(
+        StatusCode::UNAUTHORIZED,
+        code,
+        detail,
+        "Sign a fresh token for this request.",
+    )
 }
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
