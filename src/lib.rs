@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod court;
 pub mod ledger;
 pub mod protocol;
 #[cfg(feature = "service")]
