@@ -12,7 +12,7 @@ LEDGER="$DEMO/ledger"         # the service's own folder: keys, database
 PEOPLE="$DEMO/people"         # one profile a person, each on what would be their own machine
 EVIDENCE="$DEMO/evidence"
 DEFENCE="$DEMO/for-the-defence"
-POLICY="$LEDGER/trust.policy" # the log's public key, which the defence got when the case began
+POLICY="$LEDGER/policy"       # the log's public key, which the defence got when the case began
 CASE=44NS1234526
 PHONE="$CASE JSM/1"
 FOOTAGE="$CASE JSM/2"
@@ -96,9 +96,13 @@ found_the_ledger() {
 are invented. The demonstration keeps its keys unencrypted; a real ledger must not."
     run init --dir "$LEDGER" --origin evidence.northshire.example \
         --org northshire-police:police --org nfu:forensic --org cps:prosecution --org hmcts:court \
-        --org defence-llp:defence --passphrase-env NONE --plain-keys
+        --org defence-llp:defence --plain-keys
     start_service
-    say "The service is up at $CUSTODES_URL."
+    say "The service is up at $CUSTODES_URL. Each organisation accepts what the ledger's first entry says."
+    local org
+    for org in northshire-police nfu cps hmcts defence-llp; do
+        run key accept-genesis --authority "$LEDGER/authority/$org.pem" --org "$org"
+    done
 }
 
 # enrol PROFILE ORGANISATION ROLES NAME
@@ -130,7 +134,7 @@ seize_the_phone() {
     heading "4. A phone is seized and sealed"
     say "A phone has no digest yet, so the record begins with the thing itself and its seal."
     as smith record seized "$PHONE" --set kind=device --detail "description=Nordfon N3 mobile phone, black, screen cracked" \
-        --detail "power=PACE 1984 s.19" --detail "place=Harbour Street car park, level 2" --detail "condition=switched on, locked"
+        --detail "power_or_consent=PACE 1984 s.19" --detail "place=Harbour Street car park, level 2" --detail "condition=switched on, locked"
     as smith record sealed "$PHONE" --set seal=K1234567 --detail "bag=B0099123"
 }
 
@@ -163,7 +167,7 @@ image_the_phone() {
     as barnes record unsealed "$PHONE" --set seal=K1234567 --detail "reason=extraction"
     as barnes register "$CASE" "$EVIDENCE/phone.img" --event acquired --parent "$PHONE" --kind forensic-image \
         --reference KBA/1 --description "Image of JSM/1" --power "as JSM/1" --meta "$EVIDENCE/phone.toml"
-    as barnes record resealed "$PHONE" --set seal=K1234601 --detail "reason=extraction complete"
+    as barnes record sealed "$PHONE" --set seal=K1234601 --detail "reason=extraction complete"
 }
 
 prosecution_looks() {

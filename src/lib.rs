@@ -5,9 +5,12 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod court;
 pub mod ledger;
 pub mod protocol;
+#[cfg(feature = "service")]
+pub mod service;
 #[cfg(feature = "service")]
 pub mod storage;
 pub mod verify;

@@ -1,3 +1,5 @@
 //! The `custodes` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    custodes::cli::run()
+}

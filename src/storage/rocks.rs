@@ -115,12 +115,6 @@ impl RocksStore {
         self.db.get_cf(self.family(family), key).map_err(io)
     }
 
-    fn text(&self, family: &str, key: &[u8]) -> Result<Option<String>, StoreError> {
-        self.get(family, key)?
-            .map(|bytes| utf8(bytes, family))
-            .transpose()
-    }
-
     fn put(&self, family: &str, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         self.db
             .put_cf_opt(self.family(family), key, value, &synced())

@@ -27,6 +27,7 @@
 //! English reports (`court`), a whole ledger (`audit`).
 
 mod answers;
+pub mod audit;
 pub mod bundle;
 mod chains;
 mod checkpoints;

@@ -1,0 +1,69 @@
+//! Acting as an organisation's authority: its key file, and the profile that lies beside it.
+//!
+//! `custodes init` writes `authority/ORG.pem` and `authority/ORG/` (configuration and policy, as in a
+//! person's folder). An authority that keeps its key elsewhere has the same two things side by side.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::client::{Client, Reader};
+use super::home::Profile;
+use super::keys;
+use super::session::Session;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::policy;
+use crate::protocol::id::OrgId;
+
+/// Which authority acts.
+#[derive(Debug, Args)]
+pub struct AuthorityArgs {
+    /// The authority's private key; its folder lies beside it, under the same name without `.pem`.
+    #[arg(long, value_name = "FILE")]
+    authority: PathBuf,
+    /// The organisation.
+    #[arg(long)]
+    pub org: OrgId,
+}
+
+impl AuthorityArgs {
+    /// Opens the authority's folder with its key.
+    pub fn session(&self, profile: Profile, output: Output) -> Result<Session, Failure> {
+        let home = self.authority.with_extension("");
+        let profile = profile.at(&home)?;
+        let missing = |what: &str| {
+            Failure::new(
+                "authority",
+                format!("{} names no {what}", home.join("config.toml").display()),
+            )
+            .next("the folder beside the authority's key is made by `custodes init`")
+        };
+        let ledger = profile
+            .config
+            .ledger
+            .clone()
+            .ok_or_else(|| missing("ledger"))?;
+        let actor = profile
+            .config
+            .actor
+            .clone()
+            .ok_or_else(|| missing("actor"))?;
+        if actor.org() != self.org {
+            return Err(Failure::new(
+                "authority",
+                format!("this is the key of {}, not of {}", actor.org(), self.org),
+            ));
+        }
+        let policy = policy::load(&profile.policy_file())?;
+        let key = keys::load(&self.authority)?;
+        let client = Client::new(profile.url.as_deref())?;
+        Ok(Session {
+            reader: Reader { ledger, actor, key },
+            client,
+            policy,
+            output,
+            profile,
+        })
+    }
+}

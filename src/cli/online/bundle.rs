@@ -1,0 +1,87 @@
+//! `custodes bundle`: everything that is needed to check an exhibit or a case offline, in one file.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+
+use super::client::unexpected;
+use super::home::write_atomically;
+use super::reference;
+use super::session::Session;
+use crate::cli::Outcome;
+use crate::cli::failure::Failure;
+use crate::protocol::bundle::Bundle;
+use crate::protocol::hash::Hash;
+
+/// Take a bundle of an exhibit or a case (say why with --purpose).
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Manifests and other blobs are written beside it, each named by its SHA-256. That you took a bundle, and \
+                        why, becomes part of the record.\n\n\
+                        Example: custodes bundle \"44NS1234526 JSM/2\" --out JSM-2.custody.json --purpose \"case preparation\""
+)]
+pub struct BundleArgs {
+    /// The exhibit or case: its reference or opaque id.
+    target: String,
+    /// Where to write it.
+    #[arg(long, short, value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// Runs the command.
+pub fn run(args: &BundleArgs, session: &Session) -> Outcome {
+    let purpose = session.profile.stated_purpose()?;
+    let (kind, subject) = reference::either(session, &args.target)?;
+    let path = format!("/v1/{kind}s/{subject}/bundle");
+    let bytes = session.client.read(&session.reader, &path, purpose)?.body;
+    let bundle = Bundle::parse(&bytes).map_err(|error| unexpected(&error.to_string()))?;
+    write_atomically(&args.out, &bytes)?;
+    let folder = args.out.parent().unwrap_or(Path::new(""));
+    for sha256 in &bundle.blobs {
+        write_atomically(
+            &folder.join(sha256.to_hex()),
+            &blob(session, *sha256, purpose)?,
+        )?;
+    }
+    let newest = bundle.checkpoints.len();
+    let words = format!(
+        "Wrote {}: {} entries, {newest} checkpoint{}, {} blob{} beside it.\n\
+         Check it with: custodes verify {} --policy POLICY --file EVIDENCE",
+        args.out.display(),
+        bundle.entries.len(),
+        plural(newest),
+        bundle.blobs.len(),
+        plural(bundle.blobs.len()),
+        args.out.display(),
+    );
+    let value = json!({
+        "file": args.out.to_string_lossy(),
+        "sha256": Hash::of(&[&bytes]),
+        "subject": subject,
+        "kind": kind,
+        "entries": bundle.entries.len(),
+        "blobs": bundle.blobs,
+    });
+    session.output.result(&words, &value);
+    Ok(0)
+}
+
+fn blob(session: &Session, sha256: Hash, purpose: &str) -> Result<Vec<u8>, Failure> {
+    let path = format!("/v1/blobs/{}", sha256.to_hex());
+    let bytes = session.client.read(&session.reader, &path, purpose)?.body;
+    if Hash::of(&[&bytes]) != sha256 {
+        return Err(Failure::check(
+            "blob",
+            format!(
+                "the service sent other bytes than those named {}",
+                sha256.to_hex()
+            ),
+        ));
+    }
+    Ok(bytes)
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}

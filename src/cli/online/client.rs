@@ -1,0 +1,296 @@
+//! The HTTP client: read tokens, limits, and problems as failures.
+//!
+//! Every request that is not public carries `Authorization: Custody <token>`, fresh for that one request.
+//! A problem (RFC 9457) becomes a [`Failure`] with the problem's code, detail and next step.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use ureq::http::{Method, Request};
+
+use crate::cli::failure::Failure;
+use crate::protocol::bundle::MAX_BUNDLE;
+use crate::protocol::hash::Hash;
+use crate::protocol::id::{ActorId, Origin, Subject};
+use crate::protocol::key::SecretKey;
+use crate::protocol::token::{MAX_LIFETIME, MAX_PURPOSE, ReadRequest};
+
+/// Largest answer read: the largest bundle.
+const MAX_ANSWER: u64 = MAX_BUNDLE as u64;
+
+/// How long one request may take: a bundle over a slow link.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Who signs the requests.
+pub struct Reader {
+    /// Origin of the ledger.
+    pub ledger: Origin,
+    /// Who asks.
+    pub actor: ActorId,
+    /// Their key.
+    pub key: SecretKey,
+}
+
+/// A connection to one service.
+pub struct Client {
+    agent: ureq::Agent,
+    base: String,
+}
+
+/// What the service answered, if it was a success.
+pub struct Answer {
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Client {
+    /// For the service at this address.
+    pub fn new(url: Option<&str>) -> Result<Client, Failure> {
+        let base = url
+            .map(|url| url.trim().trim_end_matches('/').to_owned())
+            .ok_or_else(|| {
+                Failure::new("url-missing", "no address of a service is known")
+                    .next("give --url, or set CUSTODES_URL")
+            })?;
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(PATIENCE))
+            .max_redirects(0)
+            .user_agent(concat!("custodes/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .into();
+        Ok(Client { agent, base })
+    }
+
+    /// The address of the service.
+    pub fn url(&self) -> &str {
+        &self.base
+    }
+
+    /// Reads something public; nothing where the service says 404.
+    pub fn public(&self, path: &str) -> Result<Option<Answer>, Failure> {
+        match self.send(Method::GET, path, None, None) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(refused) if refused.status == Some(404) => Ok(None),
+            Err(refused) => Err(refused.failure),
+        }
+    }
+
+    /// Reads something that needs a token; `path` includes the query.
+    pub fn read(&self, reader: &Reader, path: &str, purpose: &str) -> Result<Answer, Failure> {
+        let token = self.token(reader, "GET", path, None, purpose)?;
+        self.send(Method::GET, path, Some(&token), None)
+            .map_err(|refused| refused.failure)
+    }
+
+    /// Reads JSON that needs a token.
+    pub fn read_json(&self, reader: &Reader, path: &str, purpose: &str) -> Result<Value, Failure> {
+        self.read(reader, path, purpose)?.json()
+    }
+
+    /// Stores a blob under its SHA-256.
+    pub fn put_blob(&self, reader: &Reader, bytes: &[u8]) -> Result<Hash, Failure> {
+        let sha256 = Hash::of(&[bytes]);
+        let path = format!("/v1/blobs/{}", sha256.to_hex());
+        let token = self.token(reader, "PUT", &path, Some(sha256), "deposit")?;
+        let body = Some(("application/octet-stream", bytes));
+        self.send(Method::PUT, &path, Some(&token), body)
+            .map_err(|refused| refused.failure)?;
+        Ok(sha256)
+    }
+
+    /// Submits an entry. Sending the same bytes again is harmless, so a broken connection is tried twice.
+    pub fn post_entry(&self, entry: &str) -> Result<Answer, Failure> {
+        let body = serde_json::json!({ "entry": entry }).to_string();
+        let send = || {
+            self.send(
+                Method::POST,
+                "/v1/entries",
+                None,
+                Some(("application/json", body.as_bytes())),
+            )
+        };
+        match send() {
+            Err(refused) if refused.status.is_none() => send().map_err(|refused| {
+                refused.failure.next("the entry may or may not be recorded: look at the history before you record it again")
+            }),
+            other => other.map_err(|refused| refused.failure),
+        }
+    }
+
+    fn token(
+        &self,
+        reader: &Reader,
+        method: &str,
+        path: &str,
+        body: Option<Hash>,
+        purpose: &str,
+    ) -> Result<String, Failure> {
+        if purpose.len() > MAX_PURPOSE {
+            return Err(Failure::new(
+                "purpose-too-long",
+                format!("the purpose is longer than {MAX_PURPOSE} bytes"),
+            ));
+        }
+        let iat = unix_now();
+        let request = ReadRequest {
+            ledger: reader.ledger.clone(),
+            actor: reader.actor.clone(),
+            method: method.to_owned(),
+            uri: format!("{}{path}", self.base),
+            body,
+            purpose: purpose.to_owned(),
+            iat,
+            exp: iat + MAX_LIFETIME,
+            jti: random_subject()?,
+        };
+        Ok(request.sign(&reader.key))
+    }
+
+    fn send(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: Option<(&str, &[u8])>,
+    ) -> Result<Answer, Refused> {
+        let uri = format!("{}{path}", self.base);
+        let mut request = Request::builder().method(method).uri(&uri);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Custody {token}"));
+        }
+        if let Some((kind, _)) = body {
+            request = request.header("content-type", kind);
+        }
+        let bytes = body.map(|(_, bytes)| bytes);
+        let result = match bytes {
+            Some(bytes) => request.body(bytes).map(|request| self.agent.run(request)),
+            None => request.body(()).map(|request| self.agent.run(request)),
+        };
+        let unreachable = |error: String| Refused {
+            status: None,
+            failure: Failure::new("service-unreachable", format!("{}: {error}", self.base))
+                .next("check the address (--url or CUSTODES_URL) and that the service is up"),
+        };
+        let mut response = result
+            .map_err(|error| unreachable(error.to_string()))?
+            .map_err(|error| unreachable(error.to_string()))?;
+        let status = response.status().as_u16();
+        let body = response
+            .body_mut()
+            .with_config()
+            .limit(MAX_ANSWER)
+            .read_to_vec()
+            .map_err(|error| unreachable(error.to_string()))?;
+        if (200..300).contains(&status) {
+            return Ok(Answer { body });
+        }
+        Err(Refused {
+            status: Some(status),
+            failure: problem(status, &body),
+        })
+    }
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub fn json(&self) -> Result<Value, Failure> {
+        serde_json::from_slice(&self.body).map_err(|error| unexpected(&error.to_string()))
+    }
+
+    /// The body as text.
+    pub fn text(self) -> Result<String, Failure> {
+        String::from_utf8(self.body).map_err(|_| unexpected("not UTF-8"))
+    }
+}
+
+struct Refused {
+    /// Nothing where no answer came.
+    status: Option<u16>,
+    failure: Failure,
+}
+
+fn problem(status: u16, body: &[u8]) -> Failure {
+    let problem: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |name: &str| problem.get(name).and_then(Value::as_str).map(str::to_owned);
+    let code = text("type")
+        .and_then(|name| {
+            name.strip_prefix("urn:custodes:problem:")
+                .map(str::to_owned)
+        })
+        .unwrap_or_else(|| format!("http-{status}"));
+    let detail = text("detail")
+        .or_else(|| text("title"))
+        .unwrap_or_else(|| format!("the service answered with HTTP status {status}"));
+    Failure {
+        next: text("next"),
+        ..Failure::new(&code, detail)
+    }
+}
+
+/// The service answered with something that is not what the API promises.
+pub fn unexpected(why: &str) -> Failure {
+    Failure::new(
+        "unexpected-answer",
+        format!("the service answered with something else than expected: {why}"),
+    )
+    .next("check that the address is that of a Custodes service of this version")
+}
+
+/// Seconds since the Unix epoch by this machine's clock.
+pub fn unix_now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+/// Random bytes from the operating system.
+pub fn random<const N: usize>() -> Result<[u8; N], Failure> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Failure::new(
+            "no-randomness",
+            format!("the system gives no random bytes: {error}"),
+        )
+    })?;
+    Ok(bytes)
+}
+
+/// A new opaque id.
+pub fn random_subject() -> Result<Subject, Failure> {
+    Ok(Subject::from_bytes(random::<16>()?))
+}
+
+/// Percent-encodes a query value (RFC 3986: all but unreserved characters).
+pub fn query(value: &str) -> String {
+    let mut text = String::new();
+    for byte in value.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                text.push(char::from(byte))
+            }
+            _ => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{problem, query};
+
+    #[test]
+    fn a_problem_keeps_its_code_and_next_step() {
+        let failure = problem(
+            409,
+            br#"{"type":"urn:custodes:problem:stale-prev","title":"t","detail":"d","next":"n"}"#,
+        );
+        assert_eq!(
+            (failure.code.as_str(), failure.detail.as_str()),
+            ("stale-prev", "d")
+        );
+        assert_eq!(failure.next.as_deref(), Some("n"));
+        assert_eq!(problem(502, b"<html>").code, "http-502");
+        assert_eq!(query("44NS1234526 JSM/1"), "44NS1234526%20JSM%2F1");
+    }
+}

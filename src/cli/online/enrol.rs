@@ -1,0 +1,189 @@
+//! `custodes key enrol` and `custodes key revoke`: an authority vouches for its own people.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::authority::AuthorityArgs;
+use super::client::random_subject;
+use super::home::{Profile, write_atomically};
+use super::key::request;
+use super::signing::{self, Act};
+use super::values::Details;
+use super::{keys, reference};
+use crate::cli::Outcome;
+use crate::cli::failure::{Failure, read_text};
+use crate::cli::output::Output;
+use crate::protocol::id::{ActorId, Strand, Subject};
+use crate::protocol::policy::MAX_POLICY;
+use crate::protocol::time::Moment;
+use crate::protocol::token::Possession;
+
+/// Longest enrolment request read.
+const MAX_REQUEST: usize = 64 << 10;
+
+/// Enrol a person's key: as authority of their organisation.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: custodes key enrol --authority authority/nfu.pem --org nfu --role examiner --name \"Kim Barnes\" --request barnes.json"
+)]
+pub struct EnrolArgs {
+    #[command(flatten)]
+    authority: AuthorityArgs,
+    /// Roles, joined by commas: officer, examiner, store, system, disclosure-officer, prosecutor, defence, court and so on.
+    #[arg(long, required = true, value_delimiter = ',')]
+    role: Vec<String>,
+    /// The person's name: a detail, which can be withheld.
+    #[arg(long)]
+    name: String,
+    /// What the person wrote with `key show --request`.
+    #[arg(long, value_name = "FILE", required_unless_present = "home_of")]
+    request: Option<PathBuf>,
+    /// The person's folder, if it is on this machine; its configuration is filled in.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "request")]
+    home_of: Option<PathBuf>,
+    /// Not valid before.
+    #[arg(long, value_name = "TIME")]
+    valid_from: Option<String>,
+    /// Not valid after.
+    #[arg(long, value_name = "TIME")]
+    valid_until: Option<String>,
+}
+
+/// Revoke a key: as authority of the person's organisation.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: custodes key revoke --authority authority/nfu.pem --org nfu --of \"Kim Barnes\" --kid KEY-ID --reason \"laptop stolen\" \
+                        --compromised-since 2026-03-20T00:00:00+00:00"
+)]
+pub struct RevokeArgs {
+    #[command(flatten)]
+    authority: AuthorityArgs,
+    /// Whose key: an actor id, or a name.
+    #[arg(long, value_name = "ACTOR")]
+    of: String,
+    /// The key id, as `key show` prints it.
+    #[arg(long)]
+    kid: String,
+    /// Why.
+    #[arg(long)]
+    reason: String,
+    /// Since when it may have been in other hands.
+    #[arg(long, value_name = "TIME")]
+    compromised_since: Option<String>,
+}
+
+/// Runs `key enrol`.
+pub fn run(args: &EnrolArgs, profile: Profile, output: Output) -> Outcome {
+    let session = args.authority.session(profile, output)?;
+    let request = match (&args.home_of, &args.request) {
+        (Some(home), _) => {
+            let key = keys::load(&home.join("key.pem"))?;
+            let actor = ActorId::from_parts(&args.authority.org, &random_subject()?);
+            request(&key, &session.reader.ledger, &actor)
+        }
+        (None, Some(file)) => serde_json::from_str(&read_text(file, MAX_REQUEST)?)
+            .map_err(|error| Failure::new("request", format!("{}: {error}", file.display())))?,
+        (None, None) => {
+            return Err(Failure::new(
+                "usage",
+                "give --request FILE or --home-of FOLDER",
+            ));
+        }
+    };
+    let proof = request["proof"].as_str().unwrap_or_default();
+    let person = Possession::verify(proof).map_err(|error| {
+        Failure::check(
+            "possession",
+            format!("the request does not prove who holds the key: {error}"),
+        )
+    })?;
+    if person.ledger != session.reader.ledger || person.actor.org() != args.authority.org {
+        return Err(Failure::new(
+            "request",
+            "the request is for another ledger or organisation",
+        ));
+    }
+    let mut body = Map::new();
+    body.insert("actor".to_owned(), json!(person.actor));
+    body.insert("key".to_owned(), json!(person.key));
+    body.insert("roles".to_owned(), json!(args.role));
+    body.insert("valid_from".to_owned(), time(args.valid_from.as_ref())?);
+    body.insert("valid_until".to_owned(), time(args.valid_until.as_ref())?);
+    body.insert("proof".to_owned(), json!(proof));
+    let mut details = Details::default();
+    details.add("name", args.name.as_str())?;
+    let recorded = signing::record(
+        &session,
+        &act(person.actor.subject(), "key-enrolled", body, details)?,
+    )?;
+    if let Some(home) = &args.home_of {
+        let mut theirs = session.profile.at(home)?;
+        theirs.config.url = Some(session.client.url().to_owned());
+        theirs.config.ledger = Some(session.reader.ledger.clone());
+        theirs.config.actor = Some(person.actor.clone());
+        theirs.config.org = Some(args.authority.org.clone());
+        theirs.config.store(home)?;
+        let policy = session.profile.policy_file();
+        let text = read_text(&policy, MAX_POLICY)?;
+        write_atomically(&theirs.policy_file(), text.as_bytes())?;
+    }
+    let mut value = recorded.to_json();
+    value["actor"] = json!(person.actor);
+    output.result(
+        &format!("{}\n{} is {}.", recorded.words(), args.name, person.actor),
+        &value,
+    );
+    Ok(0)
+}
+
+/// Runs `key revoke`.
+pub fn revoke(args: &RevokeArgs, profile: Profile, output: Output) -> Outcome {
+    let session = args.authority.session(profile, output)?;
+    let actor = match ActorId::new(args.of.as_str()) {
+        Ok(actor) => actor,
+        Err(_) => ActorId::new(reference::actor(&session, &args.of)?)
+            .map_err(|error| Failure::new("actor", error.to_string()))?,
+    };
+    let mut body = Map::new();
+    body.insert("key".to_owned(), json!(args.kid));
+    body.insert(
+        "compromised_since".to_owned(),
+        time(args.compromised_since.as_ref())?,
+    );
+    let mut details = Details::default();
+    details.add("reason", args.reason.as_str())?;
+    signing::record(
+        &session,
+        &act(actor.subject(), "key-revoked", body, details)?,
+    )?
+    .say(&session);
+    Ok(0)
+}
+
+fn act(
+    subject: Subject,
+    event: &str,
+    body: Map<String, Value>,
+    details: Details,
+) -> Result<Act, Failure> {
+    Ok(Act {
+        subject,
+        strand: Strand::Keys,
+        opens: false,
+        event: event.to_owned(),
+        body,
+        details: details.into_map(),
+        occurred_at: signing::occurred(None)?,
+    })
+}
+
+fn time(text: Option<&String>) -> Result<Value, Failure> {
+    match text {
+        None => Ok(Value::Null),
+        Some(text) => Moment::parse(text)
+            .map(|moment| json!(moment))
+            .map_err(|error| Failure::new("usage", error.to_string())),
+    }
+}

@@ -1,0 +1,171 @@
+//! A person's own folder: key, configuration, trust policy, and the newest checkpoint they verified.
+//!
+//! `H/config.toml` {url, ledger, actor, org}, `H/key.pem`, `H/policy`, `H/checkpoint`, `H/receipts/`. What is
+//! given by flag counts before the environment, and that before the configuration.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use crate::cli::failure::{Failure, read_text};
+use crate::protocol::id::{ActorId, OrgId, Origin};
+
+/// Longest configuration read.
+const MAX_CONFIG: usize = 64 << 10;
+
+/// Options of every command that talks to a service.
+#[derive(Debug, Clone, Args)]
+pub struct ProfileArgs {
+    /// Your own folder, with key and configuration [default: ~/.config/custodes].
+    #[arg(long, global = true, env = "CUSTODES_HOME", value_name = "FOLDER")]
+    home: Option<PathBuf>,
+    /// Address of the service.
+    #[arg(long, global = true, env = "CUSTODES_URL", value_name = "URL")]
+    url: Option<String>,
+    /// Why you read or hand over: it becomes part of the record.
+    #[arg(long, global = true, env = "CUSTODES_PURPOSE", value_name = "WORDS")]
+    purpose: Option<String>,
+}
+
+/// `config.toml`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Address of the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Origin of the ledger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<Origin>,
+    /// Who you are in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<ActorId>,
+    /// Your organisation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub org: Option<OrgId>,
+}
+
+/// Where a person's things are, and what was asked of this command.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// The folder.
+    pub home: PathBuf,
+    /// Its configuration.
+    pub config: Config,
+    /// Address of the service, if one is known.
+    pub url: Option<String>,
+    /// Why, in words, if said.
+    pub purpose: Option<String>,
+}
+
+impl Profile {
+    /// Reads the configuration; a folder that does not exist has an empty one.
+    pub fn load(args: ProfileArgs) -> Result<Profile, Failure> {
+        let home = match args.home {
+            Some(home) => home,
+            None => default_home()?,
+        };
+        let config = Config::load(&home)?;
+        let url = args.url.or_else(|| config.url.clone());
+        Ok(Profile {
+            home,
+            config,
+            url,
+            purpose: args.purpose,
+        })
+    }
+
+    /// The same person's things in another folder.
+    pub fn at(&self, home: &Path) -> Result<Profile, Failure> {
+        let config = Config::load(home)?;
+        Ok(Profile {
+            home: home.to_owned(),
+            config,
+            ..self.clone()
+        })
+    }
+
+    /// The private key file.
+    pub fn key_file(&self) -> PathBuf {
+        self.home.join("key.pem")
+    }
+
+    /// The trust policy.
+    pub fn policy_file(&self) -> PathBuf {
+        self.home.join("policy")
+    }
+
+    /// The newest checkpoint that was verified.
+    pub fn checkpoint_file(&self) -> PathBuf {
+        self.home.join("checkpoint")
+    }
+
+    /// The stated purpose.
+    pub fn stated_purpose(&self) -> Result<&str, Failure> {
+        self.purpose
+            .as_deref()
+            .filter(|words| !words.trim().is_empty())
+            .ok_or_else(|| {
+                Failure::new(
+                    "purpose-missing",
+                    "every reading of evidence is recorded with its purpose",
+                )
+                .next("say why with --purpose \"...\", or set CUSTODES_PURPOSE")
+            })
+    }
+}
+
+impl Config {
+    /// Reads `config.toml` in a folder.
+    pub fn load(home: &Path) -> Result<Config, Failure> {
+        let path = home.join("config.toml");
+        if !path.exists() {
+            return Ok(Config::default());
+        }
+        toml::from_str(&read_text(&path, MAX_CONFIG)?).map_err(|error| {
+            Failure::new("config", format!("{}: {}", path.display(), error.message()))
+        })
+    }
+
+    /// Writes `config.toml` in a folder.
+    pub fn store(&self, home: &Path) -> Result<(), Failure> {
+        let text = toml::to_string(self).expect("a configuration is plain strings and serialises");
+        write_atomically(&home.join("config.toml"), text.as_bytes())
+    }
+}
+
+fn default_home() -> Result<PathBuf, Failure> {
+    let set = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    set("XDG_CONFIG_HOME")
+        .or_else(|| set("HOME").map(|home| home.join(".config")))
+        .map(|folder| folder.join("custodes"))
+        .ok_or_else(|| {
+            Failure::new("home-missing", "no folder for your key is known")
+                .next("give --home FOLDER")
+        })
+}
+
+/// Writes a file so that a reader sees the old content or the new, and a crash leaves one of them.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let fail = |error: std::io::Error| Failure::file("write", path, &error);
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        std::fs::create_dir_all(folder).map_err(fail)?;
+    }
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}.new", std::process::id()));
+    let beside = PathBuf::from(beside);
+    let mut file = std::fs::File::create(&beside).map_err(fail)?;
+    file.write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .map_err(fail)?;
+    std::fs::rename(&beside, path).map_err(fail)
+}

@@ -1,0 +1,142 @@
+//! `custodes init`: found a ledger.
+//!
+//! Makes the ledger's folder: `keys/` (log and service key), `authority/ORG.pem` with a folder `authority/ORG/`
+//! beside it (configuration and policy, as in a person's folder), `policy`, and the genesis entry. The
+//! authorities' keys belong elsewhere: each organisation takes its own away, or makes it anew by rotation.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+
+use super::client::random_subject;
+use super::home::{Config, write_atomically};
+use super::keys;
+use crate::cli::Outcome;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::protocol::id::{ActorId, OrgId, Origin};
+use crate::service::{self, Founding, Organisation};
+
+/// Found a ledger: its keys, its organisations and its first entry.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Sectors: police, forensic, prosecution, court, prison, probation, defence, oversight.\n\n\
+                        Example: custodes init --dir ledger --origin evidence.northshire.example \
+                        --org northshire-police:police --org cps:prosecution --org defence-llp:defence"
+)]
+pub struct InitArgs {
+    /// The ledger's folder; it must not exist, or be empty.
+    #[arg(long, value_name = "FOLDER")]
+    dir: PathBuf,
+    /// Name of the ledger, for good: without a year, a spaceless text such as a domain name.
+    #[arg(long)]
+    origin: Origin,
+    /// A founding organisation and its sector.
+    #[arg(long = "org", required = true, value_name = "NAME:SECTOR", value_parser = organisation)]
+    orgs: Vec<(OrgId, String)>,
+    /// Write keys without a passphrase: for demonstrations.
+    #[arg(long)]
+    plain_keys: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &InitArgs, output: Output) -> Outcome {
+    let occupied = std::fs::read_dir(&args.dir).is_ok_and(|mut items| items.next().is_some());
+    if occupied {
+        return Err(Failure::new(
+            "ledger-exists",
+            format!("{} is not empty", args.dir.display()),
+        )
+        .next("found the ledger in a new folder"));
+    }
+    let mut names: Vec<&OrgId> = args.orgs.iter().map(|(org, _)| org).collect();
+    names.sort();
+    if names.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(Failure::new("usage", "an organisation is named twice"));
+    }
+    let passphrase = if args.plain_keys {
+        None
+    } else {
+        Some(keys::new_passphrase()?)
+    };
+    let passphrase = passphrase.as_deref().map(String::as_str);
+    let authorities = args.dir.join("authority");
+    let organisations = args
+        .orgs
+        .iter()
+        .map(|(org, sector)| {
+            let key = keys::create(&authorities.join(format!("{org}.pem")), passphrase)?;
+            let authority = ActorId::from_parts(org, &random_subject()?);
+            Ok(Organisation {
+                org: org.clone(),
+                sector: sector.clone(),
+                authority,
+                key: key.public(),
+            })
+        })
+        .collect::<Result<Vec<_>, Failure>>()?;
+    let homes: Vec<(OrgId, ActorId)> = organisations
+        .iter()
+        .map(|one| (one.org.clone(), one.authority.clone()))
+        .collect();
+    let founding = Founding {
+        origin: args.origin.clone(),
+        organisations,
+        log_key: keys::create(&args.dir.join("keys/log.pem"), passphrase)?,
+        service_key: keys::create(&args.dir.join("keys/service.pem"), passphrase)?,
+    };
+    let founded = service::init(&args.dir, founding)
+        .map_err(|error| Failure::new("init", error.to_string()))?;
+    let policy = std::fs::read(args.dir.join("policy"))
+        .map_err(|error| Failure::file("read", &args.dir.join("policy"), &error))?;
+    for (org, actor) in homes {
+        authority_home(args, &authorities.join(org.as_str()), org, actor, &policy)?;
+    }
+    let words = format!(
+        "Founded the ledger {} in {}, with {} organisation{}.\nIts log key, for every trust policy: {}\n\
+         Each organisation accepts it with: custodes key accept-genesis --authority {}/ORG.pem --org ORG",
+        args.origin,
+        args.dir.display(),
+        args.orgs.len(),
+        if args.orgs.len() == 1 { "" } else { "s" },
+        founded.log_vkey,
+        authorities.display(),
+    );
+    let value = json!({
+        "origin": args.origin,
+        "subject": founded.subject,
+        "genesis": founded.genesis,
+        "log_key": founded.log_vkey,
+    });
+    output.result(&words, &value);
+    Ok(0)
+}
+
+fn authority_home(
+    args: &InitArgs,
+    home: &Path,
+    org: OrgId,
+    actor: ActorId,
+    policy: &[u8],
+) -> Result<(), Failure> {
+    let config = Config {
+        url: None,
+        ledger: Some(args.origin.clone()),
+        actor: Some(actor),
+        org: Some(org),
+    };
+    std::fs::create_dir_all(home).map_err(|error| Failure::file("make", home, &error))?;
+    config.store(home)?;
+    write_atomically(&home.join("policy"), policy)
+}
+
+fn organisation(text: &str) -> Result<(OrgId, String), String> {
+    let (org, sector) = text
+        .split_once(':')
+        .ok_or("expected NAME:SECTOR, such as cps:prosecution")?;
+    Ok((
+        OrgId::new(org).map_err(|error| error.to_string())?,
+        sector.to_owned(),
+    ))
+}

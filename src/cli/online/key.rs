@@ -1,0 +1,150 @@
+//! `custodes key`: a person's key, and what an authority does with it.
+//!
+//! The private key is made on the person's machine and stays there. Where the authority sits at another
+//! machine, `key show --request` writes what it needs (`{"ledger","actor","key","proof"}`), and
+//! `key enrol --request FILE` uses it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::client::random_subject;
+use super::home::Profile;
+use super::{accept_genesis, enrol, keys};
+use crate::cli::Outcome;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::protocol::id::{ActorId, OrgId, Origin};
+use crate::protocol::key::SecretKey;
+use crate::protocol::token::Possession;
+
+/// Make, show, enrol or revoke a key; accept a ledger's genesis.
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    New(NewArgs),
+    Show(ShowArgs),
+    Enrol(enrol::EnrolArgs),
+    Revoke(enrol::RevokeArgs),
+    AcceptGenesis(accept_genesis::AcceptArgs),
+}
+
+/// Make a key in your own folder.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: custodes key new --home ~/custodes")]
+pub struct NewArgs {
+    /// Write it without a passphrase.
+    #[arg(long)]
+    plain: bool,
+}
+
+/// Show your public key, or write a request to be enrolled.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: custodes key show\n\
+                        Example: custodes key show --request me.json --org northshire-police --ledger evidence.northshire.example")]
+pub struct ShowArgs {
+    /// Write a request to be enrolled, with proof that you hold the key.
+    #[arg(long, value_name = "FILE", requires = "org", requires = "ledger")]
+    request: Option<PathBuf>,
+    /// Your organisation.
+    #[arg(long)]
+    org: Option<OrgId>,
+    /// Origin of the ledger.
+    #[arg(long)]
+    ledger: Option<Origin>,
+}
+
+/// Runs the command.
+pub fn run(command: &KeyCommand, profile: Profile, output: Output) -> Outcome {
+    match command {
+        KeyCommand::New(args) => new(args, &profile, output),
+        KeyCommand::Show(args) => show(args, profile, output),
+        KeyCommand::Enrol(args) => enrol::run(args, profile, output),
+        KeyCommand::Revoke(args) => enrol::revoke(args, profile, output),
+        KeyCommand::AcceptGenesis(args) => accept_genesis::run(args, profile, output),
+    }
+}
+
+fn new(args: &NewArgs, profile: &Profile, output: Output) -> Outcome {
+    let path = profile.key_file();
+    if path.exists() {
+        return Err(
+            Failure::new("key-exists", format!("{} exists already", path.display())).next(
+                "a key belongs to one person for ever: choose another --home for another person",
+            ),
+        );
+    }
+    let passphrase = if args.plain {
+        None
+    } else {
+        Some(keys::new_passphrase()?)
+    };
+    let key = keys::create(&path, passphrase.as_deref().map(String::as_str))?;
+    let words = format!(
+        "Made {}{}.\n{}",
+        path.display(),
+        if args.plain {
+            ", without a passphrase"
+        } else {
+            ""
+        },
+        describe(&key)
+    );
+    output.result(&words, &public_json(&key));
+    Ok(0)
+}
+
+fn show(args: &ShowArgs, mut profile: Profile, output: Output) -> Outcome {
+    let key = keys::load(&profile.key_file())?;
+    if let (Some(file), Some(org), Some(ledger)) = (&args.request, &args.org, &args.ledger) {
+        let actor = match profile
+            .config
+            .actor
+            .clone()
+            .filter(|actor| actor.org() == *org)
+        {
+            Some(actor) => actor,
+            None => ActorId::from_parts(org, &random_subject()?),
+        };
+        let text = request(&key, ledger, &actor).to_string();
+        std::fs::write(file, text).map_err(|error| Failure::file("write", file, &error))?;
+        profile.config.ledger = Some(ledger.clone());
+        profile.config.actor = Some(actor);
+        profile.config.org = Some(org.clone());
+        profile.config.store(&profile.home)?;
+    }
+    let mut value = public_json(&key);
+    value["actor"] = json!(profile.config.actor);
+    let actor = profile
+        .config
+        .actor
+        .as_ref()
+        .map(|actor| format!("\nactor       {actor}"))
+        .unwrap_or_default();
+    output.result(&format!("{}{actor}", describe(&key)), &value);
+    Ok(0)
+}
+
+/// What an authority needs to enrol a key.
+pub fn request(key: &SecretKey, ledger: &Origin, actor: &ActorId) -> Value {
+    let possession = Possession {
+        ledger: ledger.clone(),
+        actor: actor.clone(),
+        key: key.public(),
+    };
+    json!({ "ledger": ledger, "actor": actor, "key": possession.key, "proof": possession.sign(key) })
+}
+
+fn describe(key: &SecretKey) -> String {
+    let public = key.public();
+    let text = json!(public);
+    format!(
+        "key id      {}\npublic key  {}",
+        public.id(),
+        text.as_str().unwrap_or_default()
+    )
+}
+
+fn public_json(key: &SecretKey) -> Value {
+    json!({ "kid": key.public().id(), "key": key.public() })
+}

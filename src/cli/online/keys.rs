@@ -1,0 +1,84 @@
+//! Private keys at rest: `CUSTODES_PASSPHRASE`, or a question at the terminal.
+
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::client::random;
+use crate::cli::failure::{Failure, read_text};
+use crate::cli::keyfile;
+use crate::protocol::key::SecretKey;
+
+/// Longest key file read.
+const MAX_KEY_FILE: usize = 64 << 10;
+
+/// Reads a private key, and asks for its passphrase where it has one.
+pub fn load(path: &Path) -> Result<SecretKey, Failure> {
+    if !path.exists() {
+        return Err(Failure::new(
+            "key-missing",
+            format!("there is no key at {}", path.display()),
+        )
+        .next("make one with `custodes key new`"));
+    }
+    let pem = Zeroizing::new(read_text(path, MAX_KEY_FILE)?);
+    let passphrase = if pem.contains("ENCRYPTED PRIVATE KEY") {
+        Some(passphrase(path)?)
+    } else {
+        None
+    };
+    keyfile::read(&pem, passphrase.as_deref().map(String::as_str))
+        .map_err(|error| Failure::new("key-unreadable", format!("{}: {error}", path.display())))
+}
+
+/// Makes a key and writes it to a file that must not exist yet, readable by its owner alone.
+pub fn create(path: &Path, passphrase: Option<&str>) -> Result<SecretKey, Failure> {
+    let key = SecretKey::from_seed(random::<32>()?);
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| Failure::file("make", folder, &error))?;
+    }
+    keyfile::write_new(path, &key, passphrase)
+        .map_err(|error| Failure::new("key-not-written", format!("{}: {error}", path.display())))?;
+    Ok(key)
+}
+
+/// The passphrase of an existing key.
+fn passphrase(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    match std::env::var("CUSTODES_PASSPHRASE") {
+        Ok(passphrase) => Ok(Zeroizing::new(passphrase)),
+        Err(_) => ask(&format!("Passphrase of {}: ", path.display())),
+    }
+}
+
+/// A passphrase for a new key, asked for twice.
+pub fn new_passphrase() -> Result<Zeroizing<String>, Failure> {
+    let passphrase = match std::env::var("CUSTODES_PASSPHRASE") {
+        Ok(passphrase) => Zeroizing::new(passphrase),
+        Err(_) => {
+            let first = ask("Passphrase for the new key: ")?;
+            if ask("The same again: ")? != first {
+                return Err(Failure::new("passphrase", "the two passphrases differ"));
+            }
+            first
+        }
+    };
+    if passphrase.is_empty() {
+        return Err(
+            Failure::new("passphrase", "an empty passphrase protects nothing")
+                .next("choose one, or say --plain if the file is protected in another way"),
+        );
+    }
+    Ok(passphrase)
+}
+
+fn ask(question: &str) -> Result<Zeroizing<String>, Failure> {
+    rpassword::prompt_password(question)
+        .map(Zeroizing::new)
+        .map_err(|error| {
+            Failure::new(
+                "passphrase",
+                format!("cannot ask for the passphrase: {error}"),
+            )
+            .next("set CUSTODES_PASSPHRASE, or run this at a terminal")
+        })
+}

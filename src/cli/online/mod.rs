@@ -1,0 +1,81 @@
+//! The service and the commands that talk to it (feature `service`).
+//!
+//! [`session`] opens a person's folder, [`watch`] guards against a forked ledger, [`signing`] records an
+//! act, [`reference`] finds what people name; each other file is one command.
+
+pub mod home;
+
+mod client;
+mod keys;
+mod reference;
+mod session;
+mod signing;
+mod told;
+mod values;
+mod watch;
+
+mod accept_genesis;
+mod audit;
+mod authority;
+mod bundle;
+mod case;
+mod disclose;
+mod enrol;
+mod history;
+mod init;
+mod key;
+mod lookup;
+mod record;
+mod register;
+mod serve;
+mod transfer;
+
+use clap::Subcommand;
+
+use self::home::{Profile, ProfileArgs};
+use super::Outcome;
+use super::output::Output;
+
+/// Commands of the full program.
+#[derive(Debug, Subcommand)]
+pub enum OnlineCommand {
+    Init(init::InitArgs),
+    Serve(serve::ServeArgs),
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    #[command(subcommand)]
+    Case(case::CaseCommand),
+    Register(register::RegisterArgs),
+    Record(record::RecordArgs),
+    #[command(subcommand)]
+    Transfer(transfer::TransferCommand),
+    Disclose(disclose::DiscloseArgs),
+    Acknowledge(disclose::AcknowledgeArgs),
+    History(history::HistoryArgs),
+    Lookup(lookup::LookupArgs),
+    Bundle(bundle::BundleArgs),
+    Audit(audit::AuditArgs),
+}
+
+/// Runs the command.
+pub fn run(command: OnlineCommand, args: ProfileArgs, output: Output) -> Outcome {
+    let open = |args| session::Session::open(Profile::load(args)?, output);
+    match command {
+        OnlineCommand::Init(command) => init::run(&command, output),
+        OnlineCommand::Serve(command) => serve::run(&command, output),
+        OnlineCommand::Audit(command) => audit::run(&command, output),
+        OnlineCommand::Key(command) => key::run(&command, Profile::load(args)?, output),
+        OnlineCommand::Case(command) => case::run(&command, &open(args)?),
+        OnlineCommand::Register(command) => register::run(&command, &open(args)?),
+        OnlineCommand::Record(command) => record::run(&command, &open(args)?),
+        OnlineCommand::Transfer(command) => transfer::run(&command, &open(args)?),
+        OnlineCommand::Disclose(command) => disclose::run(&command, &open(args)?),
+        OnlineCommand::Acknowledge(command) => disclose::acknowledge(&command, &open(args)?),
+        OnlineCommand::History(command) => history::run(&command, &open(args)?),
+        OnlineCommand::Lookup(command) => lookup::run(&command, &open(args)?),
+        OnlineCommand::Bundle(command) => bundle::run(&command, &open(args)?),
+    }
+}
+
+#[cfg(test)]
+mod rehearsal;

@@ -1,0 +1,152 @@
+//! From what people call a thing to its opaque id.
+//!
+//! `44NS1234526` is a case, `44NS1234526 JSM/1` an exhibit, `JSM/1` an exhibit if only one is called so; 22
+//! characters of base64url are an opaque id already. The service's index answers over details that the
+//! asker may see; an ambiguous reference is an error that lists the candidates.
+
+use serde::Deserialize;
+
+use super::client::{query, unexpected};
+use super::session::Session;
+use crate::cli::failure::Failure;
+use crate::protocol::id::Subject;
+
+/// What a reference stands for.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Match {
+    /// `case`, `exhibit` or `actor`.
+    pub kind: String,
+    /// Its opaque id.
+    pub subject: String,
+    /// What it is called.
+    #[serde(default)]
+    pub reference: Option<String>,
+    /// The case of an exhibit.
+    #[serde(default)]
+    pub case: Option<Subject>,
+    /// The name of an actor.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Matches {
+    matches: Vec<Match>,
+}
+
+/// A case.
+pub fn case(session: &Session, text: &str) -> Result<Subject, Failure> {
+    match Subject::new(text) {
+        Ok(subject) => Ok(subject),
+        Err(_) => only(text, "case", find(session, text, |one| one.kind == "case")?),
+    }
+}
+
+/// An exhibit; `within` narrows the search to one case.
+pub fn exhibit(
+    session: &Session,
+    text: &str,
+    within: Option<&Subject>,
+) -> Result<Subject, Failure> {
+    if let Ok(subject) = Subject::new(text) {
+        return Ok(subject);
+    }
+    let wanted = |one: &Match| {
+        one.kind == "exhibit" && within.is_none_or(|case| one.case.as_ref() == Some(case))
+    };
+    only(text, "exhibit", find(session, text, wanted)?)
+}
+
+/// A case or an exhibit, and which.
+pub fn either(session: &Session, text: &str) -> Result<(String, Subject), Failure> {
+    let found = find(session, text, |one| {
+        one.kind == "case" || one.kind == "exhibit"
+    })?;
+    let kind = found
+        .first()
+        .map_or("exhibit", |one| one.kind.as_str())
+        .to_owned();
+    // The service knows opaque ids too; where it does not say, an id is taken to be an exhibit's.
+    match Subject::new(text) {
+        Ok(subject) => Ok((kind, subject)),
+        Err(_) => Ok((kind, only(text, "case or exhibit", found)?)),
+    }
+}
+
+/// A person, by name.
+pub fn actor(session: &Session, text: &str) -> Result<String, Failure> {
+    one(
+        text,
+        "person",
+        find(session, text, |one| one.kind == "actor")?,
+    )
+    .map(|found| found.subject)
+}
+
+/// A case and the reference of an exhibit that does not exist yet: `44NS1234526 JSM/1`.
+pub fn new_exhibit(session: &Session, text: &str) -> Result<(Subject, Option<String>), Failure> {
+    match text.split_once(' ') {
+        Some((case_text, reference)) => {
+            Ok((case(session, case_text)?, Some(reference.trim().to_owned())))
+        }
+        None => Ok((case(session, text)?, None)),
+    }
+}
+
+fn find(
+    session: &Session,
+    text: &str,
+    wanted: impl Fn(&Match) -> bool,
+) -> Result<Vec<Match>, Failure> {
+    let path = format!("/v1/resolve?reference={}", query(text));
+    let answer = match session
+        .client
+        .read_json(&session.reader, &path, "finding a reference")
+    {
+        Ok(answer) => answer,
+        Err(failure) if failure.code.contains("not-found") || failure.code == "http-404" => {
+            return Ok(Vec::new());
+        }
+        Err(failure) => return Err(failure),
+    };
+    let matches: Matches =
+        serde_json::from_value(answer).map_err(|error| unexpected(&error.to_string()))?;
+    Ok(matches.matches.into_iter().filter(wanted).collect())
+}
+
+fn only(text: &str, what: &str, found: Vec<Match>) -> Result<Subject, Failure> {
+    Subject::new(one(text, what, found)?.subject).map_err(|error| unexpected(&error.to_string()))
+}
+
+fn one(text: &str, what: &str, found: Vec<Match>) -> Result<Match, Failure> {
+    if found.len() > 1 {
+        let list: Vec<String> = found
+            .iter()
+            .map(|one| {
+                let called = one
+                    .reference
+                    .as_deref()
+                    .or(one.name.as_deref())
+                    .unwrap_or("-");
+                let case = one
+                    .case
+                    .as_ref()
+                    .map(|case| format!(" in case {case}"))
+                    .unwrap_or_default();
+                format!("\n  {} {} ({called}{case})", one.kind, one.subject)
+            })
+            .collect();
+        return Err(Failure::new(
+            "reference-ambiguous",
+            format!("{text:?} may be:{}", list.concat()),
+        )
+        .next("give the case as well, or the opaque id"));
+    }
+    found.into_iter().next().ok_or_else(|| {
+        Failure::new(
+            "reference-unknown",
+            format!("no {what} called {text:?} is known to you"),
+        )
+        .next("check the spelling; you only find what you may see")
+    })
+}

@@ -1,0 +1,346 @@
+//! Tests against a service played by a thread: a tree, a log key, and a way to misbehave.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Map, json};
+
+use super::client::{Client, Reader};
+use super::home::{Config, Profile};
+use super::session::Session;
+use super::signing::{self, Act, Recorded};
+use super::watch;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::protocol::checkpoint::Checkpoint;
+use crate::protocol::entry::UnverifiedEntry;
+use crate::protocol::id::{ActorId, Origin, Strand, Subject};
+use crate::protocol::key::SecretKey;
+use crate::protocol::leaf::Commitment;
+use crate::protocol::note::{self, SignatureKind, VerifierKey};
+use crate::protocol::policy::Policy;
+use crate::protocol::time::LogTime;
+use crate::protocol::tree::{MemoryTree, TreeSize, leaf_hash, prove_consistency, prove_inclusion};
+
+/// What the service played does wrong.
+#[derive(Debug, Default)]
+struct Mood {
+    stale: u32,
+    lies_about_time: bool,
+    forks: bool,
+}
+
+struct Played {
+    tree: MemoryTree,
+    mood: Mood,
+    posts: u32,
+}
+
+fn origin() -> Origin {
+    Origin::new("log.example").unwrap()
+}
+
+fn log_key() -> SecretKey {
+    SecretKey::from_seed([1; 32])
+}
+
+fn signed(tree: &MemoryTree, size: u64) -> String {
+    let size = TreeSize(size);
+    let root = crate::protocol::tree::root(size, tree).unwrap();
+    note::sign(
+        &Checkpoint {
+            origin: origin(),
+            size,
+            root,
+        }
+        .to_text(),
+        &origin(),
+        &log_key(),
+    )
+}
+
+impl Played {
+    fn answer(&mut self, method: &str, path: &str, body: &[u8]) -> (u16, String) {
+        let size = self.tree.size().0;
+        if path == "/checkpoint" {
+            return (200, signed(&self.tree, size));
+        }
+        if let Some(sizes) = path.strip_prefix("/v1/consistency/") {
+            let (old, new) = sizes.split_once('/').unwrap();
+            let (old, new) = (old.parse().unwrap(), new.parse().unwrap());
+            if old > new || new > size {
+                return (404, "{}".to_owned());
+            }
+            let proof = prove_consistency(TreeSize(old), TreeSize(new), &self.tree).unwrap();
+            return (200, json!({ "proof": proof }).to_string());
+        }
+        if path.starts_with("/v1/heads/") {
+            return (200, json!({ "length": 0, "last": null }).to_string());
+        }
+        assert_eq!((method, path), ("POST", "/v1/entries"));
+        self.posts += 1;
+        if self.mood.stale > 0 {
+            self.mood.stale -= 1;
+            return (
+                409,
+                json!({ "type": "urn:custodes:problem:stale-prev", "detail": "moved on" })
+                    .to_string(),
+            );
+        }
+        let body: serde_json::Value = serde_json::from_slice(body).unwrap();
+        let e = UnverifiedEntry::parse_whole(body["entry"].as_str().unwrap())
+            .unwrap()
+            .hash();
+        let time = LogTime(1_773_479_524_000);
+        if self.mood.forks {
+            self.tree = tree(b"another", size);
+        }
+        let index = self.tree.append(Commitment::new(time, e).leaf_hash());
+        let size = self.tree.size();
+        let told = if self.mood.lies_about_time {
+            LogTime(time.0 + 1)
+        } else {
+            time
+        };
+        let receipt = json!({
+            "ledger": origin(), "index": index, "recorded_at": told, "e": e,
+            "checkpoint": signed(&self.tree, size.0),
+            "proof": prove_inclusion(index, size, &self.tree).unwrap(), "witnessed": false,
+        });
+        (201, receipt.to_string())
+    }
+}
+
+fn tree(name: &[u8], size: u64) -> MemoryTree {
+    let mut tree = MemoryTree::default();
+    for n in 0..size {
+        tree.append(leaf_hash(&[name, &n.to_be_bytes()].concat()));
+    }
+    tree
+}
+
+fn serve(stream: TcpStream, played: &Mutex<Played>) -> Option<()> {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let (method, rest) = line.split_once(' ')?;
+    let path = rest.split(' ').next()?.to_owned();
+    let method = method.to_owned();
+    let mut length = 0;
+    loop {
+        line.clear();
+        reader.read_line(&mut line).ok()?;
+        let lower = line.to_ascii_lowercase();
+        if let Some(value) = lower.strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let (status, text) = played.lock().ok()?.answer(&method, &path, &body);
+    let head = format!(
+        "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        text.len()
+    );
+    reader
+        .get_mut()
+        .write_all(format!("{head}{text}").as_bytes())
+        .ok()
+}
+
+struct Stage {
+    played: Arc<Mutex<Played>>,
+    session: Session,
+    home: tempfile::TempDir,
+}
+
+impl Stage {
+    fn new(size: u64, mood: Mood) -> Stage {
+        let played = Arc::new(Mutex::new(Played {
+            tree: tree(b"leaf", size),
+            mood,
+            posts: 0,
+        }));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let shared = Arc::clone(&played);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                serve(stream, &shared);
+            }
+        });
+        let home = tempfile::tempdir().unwrap();
+        let vkey = VerifierKey::ed25519(origin(), SignatureKind::Ed25519, log_key().public());
+        let session = Session {
+            profile: Profile {
+                home: home.path().to_owned(),
+                config: Config::default(),
+                url: None,
+                purpose: None,
+            },
+            reader: Reader {
+                ledger: origin(),
+                actor: ActorId::from_parts(
+                    &"a.example".parse().unwrap(),
+                    &Subject::from_bytes([2; 16]),
+                ),
+                key: SecretKey::from_seed([3; 32]),
+            },
+            client: Client::new(Some(&url)).unwrap(),
+            policy: Policy::parse(&format!("log {vkey}\nquorum none\n")).unwrap(),
+            output: Output::new(false),
+        };
+        Stage {
+            played,
+            session,
+            home,
+        }
+    }
+
+    fn record(&self) -> Result<Recorded, Failure> {
+        let act = Act {
+            subject: Subject::from_bytes([4; 16]),
+            strand: Strand::Custody,
+            opens: false,
+            event: "sealed".to_owned(),
+            body: Map::new(),
+            details: BTreeMap::from([
+                ("bag".to_owned(), json!("B1")),
+                ("note".to_owned(), json!("x")),
+            ]),
+            occurred_at: signing::occurred(None).unwrap(),
+        };
+        signing::record(&self.session, &act)
+    }
+
+    fn posts(&self) -> u32 {
+        self.played.lock().unwrap().posts
+    }
+
+    fn replace(&self, tree: MemoryTree) {
+        self.played.lock().unwrap().tree = tree;
+    }
+}
+
+#[test]
+fn records_looks_again_when_stale_and_keeps_the_newest_checkpoint() {
+    let stage = Stage::new(
+        3,
+        Mood {
+            stale: 2,
+            ..Mood::default()
+        },
+    );
+    let recorded = stage.record().unwrap();
+    assert_eq!(
+        recorded.words(),
+        "Recorded as entry 3 at 14 March 2026 09:12:04 UTC. Receipt verified."
+    );
+    assert_eq!(stage.posts(), 3);
+    let kept = std::fs::read_to_string(stage.home.path().join("checkpoint")).unwrap();
+    assert_eq!(
+        stage.session.open_checkpoint(&kept).unwrap().size,
+        TreeSize(4)
+    );
+    assert!(stage.home.path().join("receipts/3.json").exists());
+    stage.record().unwrap();
+}
+
+#[test]
+fn gives_up_after_five_tries() {
+    let stage = Stage::new(
+        3,
+        Mood {
+            stale: 9,
+            ..Mood::default()
+        },
+    );
+    let failure = stage.record().unwrap_err();
+    assert_eq!(
+        (failure.code.as_str(), failure.exit, stage.posts()),
+        ("stale-prev", 2, 5)
+    );
+}
+
+#[test]
+fn a_false_receipt_fails() {
+    let stage = Stage::new(
+        3,
+        Mood {
+            lies_about_time: true,
+            ..Mood::default()
+        },
+    );
+    let failure = stage.record().unwrap_err();
+    assert_eq!((failure.code.as_str(), failure.exit), ("receipt", 1));
+}
+
+#[test]
+fn a_receipt_in_another_history_is_an_alarm() {
+    let stage = Stage::new(
+        3,
+        Mood {
+            forks: true,
+            ..Mood::default()
+        },
+    );
+    assert_eq!(stage.record().unwrap_err().code, "fork");
+}
+
+#[test]
+fn a_fork_is_an_alarm_before_anything_is_signed() {
+    for (known, offered) in [(3, 5), (3, 3), (5, 3)] {
+        let stage = Stage::new(known, Mood::default());
+        watch::look(&stage.session).unwrap();
+        let other = tree(b"other", offered);
+        let roots = [tree(b"leaf", known).root(), other.root()].map(|root| root.0.to_base64url());
+        stage.replace(other);
+        let failure = stage.record().unwrap_err();
+        assert_eq!(
+            (failure.code.as_str(), failure.exit, stage.posts()),
+            ("fork", 1, 0)
+        );
+        for root in roots {
+            assert!(failure.detail.contains(&root), "{}", failure.detail);
+        }
+        assert!(
+            stage
+                .home
+                .path()
+                .join(format!("checkpoint.alarm-{offered}"))
+                .exists()
+        );
+        let kept = std::fs::read_to_string(stage.home.path().join("checkpoint")).unwrap();
+        assert_eq!(
+            stage.session.open_checkpoint(&kept).unwrap().size,
+            TreeSize(known)
+        );
+    }
+}
+
+#[test]
+fn a_tree_that_grew_is_taken_and_a_vanished_one_is_an_alarm() {
+    let stage = Stage::new(3, Mood::default());
+    assert_eq!(
+        watch::look(&stage.session).unwrap().unwrap().size,
+        TreeSize(3)
+    );
+    stage.replace(tree(b"leaf", 9));
+    assert_eq!(
+        watch::look(&stage.session).unwrap().unwrap().size,
+        TreeSize(9)
+    );
+    // A smaller checkpoint of the same tree: the service cannot show it is a beginning, as it lost leaves.
+    stage.replace(tree(b"leaf", 4));
+    assert_eq!(watch::look(&stage.session).unwrap_err().code, "fork");
+    // One that is merely behind, while the tree is whole, is routine.
+    stage.replace(tree(b"leaf", 9));
+    watch::accept(&stage.session, &signed(&tree(b"leaf", 4), 4)).unwrap();
+}

@@ -1,0 +1,94 @@
+//! One person at one service: key, trust policy and connection, ready to sign and to read.
+
+use super::client::{Client, Reader};
+use super::home::Profile;
+use super::keys;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::policy;
+use crate::protocol::checkpoint::{self, Checkpoint};
+use crate::protocol::note::VerifierKey;
+use crate::protocol::policy::Policy;
+
+/// A person at a service.
+pub struct Session {
+    /// Their folder.
+    pub profile: Profile,
+    /// Their key and name.
+    pub reader: Reader,
+    /// The service.
+    pub client: Client,
+    /// Whom they trust.
+    pub policy: Policy,
+    /// Where results go.
+    pub output: Output,
+}
+
+impl Session {
+    /// Opens the person's folder.
+    pub fn open(profile: Profile, output: Output) -> Result<Session, Failure> {
+        let missing = |what: &str| {
+            Failure::new(
+                "not-enrolled",
+                format!(
+                    "{} names no {what}",
+                    profile.home.join("config.toml").display()
+                ),
+            )
+            .next("make a key with `custodes key new`, then have your authority enrol it")
+        };
+        let ledger = profile
+            .config
+            .ledger
+            .clone()
+            .ok_or_else(|| missing("ledger"))?;
+        let actor = profile
+            .config
+            .actor
+            .clone()
+            .ok_or_else(|| missing("actor"))?;
+        let policy = policy::load(&profile.policy_file())?;
+        let key = keys::load(&profile.key_file())?;
+        let client = Client::new(profile.url.as_deref())?;
+        Ok(Session {
+            reader: Reader { ledger, actor, key },
+            client,
+            policy,
+            output,
+            profile,
+        })
+    }
+
+    /// Reads JSON, for a purpose that the person stated.
+    pub fn read_json(&self, path: &str) -> Result<serde_json::Value, Failure> {
+        self.client
+            .read_json(&self.reader, path, self.profile.stated_purpose()?)
+    }
+
+    /// Reads JSON that is needed to carry out a command, for that purpose.
+    pub fn read_json_for(&self, path: &str, purpose: &str) -> Result<serde_json::Value, Failure> {
+        let purpose = self.profile.purpose.as_deref().unwrap_or(purpose);
+        self.client.read_json(&self.reader, path, purpose)
+    }
+
+    /// Reads a signed checkpoint under a log key that the policy lists.
+    pub fn open_checkpoint(&self, note: &str) -> Result<Checkpoint, Failure> {
+        let mut why = format!("the policy lists no key of the log {}", self.reader.ledger);
+        for key in self.log_keys() {
+            match checkpoint::open(note, key) {
+                Ok((checkpoint, _)) => return Ok(checkpoint),
+                Err(error) => why = error.to_string(),
+            }
+        }
+        Err(Failure::check(
+            "checkpoint",
+            format!("the checkpoint cannot be trusted: {why}"),
+        )
+        .next("do not record anything: check the address of the service and your policy"))
+    }
+
+    /// The log's keys, by the policy.
+    pub fn log_keys(&self) -> Vec<&VerifierKey> {
+        self.policy.logs_for(&self.reader.ledger)
+    }
+}

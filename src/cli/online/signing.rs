@@ -1,0 +1,235 @@
+//! Recording an act: look at the ledger, sign on this machine, submit, check the receipt.
+//!
+//! If somebody else wrote to the same chain in between, the service says so (409), and the entry is made
+//! anew at the chain's new end, up to [`ATTEMPTS`] times. Nothing counts as recorded before its receipt was
+//! verified: the entry is in the tree under a checkpoint that continues the history we knew.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::client::{random, random_subject, unexpected, unix_now};
+use super::home::write_atomically;
+use super::session::Session;
+use super::watch;
+use crate::cli::failure::Failure;
+use crate::protocol::entry::{Draft, EntryHash, Payload, Seen, UnverifiedEntry};
+use crate::protocol::id::{Strand, Subject};
+use crate::protocol::receipt::Receipt;
+use crate::protocol::time::{Moment, Occurred};
+
+/// How often an entry is made anew because its chain had moved on.
+pub const ATTEMPTS: usize = 5;
+
+/// Something that somebody did, not yet signed.
+#[derive(Debug, Clone)]
+pub struct Act {
+    /// What it is about.
+    pub subject: Subject,
+    /// Which chain of it.
+    pub strand: Strand,
+    /// Whether it is the first entry of a chain about something new.
+    pub opens: bool,
+    /// Wire name of the event.
+    pub event: String,
+    /// What the rules read.
+    pub body: Map<String, Value>,
+    /// What people read.
+    pub details: BTreeMap<String, Value>,
+    /// When it happened.
+    pub occurred_at: Occurred,
+}
+
+/// Something recorded, with its verified receipt.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// The name of the entry.
+    pub e: EntryHash,
+    /// What it is about.
+    pub subject: Subject,
+    /// What the service acknowledged.
+    pub receipt: Receipt,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    length: u64,
+    last: Option<EntryHash>,
+}
+
+/// Signs and submits an act.
+pub fn record(session: &Session, act: &Act) -> Result<Recorded, Failure> {
+    let seen = watch::look(session)?;
+    let mut refused = None;
+    for _ in 0..ATTEMPTS {
+        let head = head(session, act)?;
+        let entry = sign(session, act, &head, seen)?;
+        match session.client.post_entry(&entry.to_text()) {
+            Ok(answer) => return acknowledged(session, act, &entry, &answer.json()?),
+            Err(failure) if failure.code == "stale-prev" => refused = Some(failure),
+            Err(failure) => return Err(failure),
+        }
+    }
+    Err(refused.unwrap_or_else(|| unexpected("no answer")))
+}
+
+fn head(session: &Session, act: &Act) -> Result<Head, Failure> {
+    if act.opens {
+        return Ok(Head {
+            length: 0,
+            last: None,
+        });
+    }
+    let path = format!("/v1/heads/{}/{}", act.subject, act.strand);
+    let answer = session
+        .client
+        .read_json(&session.reader, &path, "recording")?;
+    serde_json::from_value(answer).map_err(|error| unexpected(&error.to_string()))
+}
+
+fn sign(
+    session: &Session,
+    act: &Act,
+    head: &Head,
+    seen: Option<Seen>,
+) -> Result<UnverifiedEntry, Failure> {
+    let payload = Payload {
+        ledger: session.reader.ledger.clone(),
+        subject: act.subject.clone(),
+        strand: act.strand,
+        seq: head.length,
+        prev: head.last,
+        event: act.event.clone(),
+        actor: session.reader.actor.clone(),
+        occurred_at: act.occurred_at.clone(),
+        seen,
+        client: client(),
+        jti: random_subject()?,
+        body: act.body.clone(),
+        details: BTreeMap::new(),
+    };
+    let mut salts = act
+        .details
+        .keys()
+        .map(|_| random::<16>())
+        .collect::<Result<Vec<_>, _>>()?;
+    let salt = || salts.pop().expect("one salt was drawn for each detail");
+    Draft {
+        payload,
+        details: act.details.clone(),
+    }
+    .sign(&session.reader.key, salt)
+    .map_err(|error| Failure::new("entry-form", error.to_string()))
+}
+
+fn acknowledged(
+    session: &Session,
+    act: &Act,
+    entry: &UnverifiedEntry,
+    answer: &Value,
+) -> Result<Recorded, Failure> {
+    let bad = |why: String| {
+        Failure::check(
+            "receipt",
+            format!("the service's receipt does not hold: {why}"),
+        )
+        .next("the entry may not be recorded: keep this message, and tell an auditor")
+    };
+    let receipt: Receipt =
+        serde_json::from_value(answer.clone()).map_err(|error| unexpected(&error.to_string()))?;
+    if receipt.e != entry.hash() || receipt.ledger != session.reader.ledger {
+        return Err(bad("it is for another entry".to_owned()));
+    }
+    let mut why = "the policy lists no log key".to_owned();
+    let holds = session
+        .log_keys()
+        .into_iter()
+        .any(|key| match receipt.verify(key) {
+            Ok(()) => true,
+            Err(error) => {
+                why = error.to_string();
+                false
+            }
+        });
+    if !holds {
+        return Err(bad(why));
+    }
+    watch::accept(session, &receipt.checkpoint)?;
+    let kept = session
+        .profile
+        .home
+        .join("receipts")
+        .join(format!("{}.json", receipt.index.0));
+    write_atomically(&kept, answer.to_string().as_bytes())?;
+    Ok(Recorded {
+        e: receipt.e,
+        subject: act.subject.clone(),
+        receipt,
+    })
+}
+
+impl Recorded {
+    /// For people.
+    pub fn words(&self) -> String {
+        format!(
+            "Recorded as entry {} at {}. Receipt verified.",
+            self.receipt.index.0,
+            self.receipt.recorded_at.in_words()
+        )
+    }
+
+    /// For programs.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "subject": self.subject,
+            "e": self.e,
+            "index": self.receipt.index,
+            "recorded_at": self.receipt.recorded_at,
+            "receipt": self.receipt,
+        })
+    }
+
+    /// Prints it.
+    pub fn say(&self, session: &Session) {
+        session.output.result(&self.words(), &self.to_json());
+    }
+}
+
+/// What software made the entry.
+pub fn client() -> String {
+    format!("custodes {}", env!("CARGO_PKG_VERSION"))
+}
+
+/// When something happened: as stated (`MOMENT` or `FROM/TO`), else now.
+pub fn occurred(stated: Option<&str>) -> Result<Occurred, Failure> {
+    let bad = |error: String| Failure::new("usage", format!("--occurred-at: {error}"));
+    let Some(stated) = stated else {
+        let now = i64::try_from(unix_now()).unwrap_or(i64::MAX);
+        return Moment::from_unix(now, 0)
+            .map(Occurred::At)
+            .map_err(|error| bad(error.to_string()));
+    };
+    match stated.split_once('/') {
+        None => Moment::parse(stated)
+            .map(Occurred::At)
+            .map_err(|error| bad(error.to_string())),
+        Some((from, to)) => serde_json::from_value(json!({ "from": from, "to": to }))
+            .map_err(|error| bad(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::occurred;
+
+    #[test]
+    fn a_time_is_a_moment_or_a_range() {
+        assert!(occurred(None).is_ok());
+        let moment = "2026-03-14T09:12:04+00:00";
+        assert_eq!(occurred(Some(moment)).unwrap().earliest(), 1_773_479_524);
+        assert!(occurred(Some(&format!("{moment}/2026-03-14T10:00:00+00:00"))).is_ok());
+        assert!(occurred(Some("yesterday")).is_err());
+    }
+}

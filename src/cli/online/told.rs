@@ -1,0 +1,90 @@
+//! Entries as the service tells them: read, not verified (for that there are bundles).
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::client::unexpected;
+use crate::cli::failure::Failure;
+use crate::protocol::entry::{EntryHash, UnverifiedEntry};
+use crate::protocol::id::{ActorId, Strand, Subject};
+use crate::protocol::time::LogTime;
+use crate::protocol::tree::EntryIndex;
+
+/// One entry of a history.
+#[derive(Debug)]
+pub struct Told {
+    /// Place in the log.
+    pub index: EntryIndex,
+    /// When the log recorded it.
+    pub recorded_at: LogTime,
+    /// The entry, unless it is withheld.
+    pub entry: Option<UnverifiedEntry>,
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    index: EntryIndex,
+    recorded_at: LogTime,
+    #[serde(default)]
+    entry: Option<String>,
+}
+
+/// Reads `{"entries":[…]}`.
+pub fn read(answer: &Value) -> Result<Vec<Told>, Failure> {
+    let list: Vec<Raw> = serde_json::from_value(answer["entries"].clone())
+        .map_err(|error| unexpected(&error.to_string()))?;
+    list.into_iter()
+        .map(|raw| {
+            let entry = raw
+                .entry
+                .as_deref()
+                .map(UnverifiedEntry::parse_extract)
+                .transpose();
+            let entry = entry.map_err(|error| unexpected(&error.to_string()))?;
+            Ok(Told {
+                index: raw.index,
+                recorded_at: raw.recorded_at,
+                entry,
+            })
+        })
+        .collect()
+}
+
+/// An offer that nobody has accepted, refused or withdrawn.
+#[derive(Debug, Clone)]
+pub struct OpenOffer {
+    /// The offer's entry.
+    pub e: EntryHash,
+    /// Who made it.
+    pub by: ActorId,
+}
+
+/// The newest open offer of an exhibit.
+pub fn open_offer(told: &[Told], exhibit: &Subject) -> Option<OpenOffer> {
+    let mut open: Option<OpenOffer> = None;
+    let custody = told
+        .iter()
+        .filter_map(|one| one.entry.as_ref())
+        .filter(|entry| {
+            entry.payload().strand == Strand::Custody && entry.payload().subject == *exhibit
+        });
+    for entry in custody {
+        let payload = entry.payload();
+        match payload.event.as_str() {
+            "transfer-offered" => {
+                open = Some(OpenOffer {
+                    e: entry.hash(),
+                    by: payload.actor.clone(),
+                })
+            }
+            // An acceptance moves custody, whichever offer it names.
+            "transfer-accepted" => open = None,
+            "transfer-refused" | "transfer-withdrawn" => {
+                let named = payload.body.get("offer").and_then(Value::as_str);
+                open = open.filter(|offer| named != Some(offer.e.to_string().as_str()));
+            }
+            _ => {}
+        }
+    }
+    open
+}

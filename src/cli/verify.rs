@@ -1,0 +1,199 @@
+//! `custodes verify`: the five questions, offline.
+//!
+//! Reads the bundle, the evidence the reader holds, the blobs beside the bundle and a trust policy; uses
+//! no network. Or a single entry with its `.tlog-proof`.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+
+use super::failure::{Failure, read_limited, read_text};
+use super::output::{Output, plain};
+use super::{Outcome, evidence, policy};
+use crate::court;
+use crate::ledger::rules::Rules;
+use crate::protocol::bundle::{Bundle, MAX_BUNDLE};
+use crate::protocol::entry::MAX_ENTRY;
+use crate::protocol::hash::Hash;
+use crate::protocol::policy::Policy;
+use crate::verify::{self, Evidence, Finding, Inputs, Sidecar, Verification};
+
+/// Largest blob, as the service takes them.
+const MAX_BLOB: usize = 64 << 20;
+
+/// Longest proof file: 64 hashes and a checkpoint with its cosignatures.
+const MAX_PROOF: usize = 1 << 20;
+
+/// Check a bundle, or one entry with its proof, offline.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 everything was checked; 1 something failed; 3 nothing failed, but what is named \
+                        could not be checked and was not accepted with --accept.\n\n\
+                        Example: custodes verify JSM-2.custody.json --file footage.mp4 --policy trust.policy\n\
+                        Example: custodes verify entry-12.tlog-proof --entry entry-12.jws --policy trust.policy"
+)]
+pub struct VerifyArgs {
+    /// The bundle (*.custody.json), or the proof of one entry (*.tlog-proof).
+    bundle: PathBuf,
+    /// Evidence you hold: files or folders, as many as there are.
+    #[arg(long = "file", value_name = "FILE|FOLDER", num_args = 1..)]
+    files: Vec<PathBuf>,
+    /// Whom you trust: a policy file from another source than the bundle.
+    #[arg(long, value_name = "FILE")]
+    policy: PathBuf,
+    /// With a .tlog-proof: the file that holds the entry.
+    #[arg(long, value_name = "FILE")]
+    entry: Option<PathBuf>,
+    /// Accept that something could not be checked, by its code as printed.
+    #[arg(long, value_name = "CODE", num_args = 1..)]
+    accept: Vec<String>,
+    /// Also print the custody timeline, the access history and the flags.
+    #[arg(long)]
+    timeline: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &VerifyArgs, output: Output) -> Outcome {
+    let trust = policy::load(&args.policy)?;
+    let accepted: BTreeSet<String> = args.accept.iter().cloned().collect();
+    if args
+        .bundle
+        .extension()
+        .is_some_and(|extension| extension == "tlog-proof")
+    {
+        return one_entry(args, &trust, &accepted, output);
+    }
+    if args.entry.is_some() {
+        return Err(Failure::new(
+            "usage",
+            "--entry goes with a .tlog-proof, not with a bundle",
+        ));
+    }
+    let bytes = read_limited(&args.bundle, MAX_BUNDLE)?;
+    let sidecars = sidecars(&args.bundle, &bytes)?;
+    let held = args
+        .files
+        .iter()
+        .map(|file| {
+            let digest = evidence::digest(file, output)?.digest;
+            Ok(Evidence {
+                name: file.display().to_string(),
+                digest,
+            })
+        })
+        .collect::<Result<Vec<_>, Failure>>()?;
+    let verification = verify::verify(Inputs {
+        bundle: &bytes,
+        policy: &trust,
+        rules: Rules::embedded(),
+        evidence: &held,
+        sidecars: &sidecars,
+    });
+    let code = verification.exit_code(&accepted);
+    output.result(
+        &plain(&words(args, &verification)),
+        &to_json(&verification, code),
+    );
+    Ok(code)
+}
+
+/// The blobs that the bundle names, as far as they lie beside it. A bundle that cannot be read has none:
+/// what is wrong with it is for the verifier to say.
+fn sidecars(bundle: &Path, bytes: &[u8]) -> Result<Vec<Sidecar>, Failure> {
+    let Ok(parsed) = Bundle::parse(bytes) else {
+        return Ok(Vec::new());
+    };
+    let folder = bundle.parent().unwrap_or(Path::new(""));
+    let mut found = Vec::new();
+    for sha256 in parsed.blobs {
+        let path = folder.join(sha256.to_hex());
+        if path.is_file() {
+            found.push(Sidecar {
+                sha256,
+                bytes: read_limited(&path, MAX_BLOB)?,
+            });
+        }
+    }
+    Ok(found)
+}
+
+fn words(args: &VerifyArgs, verification: &Verification) -> String {
+    let mut words = court::page_one::page_one(verification);
+    if let (true, Some(bundle)) = (args.timeline, &verification.verified) {
+        for part in [
+            court::timeline::timeline(bundle),
+            court::timeline::access_history(bundle),
+            court::timeline::flags(bundle),
+        ] {
+            words.push('\n');
+            words.push_str(&part);
+        }
+    }
+    words
+}
+
+fn to_json(verification: &Verification, exit: u8) -> serde_json::Value {
+    let questions: Vec<_> = (1..)
+        .zip(&verification.questions)
+        .map(|(number, one)| {
+            json!({ "question": number, "answer": one.answer.to_string(), "words": one.words })
+        })
+        .collect();
+    let findings: Vec<_> = verification.findings.iter().map(finding_json).collect();
+    let about = verification.verified.as_ref().map(|bundle| {
+        json!({
+            "ledger": bundle.origin,
+            "scope": bundle.scope,
+            "size": bundle.checkpoint.size,
+            "root": bundle.checkpoint.root,
+            "evaluated_at": bundle.evaluated_at,
+            "entries": bundle.entries.len(),
+        })
+    });
+    json!({ "exit": exit, "questions": questions, "findings": findings, "bundle": about })
+}
+
+/// A finding, for programs.
+pub fn finding_json(finding: &Finding) -> serde_json::Value {
+    json!({
+        "code": finding.code,
+        "severity": finding.severity.to_string(),
+        "question": finding.question,
+        "place": finding.place,
+        "words": finding.words,
+    })
+}
+
+fn one_entry(
+    args: &VerifyArgs,
+    trust: &Policy,
+    accepted: &BTreeSet<String>,
+    output: Output,
+) -> Outcome {
+    let Some(entry) = &args.entry else {
+        return Err(Failure::new(
+            "usage",
+            "a .tlog-proof proves an entry: name its file with --entry",
+        ));
+    };
+    let proof = read_text(&args.bundle, MAX_PROOF)?;
+    let entry = read_text(entry, MAX_ENTRY + 1)?;
+    let findings = verify::proof::verify_proof(entry.trim_end(), &proof, trust);
+    let code = verify::exit_code(&findings, accepted);
+    let e = entry.split('~').next().unwrap_or_default().trim_end();
+    let mut words = format!("Entry {}\n", Hash::of(&[e.as_bytes()]));
+    for finding in &findings {
+        words.push_str(&finding.to_string());
+        words.push('\n');
+    }
+    words.push_str(match code {
+        0 => "The entry is in the ledger, as its proof says.",
+        3 => "Nothing failed, but what is named above could not be checked.",
+        _ => "The proof does not hold.",
+    });
+    let list: Vec<_> = findings.iter().map(finding_json).collect();
+    output.result(&plain(&words), &json!({ "exit": code, "findings": list }));
+    Ok(code)
+}

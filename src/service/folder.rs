@@ -1,0 +1,230 @@
+//! The ledger folder: `db/` (RocksDB), `ledger.toml` (what it is), `policy` (trust policy for its readers).
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::sequencer;
+use crate::ledger::Rules;
+use crate::protocol::checkpoint;
+use crate::protocol::entry::EntryHash;
+use crate::protocol::id::{ActorId, OrgId, Origin, Subject};
+use crate::protocol::key::{PublicKey, SecretKey};
+use crate::protocol::note::{SignatureKind, VerifierKey};
+use crate::protocol::tree;
+use crate::storage::{Mode, RocksStore, Store, StoreError};
+
+use super::known::StoreKnown;
+
+/// Why a ledger could not be founded or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// Storage.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// A file.
+    #[error("cannot {verb} {path}: {error}")]
+    File {
+        /// What was tried.
+        verb: &'static str,
+        /// On which file.
+        path: String,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// `ledger.toml` does not say what a ledger folder says.
+    #[error("{0} is not a ledger's: {1}")]
+    Settings(String, String),
+    /// The keys given are not those of the ledger.
+    #[error("the {0} key is not the one this ledger was founded with; check the keys folder")]
+    OtherKey(&'static str),
+    /// What is stored is not what was signed.
+    #[error(
+        "the stored tree does not match its last signed checkpoint; run custodes audit and do not write to it"
+    )]
+    TreeDiffers,
+}
+
+/// An organisation of a new ledger.
+pub struct Organisation {
+    /// Its name.
+    pub org: OrgId,
+    /// Its sector.
+    pub sector: String,
+    /// Who enrols its people.
+    pub authority: ActorId,
+    /// That actor's key.
+    pub key: PublicKey,
+}
+
+/// What a new ledger is made from.
+pub struct Founding {
+    /// Its origin.
+    pub origin: Origin,
+    /// Its organisations.
+    pub organisations: Vec<Organisation>,
+    /// Signs checkpoints.
+    pub log_key: SecretKey,
+    /// Signs what the service records.
+    pub service_key: SecretKey,
+}
+
+/// A new ledger.
+pub struct Founded {
+    /// The ledger's own subject.
+    pub subject: Subject,
+    /// Its first entry.
+    pub genesis: EntryHash,
+    /// The log key, for trust policies.
+    pub log_vkey: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    origin: Origin,
+    subject: Subject,
+    service: ActorId,
+}
+
+/// Who the service is.
+pub struct Identity {
+    /// Origin of the log.
+    pub origin: Origin,
+    /// The ledger's subject.
+    pub subject: Subject,
+    /// The actor that signs what the service records.
+    pub service: ActorId,
+    /// That actor's key.
+    pub service_key: SecretKey,
+    /// Signs checkpoints and nothing else.
+    pub log_key: SecretKey,
+}
+
+impl Identity {
+    /// The log's public key.
+    pub fn log_vkey(&self) -> VerifierKey {
+        VerifierKey::ed25519(
+            self.origin.clone(),
+            SignatureKind::Ed25519,
+            self.log_key.public(),
+        )
+    }
+}
+
+/// Founds a ledger in `folder`: its database with genesis, `ledger.toml` and `policy`.
+pub fn init(folder: &Path, founding: Founding) -> Result<Founded, FolderError> {
+    std::fs::create_dir_all(folder).map_err(file("make", folder))?;
+    let store = RocksStore::open(&folder.join("db"), Mode::Create)?;
+    let subject = random_subject()?;
+    // The service belongs to no organisation; its half of the id is the origin's when that is a name, else "service".
+    let org = OrgId::new(founding.origin.as_str());
+    let org = org
+        .or_else(|_| OrgId::new("service"))
+        .expect("\"service\" is an organisation id");
+    let service = ActorId::from_parts(&org, &random_subject()?);
+    let identity = Identity {
+        origin: founding.origin,
+        subject: subject.clone(),
+        service,
+        service_key: founding.service_key,
+        log_key: founding.log_key,
+    };
+    let log_vkey = identity.log_vkey().to_string();
+    let organisations: Vec<Value> = founding
+        .organisations
+        .iter()
+        .map(|one| {
+            json!({"org": one.org, "sector": one.sector, "authority": {"actor": one.authority, "key": one.key}})
+        })
+        .collect();
+    let mut body = Map::new();
+    body.insert(
+        "service".into(),
+        json!({"actor": identity.service, "key": identity.service_key.public()}),
+    );
+    body.insert("log".into(), json!([log_vkey]));
+    body.insert("organisations".into(), organisations.into());
+    body.insert("witnesses".into(), json!([]));
+    body.insert("rules".into(), json!(Rules::embedded().sha256()));
+    body.insert("predecessor".into(), Value::Null);
+    let genesis = sequencer::found(&store, &identity, &subject, body)?;
+    let settings = Settings {
+        origin: identity.origin.clone(),
+        subject: subject.clone(),
+        service: identity.service.clone(),
+    };
+    let path = folder.join("ledger.toml");
+    let text = toml::to_string(&settings)
+        .map_err(|error| FolderError::Settings(path.display().to_string(), error.to_string()))?;
+    std::fs::write(&path, text).map_err(file("write", &path))?;
+    let path = folder.join("policy");
+    let policy = format!(
+        "# Trust policy for readers of {}. Get it from somebody you trust, not from a bundle.\nlog {log_vkey}\nquorum none\n",
+        identity.origin
+    );
+    std::fs::write(&path, policy).map_err(file("write", &path))?;
+    Ok(Founded {
+        subject,
+        genesis,
+        log_vkey,
+    })
+}
+
+/// Opens a ledger to serve it. The same path after a clean stop and after a crash.
+pub fn open(
+    folder: &Path,
+    log_key: SecretKey,
+    service_key: SecretKey,
+) -> Result<(Arc<dyn Store>, Identity), FolderError> {
+    let path = folder.join("ledger.toml");
+    let text = std::fs::read_to_string(&path).map_err(file("read", &path))?;
+    let settings: Settings = toml::from_str(&text)
+        .map_err(|error| FolderError::Settings(path.display().to_string(), error.to_string()))?;
+    let store = RocksStore::open(&folder.join("db"), Mode::Write)?;
+    let identity = Identity {
+        origin: settings.origin,
+        subject: settings.subject,
+        service: settings.service,
+        service_key,
+        log_key,
+    };
+    check(&store, &identity)?;
+    Ok((Arc::new(store), identity))
+}
+
+/// The keys are the ledger's, and the tree is the one that was last signed.
+fn check(store: &dyn Store, identity: &Identity) -> Result<(), FolderError> {
+    use crate::ledger::Known as _;
+    let known = StoreKnown::new(store);
+    let enrolled = known.key(identity.service_key.public().id());
+    known.check()?;
+    if enrolled.is_none_or(|key| key.actor != identity.service) {
+        return Err(FolderError::OtherKey("service"));
+    }
+    let newest = store.checkpoint()?.ok_or(FolderError::TreeDiffers)?;
+    let (checkpoint, _) = checkpoint::open(&newest, &identity.log_vkey())
+        .map_err(|_| FolderError::OtherKey("log"))?;
+    let size = store.size()?;
+    if checkpoint.size != size || tree::root(size, &known)? != checkpoint.root {
+        return Err(FolderError::TreeDiffers);
+    }
+    Ok(())
+}
+
+fn random_subject() -> Result<Subject, StoreError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|_| StoreError::Io("the system gives no random bytes".to_owned()))?;
+    Ok(Subject::from_bytes(bytes))
+}
+
+fn file<'p>(verb: &'static str, path: &'p Path) -> impl FnOnce(std::io::Error) -> FolderError + 'p {
+    move |error| FolderError::File {
+        verb,
+        path: path.display().to_string(),
+        error,
+    }
+}

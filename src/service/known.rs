@@ -1,0 +1,71 @@
+//! What the rules know, read out of the store, with changes of the group in flight on top.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use crate::ledger::state::{Known, Record, RecordKey};
+use crate::protocol::hash::Hash;
+use crate::protocol::tree::{NodeId, NodeReader};
+use crate::storage::{Store, StoreError};
+
+/// The state as committed, plus a group's own changes.
+pub struct StoreKnown<'s> {
+    store: &'s dyn Store,
+    /// Changes of the group in flight.
+    pub changes: BTreeMap<RecordKey, Record>,
+    /// Tree nodes of the group in flight.
+    pub nodes: BTreeMap<NodeId, Hash>,
+    failed: RefCell<Option<StoreError>>,
+}
+
+impl<'s> StoreKnown<'s> {
+    /// The state as committed.
+    pub fn new(store: &'s dyn Store) -> StoreKnown<'s> {
+        StoreKnown {
+            store,
+            changes: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            failed: RefCell::new(None),
+        }
+    }
+
+    /// Reading cannot fail half way through a rule, so a failure is kept here: whoever asked the rules must
+    /// call this before believing the answer.
+    pub fn check(&self) -> Result<(), StoreError> {
+        self.failed.borrow_mut().take().map_or(Ok(()), Err)
+    }
+
+    fn read(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
+        let Some(bytes) = self.store.record(&key.to_bytes())? else {
+            return Ok(None);
+        };
+        let record = serde_json::from_slice(&bytes);
+        record
+            .map(Some)
+            .map_err(|_| StoreError::Corrupt(format!("record {key:?}")))
+    }
+}
+
+impl Known for StoreKnown<'_> {
+    fn get(&self, key: &RecordKey) -> Option<Record> {
+        if let Some(record) = self.changes.get(key) {
+            return Some(record.clone());
+        }
+        self.read(key).unwrap_or_else(|error| {
+            *self.failed.borrow_mut() = Some(error);
+            None
+        })
+    }
+}
+
+impl NodeReader for StoreKnown<'_> {
+    type Error = StoreError;
+    fn node(&self, id: NodeId) -> Result<Hash, StoreError> {
+        if let Some(hash) = self.nodes.get(&id) {
+            return Ok(*hash);
+        }
+        self.store
+            .node(id)?
+            .ok_or_else(|| StoreError::Corrupt(format!("tree node {id:?}")))
+    }
+}

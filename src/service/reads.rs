@@ -1,0 +1,190 @@
+//! Reading: rights first, then the access entry on disk, then content.
+
+use serde_json::{Map, Value, json};
+
+use super::http::App;
+use super::known::StoreKnown;
+use super::problem::Problem;
+use super::sequencer::{Answer, OwnEntry, Work};
+use super::tokens::Reader;
+use crate::ledger::state::Known as _;
+use crate::ledger::{ReadRight, may_read};
+use crate::protocol::bundle::ScopeKind;
+use crate::protocol::entry::{EntryHash, UnverifiedEntry};
+use crate::protocol::id::{ChainId, Strand, Subject};
+use crate::protocol::tree::EntryIndex;
+use crate::storage::{Store, StoredEntry};
+
+/// What a reader may see of a target.
+pub struct Target {
+    /// Exhibit or case.
+    pub kind: ScopeKind,
+    /// Which.
+    pub subject: Subject,
+    /// The case: the target itself, or the exhibit's.
+    pub case: Subject,
+    /// What the reader may see there.
+    pub right: ReadRight,
+}
+
+/// Finds a target that the reader may see; anything else gets one and the same answer.
+pub fn find(
+    store: &dyn Store,
+    reader: &Reader,
+    kind: ScopeKind,
+    subject: &str,
+) -> Result<Target, Problem> {
+    let subject = Subject::new(subject).map_err(|_| Problem::not_visible())?;
+    let known = StoreKnown::new(store);
+    let case = match kind {
+        ScopeKind::Case => Some(subject.clone()),
+        ScopeKind::Exhibit => known.exhibit(&subject).map(|exhibit| exhibit.case),
+    };
+    let target = case.map(|case| {
+        let right = may_read(&known, &reader.actor, &case);
+        Target {
+            kind,
+            subject,
+            case,
+            right,
+        }
+    });
+    known.check()?;
+    target
+        .filter(|target| match kind {
+            ScopeKind::Case => target.right != ReadRight::None,
+            ScopeKind::Exhibit => target.right.covers(&target.subject),
+        })
+        .ok_or_else(Problem::not_visible)
+}
+
+/// Records the reading. Only when this has returned may content leave.
+pub async fn record(
+    app: &App,
+    reader: &Reader,
+    event: &str,
+    kind: ScopeKind,
+    subject: &Subject,
+    extent: &str,
+) -> Result<(), Problem> {
+    let target = match kind {
+        ScopeKind::Case => "case",
+        ScopeKind::Exhibit => "exhibit",
+    };
+    let body = object(json!({"target": target, "extent": extent}));
+    let details = object(json!({
+        "reader": reader.actor,
+        "purpose": reader.purpose,
+        "token": reader.token,
+    }));
+    let chain = ChainId {
+        subject: subject.clone(),
+        strand: Strand::Access,
+    };
+    let own = OwnEntry {
+        chain,
+        event: event.to_owned(),
+        body,
+        details,
+    };
+    match app.sequencer.write(Work::Own(own)).await? {
+        Answer::Refused(refusal) => Err(refusal.into()),
+        _ => Ok(()),
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// The entries of an exhibit or case that the reader may see, by log index.
+pub fn history(store: &dyn Store, target: &Target) -> Result<Value, Problem> {
+    let strands: &[Strand] = match target.kind {
+        ScopeKind::Exhibit => &[Strand::Custody, Strand::Notes, Strand::Access],
+        ScopeKind::Case => &[Strand::Case, Strand::Exhibits, Strand::Access],
+    };
+    let mut entries = Vec::new();
+    for strand in strands {
+        for index in store.chain(&ChainId {
+            subject: target.subject.clone(),
+            strand: *strand,
+        })? {
+            let Some(stored) = store.entry(index)? else {
+                continue;
+            };
+            let withheld = *strand == Strand::Access && target.right != ReadRight::All;
+            let content = if withheld {
+                (
+                    "e",
+                    json!(EntryHash(crate::protocol::hash::Hash::of(&[stored
+                        .jws
+                        .as_bytes()]))),
+                )
+            } else {
+                ("entry", json!(text(&stored)))
+            };
+            entries.push((
+                index,
+                json!({
+                    "index": index,
+                    "recorded_at": stored.recorded_at,
+                    "chain": {"subject": target.subject, "strand": strand},
+                    content.0: content.1,
+                }),
+            ));
+        }
+    }
+    entries.sort_by_key(|(index, _)| *index);
+    let entries: Vec<Value> = entries.into_iter().map(|(_, entry)| entry).collect();
+    Ok(json!({"entries": entries}))
+}
+
+/// An entry as text, with its disclosures.
+pub fn text(stored: &StoredEntry) -> String {
+    let mut text = stored.jws.clone();
+    for disclosure in &stored.disclosures {
+        text.push('~');
+        text.push_str(disclosure);
+    }
+    text.push('~');
+    text
+}
+
+/// An entry that the reader may see, with the exhibit or case that the reading counts under, if any.
+pub fn find_entry(
+    store: &dyn Store,
+    reader: &Reader,
+    e: &str,
+) -> Result<(EntryIndex, StoredEntry, Option<Target>), Problem> {
+    let e = crate::protocol::hash::Hash::from_base64url(e).map_err(|_| Problem::not_visible())?;
+    let index = store
+        .index_of(EntryHash(e))?
+        .ok_or_else(Problem::not_visible)?;
+    let stored = store.entry(index)?.ok_or_else(Problem::not_visible)?;
+    let disclosures = stored.disclosures.iter().map(String::as_str);
+    let entry = UnverifiedEntry::from_parts(&stored.jws, disclosures)
+        .map_err(|_| crate::storage::StoreError::Corrupt(format!("entry {}", index.0)))?;
+    let payload = entry.payload();
+    let kind = match payload.strand {
+        // Keys and rules are what everybody needs to check anything.
+        Strand::Keys | Strand::Rules => return Ok((index, stored, None)),
+        Strand::Custody | Strand::Notes => ScopeKind::Exhibit,
+        Strand::Case | Strand::Exhibits => ScopeKind::Case,
+        Strand::Access => {
+            let is_case = StoreKnown::new(store).case(&payload.subject).is_some();
+            if is_case {
+                ScopeKind::Case
+            } else {
+                ScopeKind::Exhibit
+            }
+        }
+    };
+    let target = find(store, reader, kind, payload.subject.as_str())?;
+    if payload.strand == Strand::Access && target.right != ReadRight::All {
+        return Err(Problem::not_visible());
+    }
+    Ok((index, stored, Some(target)))
+}

@@ -1,0 +1,153 @@
+//! Read tokens: who asks, proven for this one request.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::http::{HeaderMap, StatusCode, header};
+
+use super::known::StoreKnown;
+use super::problem::Problem;
+use crate::ledger::Known as _;
+use crate::protocol::hash::Hash;
+use crate::protocol::id::{ActorId, Origin, Subject};
+use crate::protocol::token::{ReadRequest, UnverifiedRead};
+use crate::storage::Store;
+
+/// Tolerated difference between the reader's and our clock, seconds.
+const SKEW: u64 = 30;
+
+/// A request whose reader is known.
+pub struct Reader {
+    /// Who asks.
+    pub actor: ActorId,
+    /// Why.
+    pub purpose: String,
+    /// The token itself: it goes into the access entry, so that a view cannot be invented.
+    pub token: String,
+}
+
+/// Remembers tokens that were used.
+pub struct Tokens {
+    started: u64,
+    used: Mutex<HashMap<Subject, u64>>,
+}
+
+impl Tokens {
+    /// None used yet. Tokens from before are refused: nobody remembers which of them were used.
+    pub fn new() -> Tokens {
+        Tokens {
+            started: now(),
+            used: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// Checks the token of one request.
+    pub fn check(
+        &self,
+        store: &dyn Store,
+        ledger: &Origin,
+        headers: &HeaderMap,
+        method: &str,
+        uri: &str,
+        body: Option<Hash>,
+    ) -> Result<Reader, Problem> {
+        let text = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok()?.strip_prefix("Custody "))
+            .ok_or_else(|| {
+                refuse(
+                    "token-missing",
+                    "This needs \"Authorization: Custody <token>\".",
+                )
+            })?;
+        let unverified =
+            UnverifiedRead::parse(text).map_err(|error| refuse("token-form", error.to_string()))?;
+        let known = StoreKnown::new(store);
+        let key = known.key(unverified.kid());
+        let reader = known.actor(unverified.claimed_actor());
+        known.check()?;
+        let unknown = || {
+            refuse(
+                "token-key",
+                "The token's key is not a valid key of its actor.",
+            )
+        };
+        let (Some(key), Some(_)) = (key, reader) else {
+            return Err(unknown());
+        };
+        if key.actor != *unverified.claimed_actor() || key.revoked.is_some() {
+            return Err(unknown());
+        }
+        let request = unverified.verify(&key.key).map_err(|_| unknown())?;
+        let time = i64::try_from(now()).unwrap_or(i64::MAX);
+        if key.valid_from.is_some_and(|from| time < from)
+            || key.valid_until.is_some_and(|to| time > to)
+        {
+            return Err(unknown());
+        }
+        self.check_request(&request, ledger, method, uri, body)?;
+        Ok(Reader {
+            actor: request.actor,
+            purpose: request.purpose,
+            token: text.to_owned(),
+        })
+    }
+
+    fn check_request(
+        &self,
+        request: &ReadRequest,
+        ledger: &Origin,
+        method: &str,
+        uri: &str,
+        body: Option<Hash>,
+    ) -> Result<(), Problem> {
+        if request.ledger != *ledger
+            || request.method != method
+            || request.uri != uri
+            || request.body != body
+        {
+            return Err(refuse(
+                "token-other-request",
+                format!("The token is not for {method} {uri}."),
+            ));
+        }
+        let time = now();
+        if request.iat > time + SKEW || request.exp <= time {
+            return Err(refuse(
+                "token-expired",
+                "The token has expired, or your clock is wrong.",
+            ));
+        }
+        if request.iat + SKEW < self.started {
+            return Err(refuse(
+                "token-expired",
+                "The token is from before the service started.",
+            ));
+        }
+        if request.purpose.trim().is_empty() {
+            return Err(refuse("purpose-missing", "The token gives no purpose."));
+        }
+        let mut used = self.used.lock().expect("no holder of this lock panics");
+        used.retain(|_, exp| *exp + SKEW > time);
+        match used.insert(request.jti.clone(), request.exp) {
+            None => Ok(()),
+            Some(_) => Err(refuse("token-used", "The token was used before.")),
+        }
+    }
+}
+
+fn refuse(code: &str, detail: impl Into<String>) -> Problem {
+    Problem::new(
+        StatusCode::UNAUTHORIZED,
+        code,
+        detail,
+        "Sign a fresh token for this request.",
+    )
+}
+
+fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
