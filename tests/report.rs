@@ -53,7 +53,7 @@ fn a_case_in_plain_words() {
         "PC Jo Smith (northshire-police) recorded that they opened the case \"R v Doe\" (44NS1234526).",
         "PC Jo Smith (northshire-police) recorded that they registered exhibit JSM/1, surveillance \
          footage, described as \"Footage of the car park, camera 4\", under \"Consent of the keeper\"",
-        "recorded that they seized exhibit JSM/2, a device, described as \"A black phone\", under \
+        "recorded that they seized exhibit JSM/2, device, described as \"A black phone\", under \
          \"PACE s.19\", sealed as K1234567.",
         "recorded that they offered exhibit JSM/1 to Dr Ana Iyer (northshire-forensics) (in-person), for \
          the purpose \"Examination\".",
@@ -73,10 +73,10 @@ fn a_case_in_plain_words() {
     let words = "The ledger's service recorded that PC Jo Smith (northshire-police) viewed exhibit JSM/1 \
                  (extent: history), for the purpose \"Preparing a statement\".";
     assert!(looked.contains(words), "{looked}");
-    assert!(
-        flags::flags(bundle).contains("For information: "),
-        "seen is null in genesis' companions"
-    );
+    assert!(flags::flags(bundle).contains("The rules of custody raise no flag."));
+    if std::env::var_os("SHOW").is_some() {
+        println!("{page}\n{told}\n{looked}");
+    }
 }
 
 #[test]

@@ -96,7 +96,7 @@ impl Writer<'_> {
             ),
             "seized" => (
                 format!(
-                    "they seized {exhibit}, a {}{}{}{}{}",
+                    "they seized {exhibit}, {}{}{}{}{}",
                     self.kind(),
                     self.said(", described as ", "description"),
                     self.said(", under ", "power_or_consent"),
