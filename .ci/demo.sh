@@ -192,7 +192,7 @@ verify_offline() {
     stop_service
     unset CUSTODES_URL
     COPY="$DEFENCE/$(basename "$FOOTAGE_FILE")"
-    expect "0 3" verify "$DEFENCE/JSM-2.custody.json" --file "$COPY" --policy "$DEFENCE/trust.policy"
+    expect "0 3" verify "$DEFENCE/JSM-2.custody.json" --timeline --file "$COPY" --policy "$DEFENCE/trust.policy"
     say "Exit code 3 means: nothing failed, but what is named above could not be shown. This ledger has no independent \
 witnesses yet, so it cannot be shown that the operator keeps only one history."
 }

@@ -5,12 +5,12 @@
 
 use serde_json::{Map, Value};
 
-use super::effects;
+use super::context::Context;
 use super::outcome::{Flag, Refusal};
-use super::predicates::{self, Context};
 use super::rules::{Row, Rules};
 use super::schema::{self, Identity};
 use super::state::{ChainRecord, EntryRecord, KeyRecord, Known, Record, RecordKey};
+use super::{effects, flags, refusals};
 use crate::protocol::entry::{EntryHash, UnverifiedEntry, VerifiedEntry};
 use crate::protocol::id::{ChainId, Strand};
 use crate::protocol::key::PublicKey;
@@ -143,21 +143,21 @@ pub fn admit(
     }
     let context = Context::new(known, entry, place);
     for rule in &row.refuse {
-        predicates::refuse(*rule, &context)?;
+        refusals::refuse(*rule, &context)?;
     }
-    let mut flags = Vec::new();
+    let mut found = Vec::new();
     let by_service = known
         .ledger()
         .is_none_or(|ledger| ledger.service == payload.actor);
     let always = if by_service { &[] } else { rules.always_flag() };
     for rule in always.iter().chain(&row.flag) {
-        flags.extend(predicates::flag(*rule, &context));
+        found.extend(flags::flag(*rule, &context));
     }
     let (mut changes, companions) = effects::apply(row.effect, &context)?;
     changes.extend(position_changes(known, entry, place));
     Ok(Admitted {
         changes,
-        flags,
+        flags: found,
         companions,
     })
 }

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::admit::Companion;
+use super::context::Context;
 use super::outcome::Refusal;
-use super::predicates::Context;
 use super::schema::{Identity, Organisation, Parent};
 use super::state::{
     ActorRecord, CaseRecord, ExhibitRecord, Holder, KeyRecord, Known, LedgerRecord, Offer,

@@ -6,10 +6,12 @@
 //! Start reading at [`admit::admit`].
 
 pub mod admit;
+pub mod context;
 pub mod effects;
+pub mod flags;
 pub mod outcome;
-pub mod predicates;
 pub mod read;
+pub mod refusals;
 pub mod rules;
 pub mod schema;
 pub mod state;

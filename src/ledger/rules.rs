@@ -11,7 +11,8 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 
 use super::effects::Effect;
-use super::predicates::{FlagRule, RefuseRule};
+use super::flags::FlagRule;
+use super::refusals::RefuseRule;
 use super::schema::Member;
 use super::state::Role;
 use crate::protocol::hash::Hash;

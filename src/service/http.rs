@@ -17,19 +17,16 @@ use super::problem::Problem;
 use super::search::Search;
 use super::sequencer::{self, Answer, Sequencer, Work};
 use super::tokens::{Reader, Tokens};
-use super::{bundles, reads};
+use super::{blobs, bundles, public_log, reads};
 use crate::ledger::state::Known as _;
 use crate::ledger::{Rules, check_whole, signer};
 use crate::protocol::bundle::ScopeKind;
-use crate::protocol::checkpoint;
 use crate::protocol::entry::{EntryHash, MAX_ENTRY, UnverifiedEntry};
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{Strand, Subject};
 use crate::protocol::manifest::MAX_MANIFEST;
 use crate::protocol::receipt::Receipt;
-use crate::protocol::tile::{TilePath, encode_entries};
 use crate::protocol::tlog_proof::TlogProof;
-use crate::protocol::tree::{self, EntryIndex, NodeId, NodeReader as _, TreeSize};
 use crate::storage::{Store, StoreError};
 
 /// Largest batch, in bytes.
@@ -37,8 +34,8 @@ const MAX_BATCH: usize = 16 << 20;
 
 /// What every handler has.
 pub struct App {
-    store: Arc<dyn Store>,
-    identity: Arc<Identity>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) identity: Arc<Identity>,
     /// The way to the writer.
     pub sequencer: Sequencer,
     tokens: Tokens,
@@ -46,7 +43,7 @@ pub struct App {
     url: String,
 }
 
-type Shared = State<Arc<App>>;
+pub(super) type Shared = State<Arc<App>>;
 
 impl App {
     /// Puts the service together; references are read in from the log.
@@ -68,7 +65,8 @@ impl App {
         }))
     }
 
-    fn reader(
+    /// Who asks, from the token of this one request.
+    pub(super) fn reader(
         &self,
         headers: &HeaderMap,
         method: &Method,
@@ -105,15 +103,18 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/v1/resolve", get(get_resolve))
         .route(
             "/v1/blobs/{sha256}",
-            put(put_blob)
-                .get(get_blob)
+            put(blobs::put_blob)
+                .get(blobs::get_blob)
                 .layer(DefaultBodyLimit::max(MAX_MANIFEST)),
         )
-        .route("/v1/ledger", get(get_ledger))
-        .route("/v1/rules", get(get_rules))
-        .route("/v1/consistency/{old}/{new}", get(get_consistency))
-        .route("/checkpoint", get(get_checkpoint))
-        .route("/tile/{*path}", get(get_tile))
+        .route("/v1/ledger", get(public_log::get_ledger))
+        .route("/v1/rules", get(public_log::get_rules))
+        .route(
+            "/v1/consistency/{old}/{new}",
+            get(public_log::get_consistency),
+        )
+        .route("/checkpoint", get(public_log::get_checkpoint))
+        .route("/tile/{*path}", get(public_log::get_tile))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .fallback(async || {
@@ -127,7 +128,7 @@ pub fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-fn json_answer(status: StatusCode, value: &Value) -> Response {
+pub(super) fn json_answer(status: StatusCode, value: &Value) -> Response {
     (
         status,
         [(header::CONTENT_TYPE, "application/json")],
@@ -136,7 +137,7 @@ fn json_answer(status: StatusCode, value: &Value) -> Response {
         .into_response()
 }
 
-fn text_answer(kind: &'static str, body: impl IntoResponse) -> Response {
+pub(super) fn text_answer(kind: &'static str, body: impl IntoResponse) -> Response {
     ([(header::CONTENT_TYPE, kind)], body).into_response()
 }
 
@@ -448,145 +449,4 @@ async fn get_resolve(
         .search
         .resolve(&*app.store, &reader.actor, &query.reference)?;
     Ok(json_answer(StatusCode::OK, &json!({"matches": found})))
-}
-
-fn blob_name(sha256: &str) -> Result<Hash, Problem> {
-    Hash::from_hex(sha256)
-        .ok_or_else(|| Problem::bad("bad-digest", "A blob's name is 64 hex digits."))
-}
-
-async fn put_blob(
-    State(app): Shared,
-    method: Method,
-    uri: OriginalUri,
-    headers: HeaderMap,
-    Path(sha256): Path<String>,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let name = blob_name(&sha256)?;
-    let actual = Hash::of(&[&body]);
-    app.reader(&headers, &method, &uri, Some(actual))?;
-    if name != actual {
-        return Err(Problem::bad(
-            "blob-differs",
-            "The bytes do not have the SHA-256 they are put under.",
-        ));
-    }
-    // Blobs are content-addressed: writing one twice changes nothing, so this needs no sequencer.
-    app.store.put_blob(name, &body)?;
-    Ok(json_answer(StatusCode::CREATED, &json!({"sha256": sha256})))
-}
-
-async fn get_blob(
-    State(app): Shared,
-    method: Method,
-    uri: OriginalUri,
-    headers: HeaderMap,
-    Path(sha256): Path<String>,
-) -> Result<Response, Problem> {
-    let reader = app.reader(&headers, &method, &uri, None)?;
-    let name = blob_name(&sha256)?;
-    // A manifest is read under the rights of the exhibit whose digest it is.
-    for exhibit in app.store.exhibits_with(name)? {
-        let Ok(target) = reads::find(&*app.store, &reader, ScopeKind::Exhibit, exhibit.as_str())
-        else {
-            continue;
-        };
-        let Some(bytes) = app.store.blob(name)? else {
-            break;
-        };
-        reads::record(
-            &app,
-            &reader,
-            "exported",
-            target.kind,
-            &target.subject,
-            "blob",
-        )
-        .await?;
-        return Ok(text_answer("application/octet-stream", bytes));
-    }
-    Err(Problem::not_visible())
-}
-
-async fn get_ledger(State(app): Shared) -> Result<Response, Problem> {
-    let known = StoreKnown::new(&*app.store);
-    let ledger = known.ledger();
-    known.check()?;
-    let genesis = ledger.map(|ledger| ledger.genesis);
-    let value = json!({
-        "origin": app.identity.origin,
-        "subject": app.identity.subject,
-        "genesis": genesis,
-        "log_keys": [app.identity.log_vkey().to_string()],
-        "rules_sha256": Rules::embedded().sha256(),
-        "size": app.store.size()?,
-    });
-    Ok(json_answer(StatusCode::OK, &value))
-}
-
-async fn get_rules() -> Response {
-    text_answer("application/json", Rules::text())
-}
-
-async fn get_consistency(
-    State(app): Shared,
-    Path((old, new)): Path<(u64, u64)>,
-) -> Result<Response, Problem> {
-    let size = app.store.size()?;
-    if old == 0 || old > new || new > size.0 {
-        return Err(Problem::bad(
-            "bad-sizes",
-            "Sizes are 1 or more, the older first, up to the log's size.",
-        ));
-    }
-    let known = StoreKnown::new(&*app.store);
-    let proof = tree::prove_consistency(TreeSize(old), TreeSize(new), &known)?;
-    Ok(json_answer(StatusCode::OK, &json!({"proof": proof})))
-}
-
-async fn get_checkpoint(State(app): Shared) -> Result<Response, Problem> {
-    let note = app.store.published()?.ok_or_else(Problem::not_visible)?;
-    Ok(text_answer("text/plain; charset=utf-8", note))
-}
-
-async fn get_tile(State(app): Shared, Path(path): Path<String>) -> Result<Response, Problem> {
-    let absent = || {
-        Problem::new(
-            StatusCode::NOT_FOUND,
-            "no-such-tile",
-            "The published log has no such tile.",
-            "Ask for tiles of the size that /checkpoint states.",
-        )
-    };
-    let tile = TilePath::parse(&format!("tile/{path}")).map_err(|_| absent())?;
-    let note = app.store.published()?.ok_or_else(absent)?;
-    let (published, _) = checkpoint::open(&note, &app.identity.log_vkey())
-        .map_err(|_| StoreError::Corrupt("published".to_owned()))?;
-    if !tile.exists_in(published.size) {
-        return Err(absent());
-    }
-    let range = (0..u64::from(tile.width)).map(|at| tile.index * 256 + at);
-    let known = StoreKnown::new(&*app.store);
-    let body = match tile.level {
-        Some(level) => {
-            let hashes = range.map(|index| {
-                known.node(NodeId {
-                    level: 8 * level,
-                    index,
-                })
-            });
-            let hashes = hashes.collect::<Result<Vec<Hash>, StoreError>>()?;
-            hashes.iter().flat_map(|hash| hash.0).collect()
-        }
-        None => {
-            let mut leaves = Vec::new();
-            for index in range {
-                let leaf = app.store.leaf(EntryIndex(index))?;
-                leaves.push(leaf.ok_or_else(|| StoreError::Corrupt(format!("leaf {index}")))?);
-            }
-            encode_entries(leaves.iter().map(Vec::as_slice))
-        }
-    };
-    Ok(text_answer("application/octet-stream", body))
 }

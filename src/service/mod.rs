@@ -4,11 +4,13 @@
 //! released only after the entry that records its reading is on disk.
 
 mod audit;
+mod blobs;
 mod bundles;
 mod folder;
 mod http;
 mod known;
 mod problem;
+mod public_log;
 mod reads;
 mod search;
 mod sequencer;

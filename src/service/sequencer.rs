@@ -268,7 +268,13 @@ impl Writer<'_> {
         append(draft, entry, place)?;
         draft.known.changes.extend(admitted.changes);
         for companion in admitted.companions {
-            let own = from_companion(companion);
+            let Companion { chain, event, body } = companion;
+            let own = OwnEntry {
+                chain,
+                event: event.to_owned(),
+                body,
+                details: Map::new(),
+            };
             let entry = self.sign_own(draft, &own, size)?;
             match self.take_in(draft, &entry, size)? {
                 Outcome::At(..) => {}
@@ -442,15 +448,6 @@ fn append(
         }),
     });
     Ok(())
-}
-
-fn from_companion(companion: Companion) -> OwnEntry {
-    OwnEntry {
-        chain: companion.chain,
-        event: companion.event.to_owned(),
-        body: companion.body,
-        details: Map::new(),
-    }
 }
 
 /// Founds a ledger: writes genesis as its first leaf.

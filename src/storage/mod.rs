@@ -5,4 +5,4 @@ mod sealed;
 mod store;
 
 pub use rocks::{Mode, RocksStore};
-pub use store::{Group, NewEntry, NewLeaf, Store, StoreError, StoredEntry};
+pub use store::{Group, NewEntry, NewLeaf, Row, Store, StoreError, StoredEntry};

@@ -23,7 +23,7 @@ use rocksdb::{
 };
 
 use super::sealed;
-use super::store::{Group, NewEntry, Store, StoreError, StoredEntry};
+use super::store::{Group, NewEntry, Row, Store, StoreError, StoredEntry};
 use crate::protocol::entry::EntryHash;
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ChainId, Subject};
@@ -127,7 +127,7 @@ impl RocksStore {
         family: &str,
         from: &[u8],
         direction: Direction,
-    ) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+    ) -> Result<Option<Row>, StoreError> {
         let mut rows = self
             .db
             .iterator_cf(self.family(family), IteratorMode::From(from, direction));
@@ -135,11 +135,7 @@ impl RocksStore {
         Ok(row.map(|(key, value)| (key.into_vec(), value.into_vec())))
     }
 
-    fn with_prefix(
-        &self,
-        family: &str,
-        prefix: &[u8],
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn with_prefix(&self, family: &str, prefix: &[u8]) -> Result<Vec<Row>, StoreError> {
         let mut found = Vec::new();
         let mode = IteratorMode::From(prefix, Direction::Forward);
         for row in self.db.iterator_cf(self.family(family), mode) {
@@ -277,7 +273,7 @@ impl Store for RocksStore {
         self.get("records", key)
     }
 
-    fn records(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn records(&self) -> Result<Vec<Row>, StoreError> {
         self.with_prefix("records", b"")
     }
 
@@ -303,7 +299,7 @@ impl Store for RocksStore {
             &(index.0 + 1).to_be_bytes(),
             Direction::Forward,
         )?;
-        let note = |row: Option<(Vec<u8>, Vec<u8>)>| row.map(|(_, note)| utf8(note, "published"));
+        let note = |row: Option<Row>| row.map(|(_, note)| utf8(note, "published"));
         Ok([note(before).transpose()?, note(after).transpose()?])
     }
 

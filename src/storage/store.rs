@@ -80,7 +80,7 @@ pub struct Group {
     /// Tree nodes that they complete.
     pub nodes: Vec<(NodeId, Hash)>,
     /// Records of the rules' state, by key.
-    pub records: Vec<(Vec<u8>, Vec<u8>)>,
+    pub records: Vec<Row>,
     /// Evidence digests and the exhibits they belong to.
     pub digests: Vec<(Hash, Subject)>,
     /// Signed note over the log with the group.
@@ -99,6 +99,9 @@ pub struct StoredEntry {
     /// Its disclosures, sorted by name; erased ones are absent.
     pub disclosures: Vec<String>,
 }
+
+/// A key and its value, as bytes.
+pub type Row = (Vec<u8>, Vec<u8>);
 
 /// Keeps one log.
 ///
@@ -124,7 +127,7 @@ pub trait Store: Send + Sync + 'static {
     /// A record of the rules' state.
     fn record(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
     /// Every record of the rules' state, by key.
-    fn records(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError>;
+    fn records(&self) -> Result<Vec<Row>, StoreError>;
     /// The checkpoint of the last commit.
     fn checkpoint(&self) -> Result<Option<String>, StoreError>;
     /// Keeps the checkpoint of this size as published, for ever.
