@@ -1,5 +1,15 @@
-//! What court and defence read, from a verified bundle alone: page one, the timeline, access, flags.
+//! Plain English for a solicitor, from a verified bundle alone: who holds the bundle can make the same
+//! report again.
+//!
+//! Nothing here says that something happened; it says that somebody **recorded that** it happened. Words
+//! that people wrote are put in quotation marks, on one line, without characters that could pass for
+//! lines of the report ([`names::quoted`]).
+//!
+//! In scope: page one, timeline, access history, flags, as text. Out of scope: checking (`verify`).
 
+pub mod access;
+pub mod flags;
+pub mod names;
 pub mod page_one;
-pub mod people;
+pub mod sentences;
 pub mod timeline;

@@ -1,53 +1,260 @@
-//! Page one: the five questions, what is wrong, what could not be checked, and the limits in plain words.
+//! Page one: the five questions and what a court asks first.
 
-use crate::verify::finding::QUESTIONS;
-use crate::verify::{Severity, Verification};
+use super::names::Names;
+use super::timeline::capital;
+use crate::ledger::outcome::Severity as FlagSeverity;
+use crate::ledger::state::Known as _;
+use crate::protocol::bundle::ScopeKind;
+use crate::protocol::id::{Strand, Subject};
+use crate::verify::{
+    Completeness, Finding, QUESTIONS, Severity, Verification, VerifiedBundle, registered_digests,
+};
 
-/// Page one as text.
+/// Most findings of one kind on page one.
+const MAX_LISTED: usize = 20;
+
+/// What this does not show, whatever the answers.
+const LIMITS: &str = "\
+WHAT THIS DOES NOT SHOW
+
+- Nothing here proves what happened before the exhibit was registered.
+- Nothing here proves that what a person recorded is true; it shows who recorded it, and that it was not
+  changed since.
+- A signature shows that a person's key was used; it does not show whose hand was on the keyboard.
+- Times of handling are as the person stated them. The time of recording is bounded by witnesses where
+  there are any, and is otherwise the operator's clock.
+- Whoever held a copy of the bytes may have looked at it or copied it without the ledger knowing.
+- Other cases and exhibits may exist that this bundle is not about.
+";
+
+/// The page.
 pub fn page_one(verification: &Verification) -> String {
-    let mut page = String::new();
+    let mut text = String::from("WHAT THIS BUNDLE SHOWS\n\n");
     if let Some(bundle) = &verification.verified {
-        let people = super::people::People::of(bundle);
-        page.push_str(&format!(
-            "Ledger {}, about {}, as of {} ({} entries in the log)\n\n",
-            bundle.origin,
-            people.subject(&bundle.scope.subject),
-            bundle.evaluated_at.in_words(),
-            bundle.checkpoint.size.0
+        text.push_str(&subject(bundle));
+    }
+    for (at, (asked, question)) in QUESTIONS.iter().zip(&verification.questions).enumerate() {
+        text.push_str(&format!(
+            "{}. {asked}\n   {}. {}\n",
+            at + 1,
+            question.answer.to_string().to_uppercase(),
+            question.words
         ));
     }
-    for (number, (question, answer)) in QUESTIONS.iter().zip(&verification.questions).enumerate() {
-        page.push_str(&format!(
-            "{}. {question}\n   {}: {}\n",
-            number + 1,
-            answer.answer.to_string().to_uppercase(),
-            answer.words
-        ));
+    if let Some(bundle) = &verification.verified {
+        text.push('\n');
+        text.push_str(&facts(bundle));
     }
-    for (severity, heading) in [
-        (Severity::Failed, "What failed"),
-        (Severity::Unchecked, "What could not be checked"),
-        (Severity::Note, "Worth knowing"),
+    for (severity, title) in [
+        (Severity::Failed, "WHAT FAILED"),
+        (Severity::Unchecked, "WHAT COULD NOT BE CHECKED"),
     ] {
-        let found: Vec<_> = verification
-            .findings
-            .iter()
-            .filter(|finding| finding.severity == severity)
-            .collect();
-        if found.is_empty() {
-            continue;
-        }
-        page.push_str(&format!("\n{heading}\n"));
-        for finding in found {
-            page.push_str(&format!(
-                "  - [{}] {}: {}\n",
-                finding.code, finding.place, finding.words
-            ));
+        text.push_str(&listed(&verification.findings, severity, title));
+    }
+    text.push('\n');
+    text.push_str(LIMITS);
+    text
+}
+
+fn subject(bundle: &VerifiedBundle) -> String {
+    let names = Names::of(bundle);
+    let about = match bundle.scope.kind {
+        ScopeKind::Exhibit => names.exhibit(&bundle.scope.subject),
+        ScopeKind::Case => names.case(&bundle.scope.subject),
+    };
+    format!(
+        "About {about}, in the ledger \"{}\", as of {}.\n\n",
+        bundle.origin,
+        bundle.evaluated_at.in_words()
+    )
+}
+
+fn facts(bundle: &VerifiedBundle) -> String {
+    let names = Names::of(bundle);
+    let mut text = String::new();
+    let mut exhibits: Vec<&Subject> = Vec::new();
+    for item in bundle
+        .entries
+        .iter()
+        .filter(|item| item.chain.strand == Strand::Custody)
+    {
+        if !exhibits.contains(&&item.chain.subject) {
+            exhibits.push(&item.chain.subject);
         }
     }
-    page.push_str(
-        "\nWhat this does not show: what happened before the registration, or that what a person recorded is \
-         true. It shows who recorded what, and that the record was not changed since.\n",
-    );
-    page
+    for exhibit in exhibits {
+        text.push_str(&exhibit_facts(bundle, &names, exhibit));
+    }
+    text.push_str(&format!("Flags: {}.\n", flag_counts(bundle)));
+    let withheld: usize = bundle
+        .withheld_details
+        .iter()
+        .map(|(_, names)| names.len())
+        .sum();
+    let wholly = bundle
+        .entries
+        .iter()
+        .filter(|item| item.entry.is_none())
+        .count();
+    text.push_str(&format!(
+        "Withheld: {withheld} details, and {wholly} whole entries.\n"
+    ));
+    let witnesses: Vec<String> = bundle
+        .cosigned
+        .iter()
+        .map(|one| {
+            let time = crate::protocol::time::LogTime(one.time.saturating_mul(1000));
+            format!("\"{}\" at {}", one.witness, time.in_words())
+        })
+        .collect();
+    text.push_str(&match witnesses.is_empty() {
+        true => "Latest independent witnessing: none that the trust policy names.\n".to_owned(),
+        false => format!("Latest independent witnessing: {}.\n", witnesses.join(", ")),
+    });
+    text.push_str(&match bundle.completeness {
+        Completeness::NotShown => "Complete: not shown to be.\n".to_owned(),
+        Completeness::AsCommitted => format!(
+            "Complete, as committed by the operator, as of entry {} of the log.\n",
+            bundle.checkpoint.size.0
+        ),
+    });
+    text
+}
+
+fn exhibit_facts(bundle: &VerifiedBundle, names: &Names<'_>, exhibit: &Subject) -> String {
+    let Some(record) = bundle.state.exhibit(exhibit) else {
+        return String::new();
+    };
+    let matched = bundle
+        .evidence
+        .iter()
+        .find(|one| one.exhibits.contains(exhibit));
+    let bytes = match (registered_digests(bundle).contains_key(exhibit), matched) {
+        (false, _) => "it has no registered digest".to_owned(),
+        (true, None) => "no file was given that has its registered digest".to_owned(),
+        (true, Some(one)) => {
+            let name = super::names::quoted(&one.name.clone().into());
+            format!("the file {name} has its registered digest")
+        }
+    };
+    let holder = match &record.holder.person {
+        Some(person) => names.person_within(person),
+        None => record.holder.org.to_string(),
+    };
+    let offered = match &record.offer {
+        Some(_) => "; an offer to hand it on is open",
+        None => "",
+    };
+    format!(
+        "{} ({}): {bytes}; last recorded with {holder}{offered}; {}{}.\n",
+        capital(&names.exhibit(exhibit)),
+        record.kind.replace('-', " "),
+        continuity(bundle, exhibit),
+        first_digest(bundle, exhibit),
+    )
+}
+
+/// Flags that say that a handover has one side only, or the wrong one.
+const BREAKS: [&str; 4] = [
+    "accepted-without-offer",
+    "accepted-from-other",
+    "not-the-holder",
+    "seal-differs",
+];
+
+fn continuity(bundle: &VerifiedBundle, exhibit: &Subject) -> String {
+    let breaks: Vec<String> = bundle
+        .flags
+        .iter()
+        .filter(|flag| flag.exhibit.as_ref() == Some(exhibit) && BREAKS.contains(&flag.code))
+        .flat_map(|flag| &flag.entries)
+        .filter_map(|e| bundle.entries.iter().find(|item| item.e == *e))
+        .map(|item| format!("entry {}", item.index.0))
+        .collect();
+    match breaks.is_empty() {
+        true => "custody as recorded is unbroken".to_owned(),
+        false => format!(
+            "custody as recorded is NOT unbroken: see {}",
+            breaks.join(", ")
+        ),
+    }
+}
+
+/// Time from the opening of an exhibit to its first digest.
+fn first_digest(bundle: &VerifiedBundle, exhibit: &Subject) -> String {
+    let mut custody = bundle
+        .entries
+        .iter()
+        .filter(|item| item.chain.strand == Strand::Custody && item.chain.subject == *exhibit)
+        .filter_map(|item| item.entry.as_ref())
+        .map(|entry| entry.payload());
+    let Some(opened) = custody.next() else {
+        return String::new();
+    };
+    if opened.body.contains_key("digest") {
+        return "; digested when it was registered".to_owned();
+    }
+    let digested = custody.find(|payload| payload.event == "digested");
+    match digested {
+        None => "; never digested".to_owned(),
+        Some(payload) => {
+            let minutes = payload
+                .occurred_at
+                .earliest()
+                .saturating_sub(opened.occurred_at.earliest())
+                / 60;
+            format!(
+                "; first digested {} h {} min after",
+                minutes / 60,
+                minutes % 60
+            )
+        }
+    }
+}
+
+fn flag_counts(bundle: &VerifiedBundle) -> String {
+    let counts: Vec<String> = [
+        FlagSeverity::Serious,
+        FlagSeverity::Notice,
+        FlagSeverity::Info,
+    ]
+    .into_iter()
+    .filter_map(|severity| {
+        let count = bundle
+            .flags
+            .iter()
+            .filter(|flag| flag.severity == severity)
+            .count();
+        let name = super::flags::severity(severity).to_lowercase();
+        (count > 0).then(|| format!("{count} {name}"))
+    })
+    .collect();
+    if counts.is_empty() {
+        "none".to_owned()
+    } else {
+        counts.join(", ")
+    }
+}
+
+fn listed(findings: &[Finding], severity: Severity, title: &str) -> String {
+    let these: Vec<&Finding> = findings
+        .iter()
+        .filter(|one| one.severity == severity)
+        .collect();
+    if these.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n{title}\n\n");
+    for one in these.iter().take(MAX_LISTED) {
+        text.push_str(&format!(
+            "- {}: {} [{}]\n",
+            capital(&one.place),
+            one.words,
+            one.code
+        ));
+    }
+    if these.len() > MAX_LISTED {
+        text.push_str(&format!("- and {} more.\n", these.len() - MAX_LISTED));
+    }
+    text
 }

@@ -148,7 +148,8 @@ fn signers(verified: &VerifiedBundle) -> (Answer, String) {
     (
         Answer::Proven,
         format!(
-            "All {signed} entries are signed with keys that the signers' own organisations enrolled."
+            "All {signed} entries that can be read here are signed with keys that the signers' own \
+             organisations enrolled."
         ),
     )
 }

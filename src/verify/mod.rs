@@ -17,7 +17,8 @@
 //! 10. Files beside the bundle have the SHA-256 that the bundle lists; manifests are readable.
 //! 11. Whether chains are shown to end where they end; `evaluated_at` is the newest time here.
 //!
-//! When 2 to 5 fail, 6 to 8 are not run: what does not stand in the log is nobody's statement.
+//! When 2 to 5 fail, 6 to 8 are not run: what does not stand in the log is nobody's statement. When 6 to
+//! 8 fail, 9 and 10 are not run: what the rules refuse registers nothing.
 //!
 //! Work is bounded by the size of the bundle (256 MiB) times small constants; findings are bounded
 //! ([`MAX_FINDINGS`]). Hostile input yields findings, never a panic.
@@ -175,7 +176,10 @@ fn run(inputs: Inputs<'_>, findings: &mut Findings) -> Option<(VerifiedBundle, u
     covered.check_chains(&bundle, &read, &replay.state, findings);
     covered.check_withheld(&bundle, &read, &standing, &replay.state, findings);
     let withheld_details = withheld_details(&read, findings);
-    let bundle_failed = findings.any_failed();
+    // What failed registers nothing that evidence could be compared with.
+    if findings.any_failed() {
+        return None;
+    }
 
     // 9. Evidence.
     let digests = covered.digests(&replay.state);
@@ -183,9 +187,6 @@ fn run(inputs: Inputs<'_>, findings: &mut Findings) -> Option<(VerifiedBundle, u
 
     // 10. Files beside the bundle.
     evidence::check_sidecars(&bundle.blobs, inputs.sidecars, &digests, findings);
-    if bundle_failed {
-        return None;
-    }
     let verified = VerifiedBundle {
         origin: bundle.ledger.clone(),
         scope: bundle.scope.clone(),

@@ -34,7 +34,7 @@ pub(crate) struct Replay {
 impl Replay {
     pub(crate) fn new() -> Replay {
         Replay {
-            state: MemoryState::partial(),
+            state: MemoryState::default(),
             flags: Vec::new(),
             entries: Vec::new(),
             companions: Vec::new(),

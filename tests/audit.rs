@@ -1,0 +1,105 @@
+//! An audit recomputes everything: an honest ledger passes, and each thing changed in store is named.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "common/world.rs"]
+mod world;
+
+use std::collections::BTreeSet;
+
+use custodes::ledger::rules::Rules;
+use custodes::protocol::hash::Hash;
+use custodes::protocol::leaf::Commitment;
+use custodes::protocol::tree::{NodeId, TreeSize};
+use custodes::verify::audit::{Audit, AuditLeaf};
+use custodes::verify::{Finding, Severity};
+use world::{Sample, sample};
+
+fn leaves(sample: &Sample) -> Vec<AuditLeaf> {
+    let leaf = |one: &world::Recorded| AuditLeaf {
+        recorded_at: one.recorded_at,
+        data: Commitment::new(one.recorded_at, one.entry.hash()).leaf_data(),
+        jws: one.entry.jws().to_owned(),
+        disclosures: one
+            .entry
+            .disclosures()
+            .iter()
+            .map(|d| d.as_str().to_owned())
+            .collect(),
+    };
+    sample.world.entries.iter().map(leaf).collect()
+}
+
+/// Codes of what failed when these leaves are audited against the checkpoints of the honest ledger.
+fn audited(sample: &Sample, leaves: &[AuditLeaf]) -> BTreeSet<String> {
+    let mut audit = Audit::new(Rules::embedded());
+    leaves.iter().for_each(|leaf| audit.step(leaf));
+    for size in [1, 7, sample.world.entries.len() as u64] {
+        audit.checkpoint(&sample.world.checkpoint(TreeSize(size), false));
+    }
+    for (key, record) in sample.world.state.records() {
+        audit.record(key, Some(record));
+    }
+    failed(audit.finish())
+}
+
+fn failed(findings: Vec<Finding>) -> BTreeSet<String> {
+    let failed = findings
+        .into_iter()
+        .filter(|one| one.severity == Severity::Failed);
+    failed.map(|one| one.code).collect()
+}
+
+#[test]
+fn an_honest_ledger_passes_and_each_change_is_named() {
+    let sample = sample();
+    assert_eq!(audited(&sample, &leaves(&sample)), BTreeSet::new());
+    type Edit = fn(&mut Vec<AuditLeaf>);
+    let edits: [(&str, Edit); 8] = [
+        ("leaf-differs", |leaves| leaves[9].recorded_at.0 += 1),
+        ("leaf-differs", |leaves| leaves[9].data[5] ^= 1),
+        ("root-differs", |leaves| leaves[3].data[5] ^= 1),
+        ("root-differs", |leaves| drop(leaves.pop())),
+        ("seen-not-on-tree", |leaves| drop(leaves.remove(3))),
+        ("rule-broken", |leaves| leaves.swap(7, 8)),
+        ("disclosure-missing", |leaves| {
+            drop(leaves[9].disclosures.pop())
+        }),
+        ("entry-form", |leaves| leaves[9].disclosures.swap(0, 1)),
+    ];
+    for (code, edit) in edits {
+        let mut leaves = leaves(&sample);
+        edit(&mut leaves);
+        let codes = audited(&sample, &leaves);
+        assert!(codes.contains(code), "{code}: {codes:?}");
+    }
+}
+
+#[test]
+fn stored_nodes_records_and_checkpoints_are_compared() {
+    let sample = sample();
+    let audit = || {
+        let mut audit = Audit::new(Rules::embedded());
+        leaves(&sample).iter().for_each(|leaf| audit.step(leaf));
+        audit
+    };
+    let mut one = audit();
+    one.node(NodeId { level: 0, index: 0 }, Some(Hash::ZERO));
+    assert_eq!(
+        failed(one.finish()),
+        BTreeSet::from(["node-differs".to_owned()])
+    );
+    let mut one = audit();
+    one.record(sample.world.state.records().next().unwrap().0, None);
+    assert_eq!(
+        failed(one.finish()),
+        BTreeSet::from(["state-differs".to_owned()])
+    );
+    let other = world::sample_of("evidence.southshire.example");
+    let mut one = audit();
+    one.checkpoint(&other.world.checkpoint(TreeSize(2), false));
+    assert_eq!(
+        failed(one.finish()),
+        BTreeSet::from(["checkpoint".to_owned()])
+    );
+}
