@@ -42,9 +42,11 @@ fn rfc_6962_inclusion_and_consistency() {
                 "inclusion" => inclusion(&vector),
                 _ => consistency(&vector),
             };
-            // Their verifier lets an empty old tree pass; it proves nothing, so ours refuses it.
-            let empty_old = kind == "consistency" && number(&vector["size1"]) == 0;
-            let wanted = !vector["wantErr"].as_bool().unwrap() && !empty_old;
+            // Some of theirs carry "hashes" of other lengths, which our types cannot even hold.
+            let sayable = ["root", "root1", "root2", "leafHash"]
+                .iter()
+                .all(|name| vector.get(*name).is_none_or(|value| hash(value).is_some()));
+            let wanted = sayable && !vector["wantErr"].as_bool().unwrap();
             assert_eq!(holds.is_some(), wanted, "{}", path.display());
             if wanted { good += 1 } else { bad += 1 }
         }

@@ -174,18 +174,14 @@ pub fn refuse<K: Known + ?Sized>(
         R::ExhibitOfThisCase => context
             .read("exhibit")
             .and_then(|exhibit| known.exhibit(&exhibit))
-            .map_or(!known.is_whole(), |exhibit| {
-                exhibit.case == *context.subject()
-            }),
+            .is_some_and(|exhibit| exhibit.case == *context.subject()),
         R::ChildOfThisExhibit => context
             .read("exhibit")
             .and_then(|exhibit| known.exhibit(&exhibit))
-            .map_or(!known.is_whole(), |exhibit| {
-                exhibit.parents.contains(context.subject())
-            }),
+            .is_some_and(|exhibit| exhibit.parents.contains(context.subject())),
         R::CauseKnown => context
             .read("cause")
-            .is_some_and(|cause| !known.is_whole() || known.entry(cause).is_some()),
+            .is_some_and(|cause| known.entry(cause).is_some()),
         R::ExhibitsInCase => context.case().is_some_and(|case| {
             context
                 .read::<Vec<Subject>>("exhibits")

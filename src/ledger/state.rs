@@ -253,12 +253,6 @@ pub trait Known {
     /// The record under a key.
     fn get(&self, key: &RecordKey) -> Option<Record>;
 
-    /// Whether this is the whole ledger. In a part of it (a bundle) rules that ask about exhibits and entries
-    /// which the part does not hold cannot be run: they pass there, and an audit runs them.
-    fn is_whole(&self) -> bool {
-        true
-    }
-
     /// The ledger, once genesis is in.
     fn ledger(&self) -> Option<LedgerRecord> {
         match self.get(&RecordKey::Ledger)? {
@@ -331,18 +325,9 @@ pub trait Known {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct MemoryState {
     records: BTreeMap<RecordKey, Record>,
-    partial: bool,
 }
 
 impl MemoryState {
-    /// For the replay of a bundle: see [`Known::is_whole`].
-    pub fn partial() -> MemoryState {
-        MemoryState {
-            partial: true,
-            ..MemoryState::default()
-        }
-    }
-
     /// Takes in what an admitted entry changed.
     pub fn apply(&mut self, changes: impl IntoIterator<Item = (RecordKey, Record)>) {
         self.records.extend(changes);
@@ -357,9 +342,5 @@ impl MemoryState {
 impl Known for MemoryState {
     fn get(&self, key: &RecordKey) -> Option<Record> {
         self.records.get(key).cloned()
-    }
-
-    fn is_whole(&self) -> bool {
-        !self.partial
     }
 }
