@@ -1,0 +1,251 @@
+//! `docs/FORMATS.md` against the code: every example is recomputed, the commands by hand are run as written.
+//!
+//! `UPDATE_DOCS=1 cargo test --release --test formats` writes the examples anew.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::Command;
+
+use custodes::protocol::checkpoint::{self, Checkpoint};
+use custodes::protocol::digest::{DigestKind, EvidenceDigest};
+use custodes::protocol::entry::{Draft, Payload, UnverifiedEntry};
+use custodes::protocol::hash::Hash;
+use custodes::protocol::id::{ActorId, ChainId, Origin, Strand, Subject};
+use custodes::protocol::key::SecretKey;
+use custodes::protocol::leaf::{ChainHead, Commitment, map_leaf_data};
+use custodes::protocol::manifest::Manifest;
+use custodes::protocol::map;
+use custodes::protocol::note::{self, SignatureKind, VerifierKey};
+use custodes::protocol::time::{LogTime, Moment, Occurred};
+use custodes::protocol::tree::{EntryIndex, RootHash, TreeSize};
+
+fn signer() -> SecretKey {
+    let mut seed = [0; 32];
+    seed.iter_mut().zip(0u8..).for_each(|(byte, n)| *byte = n);
+    SecretKey::from_seed(seed)
+}
+
+fn origin() -> Origin {
+    Origin::new("evidence.northshire.example").unwrap()
+}
+
+fn entry() -> UnverifiedEntry {
+    let subject = Subject::new("q83vEjRWeJCrze8SNFZ4kA").unwrap();
+    let payload = Payload {
+        ledger: origin(),
+        subject: subject.clone(),
+        strand: Strand::Custody,
+        seq: 1,
+        prev: Some(custodes::protocol::entry::EntryHash(Hash([0x11; 32]))),
+        event: "sealed".to_owned(),
+        actor: ActorId::new("northshire-police/V1StGXR8Z5jdHi6BmyT0kA").unwrap(),
+        occurred_at: Occurred::At(Moment::parse("2026-03-14T09:12:00+00:00").unwrap()),
+        seen: None,
+        client: "custodes 0.1.0".to_owned(),
+        jti: Subject::from_bytes([0x22; 16]),
+        body: serde_json::from_str(r#"{"seal":"K1234567"}"#).unwrap(),
+        details: BTreeMap::new(),
+    };
+    let details = [("bag", "B0099123"), ("condition", "dry, undamaged")];
+    let details = details
+        .map(|(name, value)| (name.to_owned(), value.into()))
+        .into();
+    Draft { payload, details }
+        .sign(&signer(), || [0xa5; 16])
+        .unwrap()
+}
+
+fn examples() -> BTreeMap<&'static str, String> {
+    let mut examples = BTreeMap::new();
+    let mut add = |name, lines: &[(&str, String)]| {
+        let width = lines.iter().map(|(label, _)| label.len()).max().unwrap();
+        let text = lines
+            .iter()
+            .fold(String::new(), |mut text, (label, value)| {
+                let _ = writeln!(text, "{label:width$}  {value}");
+                text
+            });
+        examples.insert(name, text);
+    };
+    let key = signer().public();
+    add(
+        "key",
+        &[("x", key.to_base64url()), ("key id", key.id().to_string())],
+    );
+
+    let entry = entry();
+    let signed: Vec<&str> = entry.jws().split('.').collect();
+    let mut lines: Vec<(&str, String)> = ["header", "payload", "signature"]
+        .into_iter()
+        .zip(signed.iter().map(|part| (*part).to_owned()))
+        .collect();
+    for one in entry.disclosures() {
+        lines.push(("disclosure", one.as_str().to_owned()));
+        lines.push(("  digest", one.digest().to_string()));
+    }
+    lines.push(("e", entry.hash().to_string()));
+    add("entry", &lines);
+
+    let (time, index) = (LogTime(1_773_479_524_123), EntryIndex(12));
+    let commitment = Commitment::new(time, entry.hash());
+    let first = ChainHead::EMPTY.extend(EntryIndex(5), Commitment(Hash([0x33; 32])));
+    let second = first.extend(index, commitment);
+    add(
+        "leaf",
+        &[
+            ("recorded_at", time.0.to_string()),
+            ("commitment (hex)", commitment.0.to_hex()),
+            ("entry leaf (hex)", hex::encode(commitment.leaf_data())),
+            ("leaf hash (hex)", commitment.leaf_hash().0.to_hex()),
+            (
+                "a[0] (hex)",
+                format!("{}  index 5, commitment 32 bytes of 33", first.0.to_hex()),
+            ),
+            (
+                "a[1] (hex)",
+                format!("{}  index 12, the commitment above", second.0.to_hex()),
+            ),
+            (
+                "map leaf (hex)",
+                hex::encode(map_leaf_data(EntryIndex(13), Hash([0x44; 32]))),
+            ),
+        ],
+    );
+
+    let log = SecretKey::from_seed([0x42; 32]);
+    let vkey = VerifierKey::ed25519(origin(), SignatureKind::Ed25519, log.public());
+    let text = Checkpoint {
+        origin: origin(),
+        size: TreeSize(1),
+        root: RootHash(commitment.leaf_hash().0),
+    }
+    .to_text();
+    let note = note::sign(&text, &origin(), &log);
+    checkpoint::open(&note, &vkey).unwrap();
+    examples.insert("checkpoint", format!("{note}\nvkey of the log: {vkey}\n"));
+
+    let mut add = |name, text: String| examples.insert(name, text);
+    let file = EvidenceDigest::of_bytes(DigestKind::File, b"evidence\n");
+    let mut manifest = Manifest::default();
+    manifest
+        .insert("clip 1.mp4", Hash::of(&[b"evidence\n"]))
+        .unwrap();
+    let listed = String::from_utf8(manifest.to_bytes()).unwrap();
+    add(
+        "digest",
+        format!(
+            "the 9 bytes \"evidence\" LF:\n{}\na folder with these bytes as \"clip 1.mp4\":\n{listed}{}\n",
+            serde_json::to_string(&file).unwrap(),
+            serde_json::to_string(&manifest.digest()).unwrap()
+        ),
+    );
+
+    let chain = ChainId {
+        subject: entry.payload().subject.clone(),
+        strand: Strand::Custody,
+    };
+    let empty = map::empty_subtrees();
+    let place = map::key(&chain);
+    let value = map::value(place, 2, second);
+    let root = map::root_from(place, value, &empty[1..]).unwrap();
+    add(
+        "map",
+        format!(
+            "chain   {} custody, n = 2, head a[1] of section 5\nkey     {}\nvalue   {}\nE[256]  {}\nE[0]    {}  root of the empty map\nroot    {}  with this chain alone\n",
+            chain.subject,
+            place.to_hex(),
+            value.to_hex(),
+            empty[256].to_hex(),
+            empty[0].to_hex(),
+            root.to_hex()
+        ),
+    );
+    examples
+}
+
+fn page() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/FORMATS.md")
+}
+
+/// The block with this label, and where it stands.
+fn block<'p>(page: &'p str, label: &str) -> (&'p str, std::ops::Range<usize>) {
+    let head = format!("example:{label}\n");
+    let start = page
+        .find(&head)
+        .unwrap_or_else(|| panic!("no block {label}"))
+        + head.len();
+    let end = start + page[start..].find("```").unwrap();
+    (&page[start..end], start..end)
+}
+
+#[test]
+fn every_example_is_what_the_code_computes() {
+    let mut text = std::fs::read_to_string(page()).unwrap();
+    let update = std::env::var_os("UPDATE_DOCS").is_some();
+    for (label, wanted) in examples() {
+        let (found, range) = block(&text, label);
+        if update {
+            text.replace_range(range, &wanted);
+        } else {
+            assert_eq!(found, wanted, "docs/FORMATS.md, example {label}");
+        }
+    }
+    if update {
+        std::fs::write(page(), text).unwrap();
+    }
+}
+
+fn by_hand(entry: &str) -> std::process::Output {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("entry.txt"), entry).unwrap();
+    std::fs::write(
+        folder.path().join("key.txt"),
+        signer().public().to_base64url(),
+    )
+    .unwrap();
+    let text = std::fs::read_to_string(page()).unwrap();
+    let (script, _) = block(&text, "by-hand");
+    Command::new("bash")
+        .args(["-e", "-o", "pipefail", "-c", script])
+        .current_dir(folder.path())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn one_entry_is_verified_by_hand() {
+    let text = entry().to_text();
+    let good = by_hand(&text);
+    let said = String::from_utf8_lossy(&good.stdout);
+    assert!(
+        good.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&good.stderr)
+    );
+    assert!(said.contains("Signature Verified Successfully"), "{said}");
+    assert_eq!(
+        said.matches(&signer().public().id().to_string()).count(),
+        2,
+        "{said}"
+    );
+    assert!(
+        said.contains("bag: B0099123\ntrue\ncondition: dry, undamaged\ntrue\n"),
+        "{said}"
+    );
+    assert!(said.contains(&entry().hash().0.to_hex()), "{said}");
+
+    // Another entry's signature, and a disclosure nobody signed for, do not pass.
+    let mut bytes = text.clone().into_bytes();
+    let at = text.find('.').unwrap() + 40;
+    bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+    assert!(!by_hand(&String::from_utf8(bytes).unwrap()).status.success());
+    let (jws, _) = text.split_once('~').unwrap();
+    let foreign = custodes::protocol::entry::Disclosure::new([1; 16], "bag", &"B1".into());
+    assert!(
+        !by_hand(&format!("{jws}~{}~", foreign.as_str()))
+            .status
+            .success()
+    );
+}
