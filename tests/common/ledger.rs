@@ -1,0 +1,203 @@
+//! A real ledger with a real service, driven through the real command.
+#![allow(dead_code, clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// A ledger folder, the people's folders beside it, and the service while it runs.
+pub struct Ledger {
+    pub folder: tempfile::TempDir,
+    pub url: String,
+    service: Option<Child>,
+}
+
+pub const CASE: &str = "44NS1234526";
+
+impl Ledger {
+    /// Founded, served, accepted by police and defence, with an officer, a disclosure officer and a solicitor.
+    pub fn new() -> Ledger {
+        let mut ledger = Ledger {
+            folder: tempfile::tempdir().unwrap(),
+            url: String::new(),
+            service: None,
+        };
+        let orgs = ["police:police", "defence-llp:defence"];
+        let dir = ledger.path("ledger").display().to_string();
+        let mut args = vec![
+            "init",
+            "--dir",
+            &dir,
+            "--origin",
+            "evidence.example",
+            "--plain-keys",
+        ];
+        orgs.iter().for_each(|org| args.extend(["--org", *org]));
+        ok(&ledger.run("nobody", &args));
+        ledger.start();
+        for org in ["police", "defence-llp"] {
+            let key = ledger
+                .path(&format!("ledger/authority/{org}.pem"))
+                .display()
+                .to_string();
+            ok(&ledger.run(
+                "nobody",
+                &["key", "accept-genesis", "--authority", &key, "--org", org],
+            ));
+        }
+        ledger.enrol(
+            "smith",
+            "police",
+            "officer,disclosure-officer",
+            "DC Jo Smith",
+        );
+        ledger.enrol("morgan", "defence-llp", "defence", "Alex Morgan");
+        let open = [
+            "case",
+            "open",
+            "--reference",
+            CASE,
+            "--title",
+            "R v Example",
+        ];
+        ok(&ledger.run("smith", &open));
+        ok(&ledger.run(
+            "smith",
+            &[
+                "case",
+                "join",
+                CASE,
+                "--org",
+                "defence-llp",
+                "--part",
+                "defence",
+            ],
+        ));
+        ledger
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn enrol(&self, home: &str, org: &str, roles: &str, name: &str) {
+        ok(&self.run(home, &["key", "new", "--plain"]));
+        let key = self
+            .path(&format!("ledger/authority/{org}.pem"))
+            .display()
+            .to_string();
+        let home = self.path(home).display().to_string();
+        ok(&self.run(
+            "nobody",
+            &[
+                "key",
+                "enrol",
+                "--authority",
+                &key,
+                "--org",
+                org,
+                "--role",
+                roles,
+                "--name",
+                name,
+                "--home-of",
+                &home,
+            ],
+        ));
+    }
+
+    /// Runs the command as somebody.
+    pub fn run(&self, home: &str, args: &[&str]) -> Output {
+        std::fs::create_dir_all(self.path(home)).unwrap();
+        Command::new(env!("CARGO_BIN_EXE_custodes"))
+            .args(args)
+            .env("CUSTODES_HOME", self.path(home))
+            .env("CUSTODES_URL", &self.url)
+            .env("CUSTODES_PURPOSE", "test")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    /// Starts the service on the same port as before, or on a free one.
+    pub fn start(&mut self) {
+        let ready = self.path("ready");
+        let _ = std::fs::remove_file(&ready);
+        let listen = match self.url.strip_prefix("http://") {
+            Some(address) => address.to_owned(),
+            None => "127.0.0.1:0".to_owned(),
+        };
+        let mut service = Command::new(env!("CARGO_BIN_EXE_custodes"))
+            .arg("serve")
+            .arg("--dir")
+            .arg(self.path("ledger"))
+            .args(["--listen", &listen])
+            .arg("--ready-file")
+            .arg(&ready)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let begun = Instant::now();
+        self.url = loop {
+            match std::fs::read_to_string(&ready) {
+                Ok(url) if !url.is_empty() => break url,
+                _ => std::thread::yield_now(),
+            }
+            assert!(
+                service.try_wait().unwrap().is_none(),
+                "the service ended at once"
+            );
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "the service is not up after a minute"
+            );
+        };
+        self.service = Some(service);
+    }
+
+    /// Kills the service as a power cut would: no handler runs.
+    pub fn kill(&mut self) {
+        if let Some(mut service) = self.service.take() {
+            service.kill().unwrap();
+            service.wait().unwrap();
+        }
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The command's standard output; it must have succeeded.
+pub fn ok(output: &Output) -> String {
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{out}{err}");
+    out.into_owned()
+}
+
+/// The command's output and error text; it must have ended with this code.
+pub fn ends(output: &Output, code: i32) -> String {
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert_eq!(output.status.code(), Some(code), "{out}{err}");
+    format!("{out}{err}")
+}
+
+/// Copies a folder.
+pub fn copy(from: &Path, to: &Path) {
+    let done = Command::new("cp")
+        .arg("-a")
+        .arg(from)
+        .arg(to)
+        .status()
+        .unwrap();
+    assert!(done.success());
+}
