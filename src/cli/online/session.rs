@@ -2,7 +2,7 @@
 
 use super::client::{Client, Reader};
 use super::home::Profile;
-use super::keys;
+use super::{keys, watch};
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::policy;
@@ -25,7 +25,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Opens the person's folder.
+    /// Opens the person's folder, and checks that the service continues the history this person verified
+    /// before: whatever the command, a fork is noticed first.
     pub fn open(profile: Profile, output: Output) -> Result<Session, Failure> {
         let missing = |what: &str| {
             Failure::new(
@@ -50,13 +51,15 @@ impl Session {
         let policy = policy::load(&profile.policy_file())?;
         let key = keys::load(&profile.key_file())?;
         let client = Client::new(profile.url.as_deref())?;
-        Ok(Session {
+        let session = Session {
             reader: Reader { ledger, actor, key },
             client,
             policy,
             output,
             profile,
-        })
+        };
+        watch::look(&session)?;
+        Ok(session)
     }
 
     /// Reads JSON, for a purpose that the person stated.
