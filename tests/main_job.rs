@@ -237,3 +237,55 @@ fn another_history_under_the_same_keys_is_noticed_by_whoever_wrote_before() {
     let noticed = ends(&ledger.run("smith", &["history", CASE]), 1);
     assert!(noticed.to_lowercase().contains("alarm"), "{noticed}");
 }
+
+#[test]
+fn what_the_defence_looks_at_is_for_its_own_side() {
+    let ledger = Ledger::new();
+    let file = ledger.path("clip.bin");
+    std::fs::write(&file, b"footage").unwrap();
+    register(&ledger, &file, "JSM/1");
+    ok(&ledger.run(
+        "smith",
+        &[
+            "disclose",
+            CASE,
+            "--to",
+            "defence-llp",
+            "--exhibit",
+            "JSM/1",
+        ],
+    ));
+    let reference = format!("{CASE} JSM/1");
+    let looked = ["history", &reference, "--purpose", "a privileged thought"];
+    assert!(ok(&ledger.run("morgan", &looked)).contains("a privileged thought"));
+    let told = ok(&ledger.run("smith", &["history", &reference, "--purpose", "curiosity"]));
+    assert!(
+        told.contains("viewed") && told.contains("curiosity"),
+        "{told}"
+    );
+    assert!(
+        !told.contains("privileged") && !told.contains("defence-llp/"),
+        "{told}"
+    );
+    // The defence in turn sees that others looked, not who.
+    let told = ok(&ledger.run("morgan", &["history", &reference, "--purpose", "again"]));
+    assert!(!told.contains("curiosity"), "{told}");
+    // Both bundles verify: what is withheld is named, nothing fails.
+    let policy = ledger.path("ledger/policy").display().to_string();
+    for who in ["smith", "morgan"] {
+        let out = ledger
+            .path(&format!("{who}.custody.json"))
+            .display()
+            .to_string();
+        ok(&ledger.run(who, &["bundle", &reference, "--out", &out]));
+        let file = file.display().to_string();
+        let said = ends(
+            &ledger.run(
+                "nobody",
+                &["verify", &out, "--file", &file, "--policy", &policy],
+            ),
+            3,
+        );
+        assert!(said.contains("withheld"), "{said}");
+    }
+}

@@ -18,6 +18,6 @@ pub mod state;
 
 pub use admit::{Admitted, Companion, Place, admit, check_whole, signer};
 pub use outcome::{Flag, Refusal, Severity};
-pub use read::{ReadRight, may_read};
+pub use read::{AccessView, ReadRight, access_view, may_read};
 pub use rules::Rules;
 pub use state::{Known, MemoryState, Record, RecordKey};

@@ -45,3 +45,38 @@ pub fn may_read(known: &(impl Known + ?Sized), actor: &ActorId, case: &Subject) 
         Some(_) => ReadRight::All,
     }
 }
+
+/// How much of an access entry somebody may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessView {
+    /// All of it.
+    Whole,
+    /// That somebody looked, and when; not who, nor why.
+    WithoutReader,
+    /// Only that there is an entry.
+    Withheld,
+}
+
+/// How much `asker` may see of an access entry about what `reader` read. What the defence looks at, and why, is
+/// for its own side and the court; others, auditors too, see a count.
+pub fn access_view(
+    known: &(impl Known + ?Sized),
+    asker: &ActorId,
+    right: &ReadRight,
+    reader: Option<&ActorId>,
+) -> AccessView {
+    let sector = |actor: &ActorId| known.org(&actor.org()).map(|org| org.sector);
+    if reader.is_some_and(|reader| reader.org() == asker.org()) {
+        return AccessView::Whole;
+    }
+    if *right != ReadRight::All {
+        return AccessView::Withheld;
+    }
+    let of_defence = reader
+        .and_then(sector)
+        .is_some_and(|sector| sector == "defence");
+    match of_defence && sector(asker).is_none_or(|sector| sector != "court") {
+        true => AccessView::WithoutReader,
+        false => AccessView::Whole,
+    }
+}

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::known::StoreKnown;
 use super::problem::Problem;
-use super::reads::Target;
-use crate::ledger::ReadRight;
+use super::reads::{Target, parse};
+use crate::ledger::AccessView;
 use crate::ledger::state::Known as _;
 use crate::protocol::bundle::{
     Bundle, BundleChain, BundleEntry, Consistency, Content, FORMAT, NodeRef, OpenContent, Scope,
@@ -159,19 +159,28 @@ impl Assembly<'_> {
         let mut entries = Vec::new();
         for (index, stored) in &self.entries {
             let entry = parse(stored)?;
-            let withheld =
-                entry.payload().strand == Strand::Access && target.right != ReadRight::All;
-            if let (false, Some(seen)) = (withheld, entry.payload().seen) {
+            let view = target.view(self.store, &entry)?;
+            if let (true, Some(seen)) = (view != AccessView::Withheld, entry.payload().seen) {
                 roots.insert((seen.size, seen.root.0));
             }
-            let content = if withheld {
-                Content::Withheld(WithheldContent { e: entry.hash() })
-            } else {
+            let open = |entry: &UnverifiedEntry, disclosures: Vec<String>| {
+                let withheld = entry.withheld().map(str::to_owned).collect();
                 Content::Open(OpenContent {
                     jws: stored.jws.clone(),
-                    withheld: entry.withheld().map(str::to_owned).collect(),
-                    disclosures: stored.disclosures.clone(),
+                    disclosures,
+                    withheld,
                 })
+            };
+            let content = match view {
+                AccessView::Whole => open(&entry, stored.disclosures.clone()),
+                AccessView::WithoutReader => {
+                    let bare = StoredEntry {
+                        disclosures: Vec::new(),
+                        ..stored.clone()
+                    };
+                    open(&parse(&bare)?, Vec::new())
+                }
+                AccessView::Withheld => Content::Withheld(WithheldContent { e: entry.hash() }),
             };
             proofs.push(tree::prove_inclusion(*index, newest.size, &self.known)?.0);
             entries.push((*index, stored.recorded_at, content));
@@ -246,11 +255,6 @@ impl Assembly<'_> {
                 head.extend(stored.index, Commitment::new(stored.recorded_at, e))
             })
     }
-}
-
-fn parse(stored: &StoredEntry) -> Result<UnverifiedEntry, StoreError> {
-    UnverifiedEntry::from_parts(&stored.jws, stored.disclosures.iter().map(String::as_str))
-        .map_err(|error| StoreError::Corrupt(format!("entry {}: {error}", stored.index.0)))
 }
 
 fn collect_actors(value: &serde_json::Value, into: &mut BTreeSet<ActorId>) {

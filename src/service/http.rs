@@ -347,7 +347,7 @@ async fn get_entry(
         )
         .await?;
     }
-    let entry = reads::text(&stored);
+    let entry = reads::text(&stored.jws, &stored.disclosures);
     let answer = json!({"index": index, "recorded_at": stored.recorded_at, "entry": entry});
     Ok(json_answer(StatusCode::OK, &answer))
 }

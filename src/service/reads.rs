@@ -8,12 +8,13 @@ use super::problem::Problem;
 use super::sequencer::{Answer, OwnEntry, Work};
 use super::tokens::Reader;
 use crate::ledger::state::Known as _;
-use crate::ledger::{ReadRight, may_read};
+use crate::ledger::{AccessView, ReadRight, access_view, may_read};
 use crate::protocol::bundle::ScopeKind;
 use crate::protocol::entry::{EntryHash, UnverifiedEntry};
-use crate::protocol::id::{ChainId, Strand, Subject};
+use crate::protocol::hash::Hash;
+use crate::protocol::id::{ActorId, ChainId, Strand, Subject};
 use crate::protocol::tree::EntryIndex;
-use crate::storage::{Store, StoredEntry};
+use crate::storage::{Store, StoreError, StoredEntry};
 
 /// What a reader may see of a target.
 pub struct Target {
@@ -25,6 +26,27 @@ pub struct Target {
     pub case: Subject,
     /// What the reader may see there.
     pub right: ReadRight,
+    /// Who reads.
+    pub reader: ActorId,
+}
+
+impl Target {
+    /// How much of an entry the reader may see; other strands than `access` are seen whole.
+    pub fn view(
+        &self,
+        store: &dyn Store,
+        entry: &UnverifiedEntry,
+    ) -> Result<AccessView, StoreError> {
+        if entry.payload().strand != Strand::Access {
+            return Ok(AccessView::Whole);
+        }
+        let read_by = entry.detail("reader").and_then(Value::as_str);
+        let read_by = read_by.and_then(|text| ActorId::new(text).ok());
+        let known = StoreKnown::new(store);
+        let view = access_view(&known, &self.reader, &self.right, read_by.as_ref());
+        known.check()?;
+        Ok(view)
+    }
 }
 
 /// Finds a target that the reader may see; anything else gets one and the same answer.
@@ -47,6 +69,7 @@ pub fn find(
             subject,
             case,
             right,
+            reader: reader.actor.clone(),
         }
     });
     known.check()?;
@@ -115,16 +138,10 @@ pub fn history(store: &dyn Store, target: &Target) -> Result<Value, Problem> {
             let Some(stored) = store.entry(index)? else {
                 continue;
             };
-            let withheld = *strand == Strand::Access && target.right != ReadRight::All;
-            let content = if withheld {
-                (
-                    "e",
-                    json!(EntryHash(crate::protocol::hash::Hash::of(&[stored
-                        .jws
-                        .as_bytes()]))),
-                )
-            } else {
-                ("entry", json!(text(&stored)))
+            let content = match target.view(store, &parse(&stored)?)? {
+                AccessView::Whole => ("entry", json!(text(&stored.jws, &stored.disclosures))),
+                AccessView::WithoutReader => ("entry", json!(text(&stored.jws, &[]))),
+                AccessView::Withheld => ("e", json!(EntryHash(Hash::of(&[stored.jws.as_bytes()])))),
             };
             entries.push((
                 index,
@@ -142,15 +159,21 @@ pub fn history(store: &dyn Store, target: &Target) -> Result<Value, Problem> {
     Ok(json!({"entries": entries}))
 }
 
-/// An entry as text, with its disclosures.
-pub fn text(stored: &StoredEntry) -> String {
-    let mut text = stored.jws.clone();
-    for disclosure in &stored.disclosures {
+/// An entry as text, with these disclosures.
+pub fn text(jws: &str, disclosures: &[String]) -> String {
+    let mut text = jws.to_owned();
+    for disclosure in disclosures {
         text.push('~');
         text.push_str(disclosure);
     }
     text.push('~');
     text
+}
+
+/// A stored entry, parsed.
+pub fn parse(stored: &StoredEntry) -> Result<UnverifiedEntry, StoreError> {
+    UnverifiedEntry::from_parts(&stored.jws, stored.disclosures.iter().map(String::as_str))
+        .map_err(|error| StoreError::Corrupt(format!("entry {}: {error}", stored.index.0)))
 }
 
 /// An entry that the reader may see, with the exhibit or case that the reading counts under, if any.
@@ -159,14 +182,12 @@ pub fn find_entry(
     reader: &Reader,
     e: &str,
 ) -> Result<(EntryIndex, StoredEntry, Option<Target>), Problem> {
-    let e = crate::protocol::hash::Hash::from_base64url(e).map_err(|_| Problem::not_visible())?;
+    let e = Hash::from_base64url(e).map_err(|_| Problem::not_visible())?;
     let index = store
         .index_of(EntryHash(e))?
         .ok_or_else(Problem::not_visible)?;
-    let stored = store.entry(index)?.ok_or_else(Problem::not_visible)?;
-    let disclosures = stored.disclosures.iter().map(String::as_str);
-    let entry = UnverifiedEntry::from_parts(&stored.jws, disclosures)
-        .map_err(|_| crate::storage::StoreError::Corrupt(format!("entry {}", index.0)))?;
+    let mut stored = store.entry(index)?.ok_or_else(Problem::not_visible)?;
+    let entry = parse(&stored)?;
     let payload = entry.payload();
     let kind = match payload.strand {
         // Keys and rules are what everybody needs to check anything.
@@ -183,8 +204,10 @@ pub fn find_entry(
         }
     };
     let target = find(store, reader, kind, payload.subject.as_str())?;
-    if payload.strand == Strand::Access && target.right != ReadRight::All {
-        return Err(Problem::not_visible());
+    match target.view(store, &entry)? {
+        AccessView::Whole => {}
+        AccessView::WithoutReader => stored.disclosures.clear(),
+        AccessView::Withheld => return Err(Problem::not_visible()),
     }
     Ok((index, stored, Some(target)))
 }
