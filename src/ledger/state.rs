@@ -72,6 +72,33 @@ impl RecordKey {
         };
         [&[letter], id.as_slice()].concat()
     }
+
+    /// The key that has these bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Option<RecordKey> {
+        let (letter, id) = bytes.split_first()?;
+        let hash = || Some(Hash(id.try_into().ok()?));
+        let subject = || Some(Subject::from_bytes(id.try_into().ok()?));
+        match letter {
+            b'L' if id.is_empty() => Some(RecordKey::Ledger),
+            b'O' => {
+                let org = OrgId::new(std::str::from_utf8(id).ok()?);
+                org.ok().map(RecordKey::Org)
+            }
+            b'A' => subject().map(RecordKey::Actor),
+            b'K' => hash().map(|hash| RecordKey::Key(KeyId(hash))),
+            b'C' => subject().map(RecordKey::Case),
+            b'X' => subject().map(RecordKey::Exhibit),
+            b'H' => {
+                let (subject, strand) = id.split_first_chunk::<16>()?;
+                Some(RecordKey::Chain(ChainId {
+                    subject: Subject::from_bytes(*subject),
+                    strand: Strand::parse(std::str::from_utf8(strand).ok()?)?,
+                }))
+            }
+            b'E' => hash().map(|hash| RecordKey::Entry(EntryHash(hash))),
+            _ => None,
+        }
+    }
 }
 
 /// A record.
@@ -342,5 +369,37 @@ impl MemoryState {
 impl Known for MemoryState {
     fn get(&self, key: &RecordKey) -> Option<Record> {
         self.records.get(key).cloned()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_read_back_from_their_bytes() {
+        let subject = Subject::from_bytes([b'X'; 16]);
+        let chain = ChainId {
+            subject: subject.clone(),
+            strand: Strand::Exhibits,
+        };
+        for key in [
+            RecordKey::Ledger,
+            RecordKey::Org(OrgId::new("police").unwrap()),
+            RecordKey::Actor(subject.clone()),
+            RecordKey::Key(KeyId(Hash([1; 32]))),
+            RecordKey::Case(subject.clone()),
+            RecordKey::Exhibit(subject),
+            RecordKey::Chain(chain),
+            RecordKey::Entry(EntryHash(Hash([2; 32]))),
+        ] {
+            let bytes = key.to_bytes();
+            assert_eq!(RecordKey::from_bytes(&bytes), Some(key.clone()));
+            let longer = [&bytes[..], b"~"].concat();
+            assert_eq!(RecordKey::from_bytes(&longer), None, "{key:?}");
+        }
+        assert_eq!(RecordKey::from_bytes(b""), None);
+        assert_eq!(RecordKey::from_bytes(b"?"), None);
     }
 }

@@ -45,6 +45,22 @@ pub enum FolderError {
         "the stored tree does not match its last signed checkpoint; run custodes audit and do not write to it"
     )]
     TreeDiffers,
+    /// The file `head` is not a checkpoint of this log.
+    #[error(
+        "the file head in the ledger folder is not a checkpoint signed by this log; run custodes audit, then custodes repair"
+    )]
+    HeadUnreadable,
+    /// The database is older than what was published.
+    #[error(
+        "a checkpoint over {published} entries was published, but the ledger folder holds {stored} or others; \
+         entries were lost: do not write to it, run custodes audit"
+    )]
+    EndLost {
+        /// Size of the newest published checkpoint.
+        published: u64,
+        /// Size of the stored log.
+        stored: u64,
+    },
 }
 
 /// An organisation of a new ledger.
@@ -196,7 +212,7 @@ pub fn open(
 }
 
 /// The keys are the ledger's, and the tree is the one that was last signed.
-fn check(store: &dyn Store, identity: &Identity) -> Result<(), FolderError> {
+pub(super) fn check(store: &dyn Store, identity: &Identity) -> Result<(), FolderError> {
     use crate::ledger::Known as _;
     let known = StoreKnown::new(store);
     let enrolled = known.key(identity.service_key.public().id());
@@ -210,6 +226,17 @@ fn check(store: &dyn Store, identity: &Identity) -> Result<(), FolderError> {
     let size = store.size()?;
     if checkpoint.size != size || tree::root(size, &known)? != checkpoint.root {
         return Err(FolderError::TreeDiffers);
+    }
+    // The head is kept apart from the database, so that a database that lost its end does not go unnoticed.
+    if let Some(head) = store.engine().head()? {
+        let (head, _) = checkpoint::open(&head, &identity.log_vkey())
+            .map_err(|_| FolderError::HeadUnreadable)?;
+        if head.size > size || tree::root(head.size, &known)? != head.root {
+            return Err(FolderError::EndLost {
+                published: head.size.0,
+                stored: size.0,
+            });
+        }
     }
     Ok(())
 }

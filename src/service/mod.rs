@@ -6,6 +6,8 @@
 mod audit;
 mod blobs;
 mod bundles;
+#[cfg(test)]
+mod faults;
 mod folder;
 mod http;
 mod known;

@@ -1,8 +1,19 @@
-//! Where the log is kept: the [`Store`] trait with its durability contract, and RocksDB behind it.
+//! Where the log is kept: the [`Store`] trait with its durability contract, how a log is laid out in rows, RocksDB
+//! behind it, and a disk in memory that can fail, for tests.
 
+#[cfg(test)]
+mod conformance;
+mod cursor;
+mod engine;
+pub mod layout;
+mod log_store;
+pub mod model;
 mod rocks;
 mod sealed;
 mod store;
 
-pub use rocks::{Mode, RocksStore};
+pub use cursor::{Cursor, Damage};
+pub use engine::{Batch, Durability, Engine, Family, Rows};
+pub use log_store::{LogStore, Mode};
+pub use rocks::{RocksEngine, RocksStore};
 pub use store::{Group, NewEntry, NewLeaf, Row, Store, StoreError, StoredEntry};

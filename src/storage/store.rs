@@ -1,5 +1,8 @@
 //! The storage contract.
 
+use std::time::Duration;
+
+use super::engine::Engine;
 use crate::protocol::entry::EntryHash;
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ChainId, Subject};
@@ -114,6 +117,8 @@ pub trait Store: Send + Sync + 'static {
     fn commit(&self, group: &Group) -> Result<(), StoreError>;
     /// Number of leaves.
     fn size(&self) -> Result<TreeSize, StoreError>;
+    /// Waits until the log is longer than `size` or patience ends; its size then.
+    fn wait_beyond(&self, size: TreeSize, patience: Duration) -> Result<TreeSize, StoreError>;
     /// Data of one leaf.
     fn leaf(&self, index: EntryIndex) -> Result<Option<Vec<u8>>, StoreError>;
     /// An entry.
@@ -126,8 +131,6 @@ pub trait Store: Send + Sync + 'static {
     fn node(&self, id: NodeId) -> Result<Option<Hash>, StoreError>;
     /// A record of the rules' state.
     fn record(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
-    /// Every record of the rules' state, by key.
-    fn records(&self) -> Result<Vec<Row>, StoreError>;
     /// The checkpoint of the last commit.
     fn checkpoint(&self) -> Result<Option<String>, StoreError>;
     /// Keeps the checkpoint of this size as published, for ever.
@@ -142,4 +145,6 @@ pub trait Store: Send + Sync + 'static {
     fn put_blob(&self, sha256: Hash, bytes: &[u8]) -> Result<(), StoreError>;
     /// A blob.
     fn blob(&self, sha256: Hash) -> Result<Option<Vec<u8>>, StoreError>;
+    /// The rows themselves: for audit, scrub and repair, and for derived indexes that follow the log.
+    fn engine(&self) -> &dyn Engine;
 }

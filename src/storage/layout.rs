@@ -1,0 +1,99 @@
+//! What the rows of a ledger hold.
+//!
+//! | family | key | value | |
+//! |---|---|---|---|
+//! | `meta` | `format` | u32be format version | |
+//! | `entries` | u64be index | u64be recorded_at, JWS | |
+//! | `leaves` | u64be index | leaf data | |
+//! | `disclosures` | u64be index, name | sealed text | |
+//! | `disclosure_keys` | u64be index, name | key | |
+//! | `checkpoints` | u64be size | signed note, of every commit | |
+//! | `published` | u64be size | signed note | |
+//! | `blobs` | SHA-256 | bytes | |
+//! | `by_hash` | e | u64be index | derived |
+//! | `chains` | subject, strand, 0x00, u64be seq | u64be index | derived |
+//! | `nodes` | level, u64be index | hash | derived |
+//! | `records` | key of the record | JSON | derived |
+//! | `digests` | SHA-256, subject | empty | derived |
+//! | `search`, `named` | see `service/search.rs` | | derived |
+//! | `scrub` | see `service/scrub.rs` | | derived |
+//!
+//! Beside the rows the engine keeps the newest published checkpoint once more, apart (`head`).
+
+use super::sealed;
+use super::store::StoreError;
+use crate::protocol::hash::Hash;
+use crate::protocol::id::{ChainId, Subject};
+use crate::protocol::time::LogTime;
+use crate::protocol::tree::{EntryIndex, NodeId};
+
+/// Version of the layout above.
+pub const FORMAT: u32 = 1;
+
+/// Key of an entry's place in its chain.
+pub fn chain_key(chain: &ChainId, seq: u64) -> Vec<u8> {
+    [&chain_prefix(chain)[..], &seq.to_be_bytes()].concat()
+}
+
+/// Subject, strand, zero: no strand is a prefix of another with the zero.
+pub(super) fn chain_prefix(chain: &ChainId) -> Vec<u8> {
+    [
+        &chain.subject.to_bytes()[..],
+        chain.strand.as_str().as_bytes(),
+        &[0],
+    ]
+    .concat()
+}
+
+/// Key of a tree node.
+pub fn node_key(id: NodeId) -> [u8; 9] {
+    let mut key = [id.level; 9];
+    key[1..].copy_from_slice(&id.index.to_be_bytes());
+    key
+}
+
+/// Key of a disclosure and of the key that seals it.
+pub fn disclosure_key(index: EntryIndex, name: &str) -> Vec<u8> {
+    [&index.0.to_be_bytes()[..], name.as_bytes()].concat()
+}
+
+/// Key of an evidence digest and the exhibit that has it.
+pub fn digest_key(sha256: Hash, exhibit: &Subject) -> Vec<u8> {
+    [&sha256.0[..], &exhibit.to_bytes()].concat()
+}
+
+/// An entry's row: when it was recorded, and its signed part.
+pub fn entry_value(index: EntryIndex, mut value: Vec<u8>) -> Result<(LogTime, String), StoreError> {
+    let Some(time) = value.first_chunk::<8>() else {
+        return Err(StoreError::Corrupt(format!("entry {}", index.0)));
+    };
+    let recorded_at = LogTime(u64::from_be_bytes(*time));
+    value.drain(..8);
+    Ok((recorded_at, utf8(value, "entries")?))
+}
+
+/// A disclosure's text, out of its key and its sealed text.
+pub fn open_disclosure(
+    index: EntryIndex,
+    secret: &[u8],
+    sealed: &[u8],
+) -> Result<String, StoreError> {
+    let text = sealed::open(&fixed(secret, "disclosure_keys")?, sealed)
+        .ok_or_else(|| StoreError::Corrupt(format!("a disclosure of entry {}", index.0)))?;
+    utf8(text, "disclosures")
+}
+
+pub(super) fn fixed<const N: usize>(bytes: &[u8], what: &str) -> Result<[u8; N], StoreError> {
+    bytes
+        .try_into()
+        .map_err(|_| StoreError::Corrupt(what.to_owned()))
+}
+
+/// A number as rows hold it.
+pub fn number(bytes: &[u8], what: &str) -> Result<u64, StoreError> {
+    fixed(bytes, what).map(u64::from_be_bytes)
+}
+
+pub(super) fn utf8(bytes: Vec<u8>, what: &str) -> Result<String, StoreError> {
+    String::from_utf8(bytes).map_err(|_| StoreError::Corrupt(what.to_owned()))
+}
