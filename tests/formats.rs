@@ -17,7 +17,8 @@ use custodes::protocol::key::SecretKey;
 use custodes::protocol::leaf::{ChainHead, Commitment, map_leaf_data};
 use custodes::protocol::manifest::Manifest;
 use custodes::protocol::map;
-use custodes::protocol::note::{self, SignatureKind, VerifierKey};
+use custodes::protocol::mldsa::PqSecretKey;
+use custodes::protocol::note::{self, SignatureKind, UnverifiedNote, VerifierKey};
 use custodes::protocol::time::{LogTime, Moment, Occurred};
 use custodes::protocol::tree::{EntryIndex, RootHash, TreeSize};
 
@@ -122,9 +123,32 @@ fn examples() -> BTreeMap<&'static str, String> {
         root: RootHash(commitment.leaf_hash().0),
     }
     .to_text();
-    let note = note::sign(&text, &origin(), &log);
+    let post_quantum = PqSecretKey::from_seed([0x43; 32]);
+    let pq_vkey = VerifierKey::ml_dsa_44(origin(), post_quantum.public());
+    let open = Checkpoint::parse_text(&text).unwrap();
+    let note = note::sign(&text, &origin(), &log)
+        + &note::cosign_ml_dsa_44(&open, &origin(), 0, &post_quantum);
     checkpoint::open(&note, &vkey).unwrap();
-    examples.insert("checkpoint", format!("{note}\nvkey of the log: {vkey}\n"));
+    checkpoint::open(&note, &pq_vkey).unwrap();
+    examples.insert(
+        "checkpoint",
+        format!("{note}\nvkeys of the log:\n{vkey}\n{pq_vkey}\n"),
+    );
+
+    let (court, name) = (
+        SecretKey::from_seed([0x44; 32]),
+        Origin::new("witness.court.example").unwrap(),
+    );
+    let cosignature = note::cosign(&text, &name, 1_773_479_526, &court);
+    let vkey = VerifierKey::ed25519(name, SignatureKind::CosignatureV1, court.public());
+    UnverifiedNote::parse(&format!("{text}\n{cosignature}"))
+        .unwrap()
+        .verify([&vkey])
+        .unwrap();
+    examples.insert(
+        "cosignature",
+        format!("{cosignature}\nvkey of the witness: {vkey}\n"),
+    );
 
     let mut add = |name, text: String| examples.insert(name, text);
     let file = EvidenceDigest::of_bytes(DigestKind::File, b"evidence\n");

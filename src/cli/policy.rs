@@ -9,11 +9,12 @@ use super::Outcome;
 use super::failure::{Failure, read_text};
 use super::output::{Output, plain};
 use crate::protocol::policy::{MAX_POLICY, Policy};
+use crate::protocol::policy_review;
 
 /// Check or explain a trust policy.
 #[derive(Debug, Subcommand)]
 pub enum PolicyCommand {
-    /// Say whether a policy is well formed.
+    /// Say whether a policy is well formed, and where it is weaker than it looks.
     #[command(after_help = "Example: custodes policy check trust.policy")]
     Check {
         /// The policy file.
@@ -29,22 +30,28 @@ pub enum PolicyCommand {
 
 /// Runs the command.
 pub fn run(command: &PolicyCommand, output: Output) -> Outcome {
-    match command {
-        PolicyCommand::Check { file } => {
-            load(file)?;
-            output.result(
-                &format!("{} is a well-formed trust policy.", file.display()),
-                &json!({ "file": file.to_string_lossy(), "ok": true }),
-            );
+    let (PolicyCommand::Check { file } | PolicyCommand::Explain { file }) = command;
+    let policy = load(file)?;
+    let warnings = policy_review::warnings(&policy);
+    let mut words = match command {
+        PolicyCommand::Check { .. } => {
+            format!("{} is a well-formed trust policy.\n", file.display())
         }
-        PolicyCommand::Explain { file } => {
-            let words = load(file)?.explain();
-            output.result(
-                &plain(&words),
-                &json!({ "file": file.to_string_lossy(), "ok": true, "words": words }),
-            );
-        }
+        PolicyCommand::Explain { .. } => policy_review::explain(&policy),
+    };
+    for warning in &warnings {
+        words.push_str(&format!("Warning [{}]: {}\n", warning.code, warning.words));
     }
+    let list = warnings
+        .iter()
+        .map(|one| json!({"code": one.code, "words": one.words}));
+    let value = json!({
+        "file": file.to_string_lossy(),
+        "ok": true,
+        "demands": policy_review::explain(&policy),
+        "warnings": list.collect::<Vec<_>>(),
+    });
+    output.result(&plain(words.trim_end()), &value);
     Ok(0)
 }
 

@@ -78,27 +78,28 @@ impl Checkpoint {
 
 /// Opens a signed checkpoint under the log's key.
 pub fn open(note: &str, log: &VerifierKey) -> Result<(Checkpoint, Note), CheckpointError> {
-    open_with(note, log, &[])
+    open_with(note, &[log], &[])
 }
 
-/// Opens a signed checkpoint under the log's key, and checks the cosignatures of known witnesses.
+/// Opens a signed checkpoint that one of these log keys signed, and checks the cosignatures of known witnesses.
+/// A signature by any of these keys that does not verify makes the whole bad.
 pub fn open_with(
     note: &str,
-    log: &VerifierKey,
+    logs: &[&VerifierKey],
     witnesses: &[&VerifierKey],
 ) -> Result<(Checkpoint, Note), CheckpointError> {
-    let keys: Vec<&VerifierKey> = std::iter::once(log)
-        .chain(witnesses.iter().copied())
-        .collect();
+    let keys: Vec<&VerifierKey> = logs.iter().chain(witnesses).copied().collect();
     let note = UnverifiedNote::parse(note)?.verify(keys.iter().copied())?;
-    if !note.verified.iter().any(|one| one.key == *log) {
-        return Err(NoteError::NoKnownSignature.into());
-    }
+    let log = note
+        .verified
+        .iter()
+        .find(|one| logs.contains(&&one.key))
+        .ok_or(NoteError::NoKnownSignature)?;
     let checkpoint = Checkpoint::parse_text(&note.text)?;
-    if checkpoint.origin != *log.name() {
+    if checkpoint.origin != *log.key.name() {
         return Err(CheckpointError::OtherLog(
             checkpoint.origin,
-            log.name().clone(),
+            log.key.name().clone(),
         ));
     }
     Ok((checkpoint, note))

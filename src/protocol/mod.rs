@@ -3,6 +3,7 @@
 pub mod base64url;
 pub mod bundle;
 pub mod checkpoint;
+pub mod cosignature;
 pub mod digest;
 pub mod entry;
 pub mod hash;
@@ -13,8 +14,10 @@ pub mod key;
 pub mod leaf;
 pub mod manifest;
 pub mod map;
+pub mod mldsa;
 pub mod note;
 pub mod policy;
+pub mod policy_review;
 pub mod receipt;
 pub mod tile;
 pub mod time;

@@ -11,9 +11,9 @@
 //! |---|---|---|
 //! | 0x01 | Ed25519 | 64 bytes over the text |
 //! | 0x04 | Ed25519 cosignature (tlog-cosignature) | `u64be(timestamp)`, 64 bytes over `cosignature/v1\ntime <timestamp>\n` and the text |
-//! | 0x06 | ML-DSA-44 | kept and shown, not checked by this version |
+//! | 0x06 | ML-DSA-44 (tlog-cosignature) | `u64be(timestamp)`, 2420 bytes over the message of [`cosignature`](super::cosignature) |
 //!
-//! Limits: 1 MiB and 100 signatures a note; names up to 128 bytes.
+//! Limits: 1 MiB and 100 signatures a note; names up to 128 bytes; timestamps up to 2^63-1.
 //!
 //! Verified and unverified signatures never share a type. A signature by a known key that does not verify
 //! makes the whole note bad.
@@ -21,9 +21,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::checkpoint::Checkpoint;
+use super::cosignature::{MAX_TIME, ed25519_message, ml_dsa_44_message};
 use super::hash::Hash;
 use super::id::Origin;
 use super::key::{PublicKey, SecretKey};
+use super::mldsa::{PUBLIC_KEY, PqPublicKey, PqSecretKey};
 
 /// Largest note read.
 pub const MAX_NOTE: usize = 1 << 20;
@@ -52,9 +55,6 @@ impl SignatureKind {
     }
 }
 
-/// Length of an ML-DSA-44 public key (FIPS 204 table 2).
-const ML_DSA_44_KEY: usize = 1312;
-
 /// Why a note or vkey was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoteError {
@@ -75,7 +75,7 @@ pub enum NoteError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum KeyMaterial {
     Ed25519(PublicKey),
-    MlDsa44(Vec<u8>),
+    MlDsa44(PqPublicKey),
 }
 
 /// A public key that signs notes.
@@ -100,6 +100,15 @@ impl VerifierKey {
             name,
             kind,
             material: KeyMaterial::Ed25519(key),
+        }
+    }
+
+    /// An ML-DSA-44 key of a log or witness (0x06).
+    pub fn ml_dsa_44(name: Origin, key: PqPublicKey) -> VerifierKey {
+        VerifierKey {
+            name,
+            kind: SignatureKind::MlDsa44,
+            material: KeyMaterial::MlDsa44(key),
         }
     }
 
@@ -128,10 +137,13 @@ impl VerifierKey {
                 };
                 (kind, KeyMaterial::Ed25519(key))
             }
-            0x06 if bytes.len() == ML_DSA_44_KEY => {
-                (SignatureKind::MlDsa44, KeyMaterial::MlDsa44(bytes.to_vec()))
+            0x06 => {
+                let bytes: &[u8; PUBLIC_KEY] = bytes
+                    .try_into()
+                    .map_err(|_| refuse("the ML-DSA-44 key is not 1312 bytes"))?;
+                let key = PqPublicKey::from_bytes(bytes);
+                (SignatureKind::MlDsa44, KeyMaterial::MlDsa44(key))
             }
-            0x06 => return Err(refuse("the ML-DSA-44 key is not 1312 bytes")),
             _ => return Err(refuse("the key type is not 0x01, 0x04 or 0x06")),
         };
         let parsed = VerifierKey {
@@ -155,11 +167,16 @@ impl VerifierKey {
         self.kind
     }
 
+    /// Whether both are the same public key, whatever name and type it goes by.
+    pub fn same_key(&self, other: &VerifierKey) -> bool {
+        self.material == other.material
+    }
+
     fn key_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![self.kind.code()];
         match &self.material {
             KeyMaterial::Ed25519(key) => bytes.extend_from_slice(&key.to_bytes()),
-            KeyMaterial::MlDsa44(key) => bytes.extend_from_slice(key),
+            KeyMaterial::MlDsa44(key) => bytes.extend_from_slice(&key.to_bytes()),
         }
         bytes
     }
@@ -169,30 +186,35 @@ impl VerifierKey {
         [hash.0[0], hash.0[1], hash.0[2], hash.0[3]]
     }
 
-    /// Checks the signature bytes that follow the key id. An ML-DSA signature is not checked: `None`.
-    fn check(&self, text: &str, signature: &[u8]) -> Option<Result<Option<u64>, NoteError>> {
-        let KeyMaterial::Ed25519(key) = &self.material else {
+    /// Checks the signature bytes that follow the key id; hands out the time that the signer states.
+    fn check(&self, text: &str, signature: &[u8]) -> Result<Option<u64>, NoteError> {
+        self.verified_time(text, signature)
+            .ok_or_else(|| NoteError::Signature(self.name.to_string()))
+    }
+
+    fn verified_time(&self, text: &str, signature: &[u8]) -> Option<Option<u64>> {
+        if let (SignatureKind::Ed25519, KeyMaterial::Ed25519(key)) = (self.kind, &self.material) {
+            key.verify(text.as_bytes(), signature.try_into().ok()?)
+                .ok()?;
+            return Some(None);
+        }
+        let (time, signature) = signature.split_first_chunk::<8>()?;
+        let time = u64::from_be_bytes(*time);
+        if time > MAX_TIME {
             return None;
-        };
-        let bad = || NoteError::Signature(self.name.to_string());
-        Some(match self.kind {
-            SignatureKind::CosignatureV1 => signature
-                .split_first_chunk::<8>()
-                .and_then(|(time, signature)| {
-                    let time = u64::from_be_bytes(*time);
-                    let signature = signature.try_into().ok()?;
-                    key.verify(cosigned(text, time).as_bytes(), signature)
-                        .ok()?;
-                    Some(Some(time))
-                })
-                .ok_or_else(bad),
-            _ => signature
-                .try_into()
-                .ok()
-                .and_then(|signature| key.verify(text.as_bytes(), signature).ok())
-                .map(|()| None)
-                .ok_or_else(bad),
-        })
+        }
+        match &self.material {
+            KeyMaterial::Ed25519(key) => {
+                let message = ed25519_message(text, time);
+                key.verify(&message, signature.try_into().ok()?).ok()?;
+            }
+            KeyMaterial::MlDsa44(key) => {
+                let checkpoint = Checkpoint::parse_text(text).ok()?;
+                let message = ml_dsa_44_message(&self.name, time, &checkpoint);
+                key.verify(&message, signature).ok()?;
+            }
+        }
+        Some((time > 0).then_some(time))
     }
 }
 
@@ -206,10 +228,6 @@ impl std::fmt::Display for VerifierKey {
             STANDARD.encode(self.key_bytes())
         )
     }
-}
-
-fn cosigned(text: &str, time: u64) -> String {
-    format!("cosignature/v1\ntime {time}\n{text}")
 }
 
 /// A note whose form was checked, and whose signatures were not.
@@ -232,7 +250,7 @@ pub struct UnverifiedSignature {
 pub struct VerifiedSignature {
     /// Whose.
     pub key: VerifierKey,
-    /// What the witness's clock said, in Unix seconds; none for a log's own signature.
+    /// What the signer's clock said, in Unix seconds; none where the signature states no time, as a log's own.
     pub time: Option<u64>,
 }
 
@@ -243,7 +261,7 @@ pub struct Note {
     pub text: String,
     /// Signatures by known keys.
     pub verified: Vec<VerifiedSignature>,
-    /// Signatures by keys nobody here knows, or of an algorithm this version does not check.
+    /// Signatures by keys nobody here knows.
     pub unverified: Vec<UnverifiedSignature>,
 }
 
@@ -290,15 +308,11 @@ impl UnverifiedNote {
             let known = keys.clone().into_iter().find(|key| {
                 key.name.as_str() == signature.name && key.key_id() == signature.key_id
             });
-            let checked = known.and_then(|key| {
-                let result = key.check(&self.text, &signature.signature)?;
-                Some((key, result))
-            });
-            let Some((key, result)) = checked else {
+            let Some(key) = known else {
                 unverified.push(signature);
                 continue;
             };
-            let time = result?;
+            let time = key.check(&self.text, &signature.signature)?;
             if verified.iter().any(|one| one.key == *key) {
                 return Err(NoteError::Form("two signatures by one key"));
             }
@@ -322,7 +336,10 @@ fn parse_line(line: &str) -> Result<UnverifiedSignature, NoteError> {
     let refuse = NoteError::Form("a signature line is not \"— name base64\"");
     let rest = line.strip_prefix("— ").ok_or(refuse.clone())?;
     let (name, signature) = rest.split_once(' ').ok_or(refuse.clone())?;
-    Origin::new(name).map_err(|_| refuse.clone())?;
+    // Names of keys nobody here knows may be any text without spaces.
+    if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c == '+') {
+        return Err(refuse);
+    }
     let bytes = STANDARD.decode(signature).map_err(|_| refuse.clone())?;
     let (key_id, signature) = bytes.split_first_chunk::<4>().ok_or(refuse)?;
     Ok(UnverifiedSignature {
@@ -341,7 +358,19 @@ pub fn sign(text: &str, name: &Origin, key: &SecretKey) -> String {
 /// A witness's cosignature line (type 0x04) for a note with this text.
 pub fn cosign(text: &str, name: &Origin, time: u64, key: &SecretKey) -> String {
     let vkey = VerifierKey::ed25519(name.clone(), SignatureKind::CosignatureV1, key.public());
-    let signature = key.sign(cosigned(text, time).as_bytes());
+    let signature = key.sign(&ed25519_message(text, time));
+    line(&vkey, &[&time.to_be_bytes()[..], &signature].concat())
+}
+
+/// A signature line of type 0x06 for a checkpoint: a witness's with the time, a log's own with time 0.
+pub fn cosign_ml_dsa_44(
+    checkpoint: &Checkpoint,
+    name: &Origin,
+    time: u64,
+    key: &PqSecretKey,
+) -> String {
+    let vkey = VerifierKey::ml_dsa_44(name.clone(), key.public());
+    let signature = key.sign(&ml_dsa_44_message(name, time, checkpoint));
     line(&vkey, &[&time.to_be_bytes()[..], &signature].concat())
 }
 

@@ -16,41 +16,34 @@ use crate::protocol::tree::{ConsistencyProof, EntryIndex, TreeSize};
 #[derive(Debug, Clone)]
 pub(crate) struct Opened {
     pub checkpoint: Checkpoint,
-    /// The log key that signed it.
-    pub log: VerifierKey,
+    /// The log keys of the policy that signed it.
+    pub logs: Vec<VerifierKey>,
     /// Witnesses of the policy that cosigned it.
     pub cosigned: Vec<Cosigned>,
     /// Whether these satisfy the policy's quorum.
     pub witnessed: bool,
 }
 
-/// Opens one signed checkpoint with whichever log key of the policy signed it.
+/// Opens one signed checkpoint that a log key of the policy signed.
 pub(crate) fn open_one(
     text: &str,
     logs: &[&VerifierKey],
     policy: &Policy,
-) -> Result<Opened, Option<CheckpointError>> {
+) -> Result<Opened, CheckpointError> {
     let witnesses: Vec<&VerifierKey> = policy.witnesses.iter().map(|one| &one.key).collect();
-    let mut refused = None;
-    for log in logs {
-        match checkpoint::open_with(text, log, &witnesses) {
-            Ok((checkpoint, note)) => {
-                let cosigned = cosignatures(&note, policy);
-                let names = cosigned.iter().map(|one| one.witness.clone()).collect();
-                let witnessed = policy.requires_witness() && policy.quorum_met(&names);
-                return Ok(Opened {
-                    checkpoint,
-                    log: (*log).clone(),
-                    cosigned,
-                    witnessed,
-                });
-            }
-            Err(error) => refused = Some(error),
-        }
-    }
-    Err(refused)
+    let (checkpoint, note) = checkpoint::open_with(text, logs, &witnesses)?;
+    let cosigned = cosignatures(&note, policy);
+    let names = cosigned.iter().map(|one| one.witness.clone()).collect();
+    let signed = note.verified.iter().map(|one| one.key.clone());
+    Ok(Opened {
+        checkpoint,
+        logs: signed.filter(|key| logs.contains(&key)).collect(),
+        cosigned,
+        witnessed: policy.requires_witness() && policy.quorum_met(&names),
+    })
 }
 
+/// A cosignature without a time does not say that the witness had seen nothing newer, so it does not count.
 fn cosignatures(note: &Note, policy: &Policy) -> Vec<Cosigned> {
     let known = note.verified.iter().filter_map(|signature| {
         let witness = policy
@@ -100,12 +93,13 @@ pub(crate) fn open_all(
         match open_one(text, &logs, policy) {
             Ok(one) => opened.push(one),
             Err(error) => {
-                let why = error.map_or_else(String::new, |error| error.to_string());
                 findings.failed(
                     Asked::History,
                     "checkpoint-not-signed",
                     place,
-                    format!("No log key of the trust policy stands behind this checkpoint: {why}."),
+                    format!(
+                        "No log key of the trust policy stands behind this checkpoint: {error}."
+                    ),
                 );
                 return None;
             }

@@ -169,7 +169,7 @@ fn run(inputs: Inputs<'_>, findings: &mut Findings) -> Option<(VerifiedBundle, u
     replay.late_flags(&read);
 
     // 8. Genesis.
-    replay::check_genesis(&read, &newest.log, inputs.rules, findings);
+    replay::check_genesis(&read, &newest.logs, inputs.rules, findings);
 
     // 5. again: which chains the scope demands is known only after the rules were run.
     let covered = Covered::of(&bundle, &replay.state);

@@ -44,7 +44,7 @@ fn check(entry: &str, proof: &str, policy: &Policy, findings: &mut Findings) {
     let opened = match checkpoints::open_one(&proof.checkpoint, &logs, policy) {
         Ok(opened) => opened,
         Err(error) => {
-            let words = error.map_or_else(String::new, |error| error.to_string());
+            let words = error.to_string();
             return findings.failed(Asked::History, "checkpoint-not-signed", "checkpoint", words);
         }
     };

@@ -293,7 +293,7 @@ pub(crate) fn actors_named(read: &[ReadEntry]) -> BTreeSet<Subject> {
 /// the rules it names are the ones run here.
 pub(crate) fn check_genesis(
     read: &[ReadEntry],
-    log: &VerifierKey,
+    logs: &[VerifierKey],
     rules_run: &Rules,
     findings: &mut Findings,
 ) {
@@ -312,9 +312,12 @@ pub(crate) fn check_genesis(
         return;
     };
     let body = &genesis.payload().body;
-    let logs = body.get("log").and_then(Value::as_array);
-    let vkey = log.to_string();
-    if !logs.is_some_and(|logs| logs.iter().any(|one| one.as_str() == Some(&vkey))) {
+    let named = body.get("log").and_then(Value::as_array);
+    let is_named = |log: &VerifierKey| {
+        let vkey = log.to_string();
+        named.is_some_and(|named| named.iter().any(|one| one.as_str() == Some(&vkey)))
+    };
+    if !logs.iter().all(is_named) {
         findings.failed(
             Asked::History,
             "genesis-other-log",

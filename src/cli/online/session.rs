@@ -76,18 +76,15 @@ impl Session {
 
     /// Reads a signed checkpoint under a log key that the policy lists.
     pub fn open_checkpoint(&self, note: &str) -> Result<Checkpoint, Failure> {
-        let mut why = format!("the policy lists no key of the log {}", self.reader.ledger);
-        for key in self.log_keys() {
-            match checkpoint::open(note, key) {
-                Ok((checkpoint, _)) => return Ok(checkpoint),
-                Err(error) => why = error.to_string(),
-            }
-        }
-        Err(Failure::check(
-            "checkpoint",
-            format!("the checkpoint cannot be trusted: {why}"),
-        )
-        .next("do not record anything: check the address of the service and your policy"))
+        checkpoint::open_with(note, &self.log_keys(), &[])
+            .map(|(checkpoint, _)| checkpoint)
+            .map_err(|error| {
+                Failure::check(
+                    "checkpoint",
+                    format!("the checkpoint cannot be trusted: {error}"),
+                )
+                .next("do not record anything: check the address of the service and your policy")
+            })
     }
 
     /// The log's keys, by the policy.
