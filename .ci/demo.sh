@@ -32,7 +32,7 @@ run() {
         case "$word" in *[!A-Za-z0-9_./:=,@%+-]* | "") printf " '%s'" "$word" ;; *) printf ' %s' "$word" ;; esac
     done
     printf '\n'
-    "$CUSTODES" "$@" 2>&1 | sed 's/^/    /'
+    "$CUSTODES" "$@" 2>&1 | sed "s|$PWD/||g; s/^/    /"
 }
 
 # as PERSON COMMAND...: the same, with that person's own key.
@@ -197,21 +197,27 @@ verify_offline() {
 witnesses yet, so it cannot be shown that the operator keeps only one history."
 }
 
-# change_one FILE entry|byte: changes one byte in the middle of the file, or of a signed entry in a bundle.
+# change_one FILE EVENT|byte: changes one byte in the middle of the file, or the year in the first entry of that event
+# in a bundle, as somebody would who wants it to have happened at another time.
 change_one() {
     python3 - "$1" "$2" <<'PYTHON'
-import re, sys
+import base64, json, re, sys
 path, what = sys.argv[1:]
 data = bytearray(open(path, "rb").read())
-if what == "entry":
-    start, end = re.search(rb"eyJ[\w-]+\.(eyJ[\w-]+)\.[\w-]{86}", data).span(1)
-    at = (start + end) // 2
-    data[at] = ord("B") if data[at] == ord("A") else ord("A")
-else:
+if what == "byte":
     at = len(data) // 2
     data[at] ^= 1
+    print(f"  byte {at} of {len(data)} changed")
+else:
+    for entry in re.finditer(rb"eyJ[\w-]+\.(eyJ[\w-]+)\.[\w-]{86}", data):
+        signed = entry[1]
+        payload = base64.urlsafe_b64decode(signed + b"=" * (-len(signed) % 4))
+        if json.loads(payload)["event"] == what:
+            break
+    changed = re.sub(rb'("occurred_at":"\d{3})(\d)', lambda year: year[1] + b"%d" % ((int(year[2]) + 9) % 10), payload)
+    data[slice(*entry.span(1))] = base64.urlsafe_b64encode(changed).rstrip(b"=")
+    print(f'  "{what}" now says that it happened in {json.loads(changed)["occurred_at"][:4]}')
 open(path, "wb").write(data)
-print(f"  byte {at} of {len(data)} changed")
 PYTHON
 }
 
@@ -223,9 +229,9 @@ tamper() {
     cp "$COPY" "$changed/footage"
     change_one "$changed/footage" byte
     expect 1 verify "$DEFENCE/JSM-2.custody.json" --file "$changed/footage" --policy "$DEFENCE/trust.policy"
-    say "Then in a copy of the record: one letter of one signed entry."
+    say "Then in a copy of the record: one digit of the year in which the footage was registered."
     cp "$DEFENCE/JSM-2.custody.json" "$changed/JSM-2.custody.json"
-    change_one "$changed/JSM-2.custody.json" entry
+    change_one "$changed/JSM-2.custody.json" registered
     expect 1 verify "$changed/JSM-2.custody.json" --file "$COPY" --policy "$DEFENCE/trust.policy"
 }
 

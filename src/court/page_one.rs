@@ -7,7 +7,8 @@ use crate::ledger::state::Known as _;
 use crate::protocol::bundle::ScopeKind;
 use crate::protocol::id::{Strand, Subject};
 use crate::verify::{
-    Completeness, Finding, QUESTIONS, Severity, Verification, VerifiedBundle, registered_digests,
+    Completeness, Finding, QUESTIONS, Severity, Verification, VerifiedBundle, counted,
+    registered_digests,
 };
 
 /// Most findings of one kind on page one.
@@ -97,7 +98,9 @@ fn facts(bundle: &VerifiedBundle) -> String {
         .filter(|item| item.entry.is_none())
         .count();
     text.push_str(&format!(
-        "Withheld: {withheld} details, and {wholly} whole entries.\n"
+        "Withheld: {}, and {}.\n",
+        counted(withheld, "detail", "details"),
+        counted(wholly, "whole entry", "whole entries")
     ));
     let witnesses: Vec<String> = bundle
         .cosigned

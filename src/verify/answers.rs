@@ -1,7 +1,7 @@
 //! The five answers, each with one plain sentence.
 
 use super::bundle::{Completeness, VerifiedBundle};
-use super::finding::{Answer, Finding, Question, Severity};
+use super::finding::{Answer, Finding, Question, Severity, counted};
 use crate::ledger::outcome::Severity as FlagSeverity;
 
 /// Sums the findings up. `exhibits` is how many exhibits have a registered digest.
@@ -20,7 +20,10 @@ pub(crate) fn answers(
         let first = of(question, Severity::Failed).next()?;
         let more = match count {
             1 => String::new(),
-            _ => format!(" ({} more checks failed.)", count - 1),
+            _ => format!(
+                " ({} failed.)",
+                counted(count - 1, "more check", "more checks")
+            ),
         };
         let words = format!("{}: {}{more}", first.place, first.words);
         Some(Question {
@@ -116,13 +119,14 @@ fn handling(verified: &VerifiedBundle, withheld: bool) -> (Answer, String) {
         words.push_str("; some entries are wholly withheld");
     }
     if details > 0 {
-        words.push_str(&format!("; {details} details are withheld"));
+        let details = counted(details, "detail is", "details are");
+        words.push_str(&format!("; {details} withheld"));
     }
     match serious {
         0 => words.push('.'),
-        1 => words.push_str("; the rules of custody raise 1 serious flag."),
-        many => words.push_str(&format!(
-            "; the rules of custody raise {many} serious flags."
+        _ => words.push_str(&format!(
+            "; the rules of custody raise {}.",
+            counted(serious, "serious flag", "serious flags")
         )),
     }
     (Answer::AttestedOnly, words)

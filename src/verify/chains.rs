@@ -117,8 +117,8 @@ fn check_one(
         last = Some(entry);
     }
     if head != chain.head {
-        let words = "The entries named do not lead to the head stated: one is missing, added, changed or \
-                     out of place.";
+        let words = "The entries of this chain do not add up to its head: one is missing, added, changed \
+                     or out of place.";
         failed("chain-head", place(&chain_id), words.to_owned());
     }
 }

@@ -140,7 +140,7 @@ fn read_open(
                 Asked::Signers,
                 code,
                 format!("{place}{detail}"),
-                format!("{error}."),
+                words(&error),
             );
             return None;
         }
@@ -165,6 +165,16 @@ fn read_open(
         );
     }
     Some(entry)
+}
+
+/// What a parse error means to somebody who did not write the software.
+fn words(error: &EntryError) -> String {
+    match error {
+        EntryError::Jws(_) | EntryError::Payload(_) => {
+            format!("What was signed was changed or damaged: it can no longer be read ({error}).")
+        }
+        _ => format!("{error}."),
+    }
 }
 
 /// The stable code of a parse error, and the place within the entry.
@@ -206,7 +216,8 @@ fn check_inclusion(
             "not-in-log",
             entry.place(),
             format!(
-                "This content with this time is not what the log holds at this index: {error}."
+                "What it says, or when it says it was recorded, is not what the log holds in this \
+                 place: it was changed, or belongs to another log ({error})."
             ),
         );
     }

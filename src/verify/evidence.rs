@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::bundle::EvidenceMatch;
-use super::finding::{Asked, Findings};
+use super::finding::{Asked, Findings, counted};
 use super::{Evidence, Sidecar};
 use crate::protocol::digest::{DigestKind, EvidenceDigest};
 use crate::protocol::hash::Hash;
@@ -62,8 +62,8 @@ pub(crate) fn check_evidence(
             "evidence-not-given",
             "evidence",
             format!(
-                "For {missing} of {} exhibits with a registered digest no matching file was given.",
-                exhibits.len()
+                "No matching file was given for {missing} of {} with a registered digest.",
+                counted(exhibits.len(), "exhibit", "exhibits")
             ),
         );
     }

@@ -61,6 +61,11 @@ impl fmt::Display for Finding {
     }
 }
 
+/// A count in words: "1 entry", "3 entries".
+pub fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// Which of the five questions a finding bears on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {

@@ -43,7 +43,7 @@ pub use bundle::{
     Bracket, Completeness, Cosigned, EvidenceMatch, VerifiedBundle, VerifiedItem, Witnessed,
 };
 pub use finding::{
-    Answer, Finding, MAX_FINDINGS, QUESTIONS, Question, Severity, Verification, exit_code,
+    Answer, Finding, MAX_FINDINGS, QUESTIONS, Question, Severity, Verification, counted, exit_code,
 };
 
 use std::collections::BTreeMap;
@@ -236,7 +236,11 @@ fn withheld_details(read: &[ReadEntry], findings: &mut Findings) -> Vec<(EntryIn
             Asked::Handling,
             "details-withheld",
             one.place(),
-            format!("{} details withheld: {}.", names.len(), names.join(", ")),
+            format!(
+                "{} withheld: {}.",
+                counted(names.len(), "detail", "details"),
+                names.join(", ")
+            ),
         );
         withheld.push((one.index, names));
     }

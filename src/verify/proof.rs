@@ -5,7 +5,7 @@
 
 use super::checkpoints;
 use super::entries::refusal;
-use super::finding::{Asked, Finding, Findings};
+use super::finding::{Asked, Finding, Findings, counted};
 use crate::protocol::entry::UnverifiedEntry;
 use crate::protocol::leaf::Commitment;
 use crate::protocol::policy::Policy;
@@ -77,8 +77,8 @@ fn check(entry: &str, proof: &str, policy: &Policy, findings: &mut Findings) {
             "details-withheld",
             "entry",
             format!(
-                "{} details withheld: {}.",
-                withheld.len(),
+                "{} withheld: {}.",
+                counted(withheld.len(), "detail", "details"),
                 withheld.join(", ")
             ),
         );

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::chains::{self, Standing};
 use super::entries::ReadEntry;
-use super::finding::{Asked, Findings};
+use super::finding::{Asked, Findings, counted};
 use super::replay;
 use crate::ledger::state::{Known as _, MemoryState};
 use crate::protocol::bundle::{Bundle, ScopeKind};
@@ -139,7 +139,8 @@ impl Covered {
                     "exhibits-not-included",
                     format!("case {case}"),
                     format!(
-                        "The case has {missing} more exhibits that are not part of this bundle."
+                        "The case has {} not part of this bundle.",
+                        counted(missing, "more exhibit that is", "more exhibits that are")
                     ),
                 );
             }
@@ -199,8 +200,9 @@ impl Covered {
                 "entries-withheld",
                 "entries",
                 format!(
-                    "{withheld} entries (consultations, or of another case) are wholly withheld; only \
-                     their place and number are shown."
+                    "{} wholly withheld (consultations, or of another case); only place and number \
+                     are shown.",
+                    counted(withheld, "entry is", "entries are")
                 ),
             );
         }

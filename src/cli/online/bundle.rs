@@ -13,6 +13,7 @@ use crate::cli::Outcome;
 use crate::cli::failure::Failure;
 use crate::protocol::bundle::Bundle;
 use crate::protocol::hash::Hash;
+use crate::verify::counted;
 
 /// Take a bundle of an exhibit or a case (say why with --purpose).
 #[derive(Debug, Args)]
@@ -44,15 +45,13 @@ pub fn run(args: &BundleArgs, session: &Session) -> Outcome {
             &blob(session, *sha256, purpose)?,
         )?;
     }
-    let newest = bundle.checkpoints.len();
     let words = format!(
-        "Wrote {}: {} entries, {newest} checkpoint{}, {} blob{} beside it.\n\
+        "Wrote {}: {}, {}, {} beside it.\n\
          Check it with: custodes verify {} --policy POLICY --file EVIDENCE",
         args.out.display(),
-        bundle.entries.len(),
-        plural(newest),
-        bundle.blobs.len(),
-        plural(bundle.blobs.len()),
+        counted(bundle.entries.len(), "entry", "entries"),
+        counted(bundle.checkpoints.len(), "checkpoint", "checkpoints"),
+        counted(bundle.blobs.len(), "blob", "blobs"),
         args.out.display(),
     );
     let value = json!({
@@ -80,8 +79,4 @@ fn blob(session: &Session, sha256: Hash, purpose: &str) -> Result<Vec<u8>, Failu
         ));
     }
     Ok(bytes)
-}
-
-fn plural(count: usize) -> &'static str {
-    if count == 1 { "" } else { "s" }
 }
