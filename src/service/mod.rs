@@ -16,7 +16,9 @@ mod public_log;
 mod reads;
 mod search;
 mod sequencer;
+mod submit;
 mod tokens;
+mod views;
 
 use std::io::Write as _;
 use std::path::PathBuf;

@@ -1,0 +1,229 @@
+//! Reading over HTTP: who asks, what they may see, the access entry on disk, and only then the content.
+
+use axum::extract::{OriginalUri, Path, Query, State};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::http::{App, Shared, head, json_answer, text_answer};
+use super::problem::Problem;
+use super::sequencer::{self, Work};
+use super::tokens::Reader;
+use super::{bundles, reads};
+use crate::protocol::bundle::ScopeKind;
+use crate::protocol::entry::EntryHash;
+use crate::protocol::hash::Hash;
+use crate::protocol::id::{Strand, Subject};
+use crate::protocol::receipt::Receipt;
+use crate::protocol::tlog_proof::TlogProof;
+
+/// The end of a chain.
+pub async fn get_head(
+    State(app): Shared,
+    method: Method,
+    uri: OriginalUri,
+    headers: HeaderMap,
+    Path((subject, strand)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    app.reader(&headers, &method, &uri, None)?;
+    let subject =
+        Subject::new(subject).map_err(|error| Problem::bad("bad-subject", error.to_string()))?;
+    let strand = Strand::parse(&strand)
+        .ok_or_else(|| Problem::bad("bad-strand", "There is no such strand."))?;
+    Ok(json_answer(
+        StatusCode::OK,
+        &head(&*app.store, &subject, strand)?,
+    ))
+}
+
+fn scope(kind: &str) -> Result<ScopeKind, Problem> {
+    match kind {
+        "exhibits" => Ok(ScopeKind::Exhibit),
+        "cases" => Ok(ScopeKind::Case),
+        _ => Err(Problem::not_visible()),
+    }
+}
+
+/// The entries of an exhibit or case that the reader may see.
+pub async fn get_history(
+    State(app): Shared,
+    method: Method,
+    uri: OriginalUri,
+    headers: HeaderMap,
+    Path((kind, subject)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let reader = app.reader(&headers, &method, &uri, None)?;
+    let target = reads::find(&*app.store, &reader, scope(&kind)?, &subject)?;
+    reads::record(
+        &app,
+        &reader,
+        "viewed",
+        target.kind,
+        &target.subject,
+        "history",
+    )
+    .await?;
+    Ok(json_answer(
+        StatusCode::OK,
+        &reads::history(&*app.store, &target)?,
+    ))
+}
+
+/// The bundle of an exhibit or case.
+pub async fn get_bundle(
+    State(app): Shared,
+    method: Method,
+    uri: OriginalUri,
+    headers: HeaderMap,
+    Path((kind, subject)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let reader = app.reader(&headers, &method, &uri, None)?;
+    let target = reads::find(&*app.store, &reader, scope(&kind)?, &subject)?;
+    reads::record(
+        &app,
+        &reader,
+        "exported",
+        target.kind,
+        &target.subject,
+        "bundle",
+    )
+    .await?;
+    // The newest published checkpoint must cover all there is, this reading included.
+    app.sequencer.write(Work::Publish).await?;
+    let bundle = bundles::assemble(&*app.store, &app.identity.log_vkey(), &target)?;
+    Ok(text_answer("application/json", bundle.to_bytes()))
+}
+
+/// One entry.
+pub async fn get_entry(
+    State(app): Shared,
+    method: Method,
+    uri: OriginalUri,
+    headers: HeaderMap,
+    Path(e): Path<String>,
+) -> Result<Response, Problem> {
+    let reader = app.reader(&headers, &method, &uri, None)?;
+    let (index, stored, target) = reads::find_entry(&*app.store, &reader, &e)?;
+    if let Some(target) = target {
+        reads::record(
+            &app,
+            &reader,
+            "viewed",
+            target.kind,
+            &target.subject,
+            "entry",
+        )
+        .await?;
+    }
+    let entry = reads::text(&stored.jws, &stored.disclosures);
+    let answer = json!({"index": index, "recorded_at": stored.recorded_at, "entry": entry});
+    Ok(json_answer(StatusCode::OK, &answer))
+}
+
+/// An entry's receipt under the newest checkpoint.
+pub async fn get_receipt(
+    State(app): Shared,
+    method: Method,
+    uri: OriginalUri,
+    headers: HeaderMap,
+    Path(e): Path<String>,
+) -> Result<Response, Problem> {
+    let reader = app.reader(&headers, &method, &uri, None)?;
+    let receipt = receipt(&app, &reader, &e)?;
+    Ok(json_answer(StatusCode::OK, &json!(receipt)))
+}
+
+fn receipt(app: &App, reader: &Reader, e: &str) -> Result<Receipt, Problem> {
+    let (index, stored, _) = reads::find_entry(&*app.store, reader, e)?;
+    let e = EntryHash(Hash::of(&[stored.jws.as_bytes()]));
+    Ok(sequencer::receipt(
+        &*app.store,
+        &app.identity,
+        index,
+        stored.recorded_at,
+        e,
+    )?)
+}
+
+/// An entry's proof as a `.tlog-proof` file.
+pub async fn get_proof(
+    State(app): Shared,
+    method: Method,
+    uri: OriginalUri,
+    headers: HeaderMap,
+    Path(e): Path<String>,
+) -> Result<Response, Problem> {
+    let reader = app.reader(&headers, &method, &uri, None)?;
+    let receipt = receipt(&app, &reader, &e)?;
+    let proof = TlogProof {
+        recorded_at: receipt.recorded_at,
+        index: receipt.index,
+        proof: receipt.proof,
+        checkpoint: receipt.checkpoint,
+    };
+    Ok(text_answer("text/plain; charset=utf-8", proof.to_text()))
+}
+
+/// The query.
+#[derive(Deserialize)]
+pub struct Lookup {
+    /// What is looked for.
+    sha256: String,
+}
+
+/// Exhibits whose bytes have this SHA-256.
+pub async fn get_lookup(
+    State(app): Shared,
+    method: Method,
+    uri: OriginalUri,
+    headers: HeaderMap,
+    Query(query): Query<Lookup>,
+) -> Result<Response, Problem> {
+    let reader = app.reader(&headers, &method, &uri, None)?;
+    let sha256 = Hash::from_hex(&query.sha256)
+        .ok_or_else(|| Problem::bad("bad-digest", "sha256 is 64 hex digits."))?;
+    let mut found = Vec::new();
+    for exhibit in app.store.exhibits_with(sha256)? {
+        let Ok(target) = reads::find(&*app.store, &reader, ScopeKind::Exhibit, exhibit.as_str())
+        else {
+            continue;
+        };
+        reads::record(
+            &app,
+            &reader,
+            "viewed",
+            target.kind,
+            &target.subject,
+            "lookup",
+        )
+        .await?;
+        found.push(json!({"subject": target.subject, "case": target.case}));
+    }
+    if found.is_empty() {
+        return Err(Problem::not_visible());
+    }
+    Ok(json_answer(StatusCode::OK, &json!({"exhibits": found})))
+}
+
+/// The query.
+#[derive(Deserialize)]
+pub struct Resolve {
+    /// What is looked for.
+    reference: String,
+}
+
+/// What a reference such as "JSM/1" stands for.
+pub async fn get_resolve(
+    State(app): Shared,
+    method: Method,
+    uri: OriginalUri,
+    headers: HeaderMap,
+    Query(query): Query<Resolve>,
+) -> Result<Response, Problem> {
+    let reader = app.reader(&headers, &method, &uri, None)?;
+    let found = app
+        .search
+        .resolve(&*app.store, &reader.actor, &query.reference)?;
+    Ok(json_answer(StatusCode::OK, &json!({"matches": found})))
+}
