@@ -64,6 +64,7 @@ impl AuthorityArgs {
             policy,
             output,
             profile,
+            carry: None,
         })
     }
 }

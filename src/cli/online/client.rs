@@ -34,7 +34,8 @@ pub struct Reader {
 /// A connection to one service.
 pub struct Client {
     agent: ureq::Agent,
-    base: String,
+    /// Nothing where the person works offline.
+    base: Option<String>,
 }
 
 /// What the service answered, if it was a success.
@@ -52,6 +53,15 @@ impl Client {
                 Failure::new("url-missing", "no address of a service is known")
                     .next("give --url, or set CUSTODES_URL")
             })?;
+        Ok(Client::to(Some(base)))
+    }
+
+    /// For nobody: every request fails, and says that this needs the service.
+    pub fn offline() -> Client {
+        Client::to(None)
+    }
+
+    fn to(base: Option<String>) -> Client {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(PATIENCE))
@@ -59,12 +69,12 @@ impl Client {
             .user_agent(concat!("custodes/", env!("CARGO_PKG_VERSION")))
             .build()
             .into();
-        Ok(Client { agent, base })
+        Client { agent, base }
     }
 
     /// The address of the service.
     pub fn url(&self) -> &str {
-        &self.base
+        self.base.as_deref().unwrap_or("(offline)")
     }
 
     /// Reads something public; nothing where the service says 404.
@@ -118,6 +128,41 @@ impl Client {
         }
     }
 
+    /// Submits entries as one batch: for each, in order, the receipt or why it was refused.
+    pub fn post_batch(&self, entries: &[String]) -> Result<Vec<Result<Value, Failure>>, Failure> {
+        let lines: Vec<String> = entries
+            .iter()
+            .map(|entry| serde_json::json!({ "entry": entry }).to_string())
+            .collect();
+        let body = lines.join("\n");
+        let body = Some(("application/x-ndjson", body.as_bytes()));
+        let answer = self
+            .send(Method::POST, "/v1/entries", None, body)
+            .map_err(|refused| refused.failure)?
+            .text()?;
+        let results = answer
+            .lines()
+            .map(|line| {
+                let value: Value =
+                    serde_json::from_str(line).map_err(|error| unexpected(&error.to_string()))?;
+                let status = value["status"]
+                    .as_u64()
+                    .and_then(|one| u16::try_from(one).ok());
+                Ok(match (value.get("receipt"), value.get("problem")) {
+                    (Some(receipt), _) => Ok(receipt.clone()),
+                    (None, Some(told)) => Err(failure(status.unwrap_or(0), told)),
+                    (None, None) => {
+                        return Err(unexpected("a line with neither receipt nor problem"));
+                    }
+                })
+            })
+            .collect::<Result<Vec<_>, Failure>>()?;
+        if results.len() != entries.len() {
+            return Err(unexpected("another number of results than of entries"));
+        }
+        Ok(results)
+    }
+
     fn token(
         &self,
         reader: &Reader,
@@ -137,7 +182,7 @@ impl Client {
             ledger: reader.ledger.clone(),
             actor: reader.actor.clone(),
             method: method.to_owned(),
-            uri: format!("{}{path}", self.base),
+            uri: format!("{}{path}", self.url()),
             body,
             purpose: purpose.to_owned(),
             iat,
@@ -154,7 +199,12 @@ impl Client {
         token: Option<&str>,
         body: Option<(&str, &[u8])>,
     ) -> Result<Answer, Refused> {
-        let uri = format!("{}{path}", self.base);
+        let base = self.base.as_deref().ok_or_else(|| Refused {
+            status: None,
+            failure: Failure::new("offline", "this needs the service, and --offline was given")
+                .next("run it without --offline where there is a network"),
+        })?;
+        let uri = format!("{base}{path}");
         let mut request = Request::builder().method(method).uri(&uri);
         if let Some(token) = token {
             request = request.header("authorization", format!("Custody {token}"));
@@ -167,10 +217,14 @@ impl Client {
             Some(bytes) => request.body(bytes).map(|request| self.agent.run(request)),
             None => request.body(()).map(|request| self.agent.run(request)),
         };
-        let unreachable = |error: String| Refused {
+        let unreachable = |error: String| {
+            Refused {
             status: None,
-            failure: Failure::new("service-unreachable", format!("{}: {error}", self.base))
-                .next("check the address (--url or CUSTODES_URL) and that the service is up"),
+            failure: Failure::new("service-unreachable", format!("{base}: {error}")).next(
+                "check the address (--url or CUSTODES_URL) and that the service is up; if you took the exhibit along with \
+                 `custodes carry`, you can record with --offline FILE",
+            ),
+        }
         };
         let mut response = result
             .map_err(|error| unreachable(error.to_string()))?
@@ -211,7 +265,10 @@ struct Refused {
 }
 
 fn problem(status: u16, body: &[u8]) -> Failure {
-    let problem: Value = serde_json::from_slice(body).unwrap_or_default();
+    failure(status, &serde_json::from_slice(body).unwrap_or_default())
+}
+
+fn failure(status: u16, problem: &Value) -> Failure {
     let text = |name: &str| problem.get(name).and_then(Value::as_str).map(str::to_owned);
     let code = text("type")
         .and_then(|name| {

@@ -141,11 +141,7 @@ pub fn run(args: &EnrolArgs, profile: Profile, output: Output) -> Outcome {
 /// Runs `key revoke`.
 pub fn revoke(args: &RevokeArgs, profile: Profile, output: Output) -> Outcome {
     let session = args.authority.session(profile, output)?;
-    let actor = match ActorId::new(args.of.as_str()) {
-        Ok(actor) => actor,
-        Err(_) => ActorId::new(reference::actor(&session, &args.of)?)
-            .map_err(|error| Failure::new("actor", error.to_string()))?,
-    };
+    let actor = reference::actor(&session, &args.of)?;
     let mut body = Map::new();
     body.insert("key".to_owned(), json!(args.kid));
     body.insert(

@@ -1,6 +1,6 @@
 //! A person's own folder: key, configuration, trust policy, and the newest checkpoint they verified.
 //!
-//! `H/config.toml` {url, ledger, actor, org}, `H/key.pem`, `H/policy`, `H/checkpoint`, `H/receipts/`. What is
+//! `H/config.toml` {url, ledger, actor, org}, `H/key.pem`, `H/policy`, `H/checkpoint`, `H/enrolment.json`, `H/receipts/`. What is
 //! given by flag counts before the environment, and that before the configuration.
 
 use std::io::Write as _;
@@ -24,9 +24,30 @@ pub struct ProfileArgs {
     /// Address of the service.
     #[arg(long, global = true, env = "CUSTODES_URL", value_name = "URL")]
     url: Option<String>,
+    /// Record custody without a network, into a file made by `custodes carry`.
+    #[arg(long, global = true, value_name = "FILE")]
+    offline: Option<PathBuf>,
     /// Why you read or hand over: it becomes part of the record.
     #[arg(long, global = true, env = "CUSTODES_PURPOSE", value_name = "WORDS")]
     purpose: Option<String>,
+}
+
+impl ProfileArgs {
+    /// Refuses `--offline` for a command that needs the service.
+    pub fn allow_offline(&self, allowed: bool) -> Result<(), Failure> {
+        if allowed || self.offline.is_none() {
+            return Ok(());
+        }
+        Err(
+            Failure::new("not-offline", "this command needs the service")
+                .next("offline you can register, record and transfer; see `custodes carry --help`"),
+        )
+    }
+
+    /// Works offline with this file.
+    pub fn go_offline(&mut self, file: &Path) {
+        self.offline = Some(file.to_owned());
+    }
 }
 
 /// `config.toml`.
@@ -58,6 +79,8 @@ pub struct Profile {
     pub url: Option<String>,
     /// Why, in words, if said.
     pub purpose: Option<String>,
+    /// The carried file to record into, where the person works offline.
+    pub offline: Option<PathBuf>,
 }
 
 impl Profile {
@@ -74,6 +97,7 @@ impl Profile {
             config,
             url,
             purpose: args.purpose,
+            offline: args.offline,
         })
     }
 
@@ -100,6 +124,11 @@ impl Profile {
     /// The newest checkpoint that was verified.
     pub fn checkpoint_file(&self) -> PathBuf {
         self.home.join("checkpoint")
+    }
+
+    /// The person's own enrolment, for working offline.
+    pub fn enrolment_file(&self) -> PathBuf {
+        self.home.join("enrolment.json")
     }
 
     /// The stated purpose.

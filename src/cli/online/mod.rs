@@ -5,11 +5,13 @@
 
 pub mod home;
 
+mod carry;
 mod client;
 mod keys;
 mod reference;
 mod session;
 mod signing;
+mod submission;
 mod told;
 mod values;
 mod watch;
@@ -54,11 +56,22 @@ pub enum OnlineCommand {
     History(history::HistoryArgs),
     Lookup(lookup::LookupArgs),
     Bundle(bundle::BundleArgs),
+    Carry(carry::take::CarryArgs),
+    Submit(carry::submit::SubmitArgs),
     Audit(audit::AuditArgs),
 }
 
 /// Runs the command.
-pub fn run(command: OnlineCommand, args: ProfileArgs, output: Output) -> Outcome {
+pub fn run(command: OnlineCommand, mut args: ProfileArgs, output: Output) -> Outcome {
+    args.allow_offline(matches!(
+        command,
+        OnlineCommand::Record(_) | OnlineCommand::Register(_) | OnlineCommand::Transfer(_)
+    ))?;
+    if let OnlineCommand::Submit(submit) = &command
+        && submit.check
+    {
+        args.go_offline(&submit.file);
+    }
     let open = |args| session::Session::open(Profile::load(args)?, output);
     match command {
         OnlineCommand::Init(command) => init::run(&command, output),
@@ -74,6 +87,9 @@ pub fn run(command: OnlineCommand, args: ProfileArgs, output: Output) -> Outcome
         OnlineCommand::History(command) => history::run(&command, &open(args)?),
         OnlineCommand::Lookup(command) => lookup::run(&command, &open(args)?),
         OnlineCommand::Bundle(command) => bundle::run(&command, &open(args)?),
+        OnlineCommand::Carry(command) => carry::take::run(&command, &open(args)?),
+        OnlineCommand::Submit(command) if command.check => carry::submit::check(&open(args)?),
+        OnlineCommand::Submit(command) => carry::submit::run(&command, &open(args)?),
     }
 }
 

@@ -91,7 +91,7 @@ pub fn run(args: &RecordArgs, session: &Session) -> Outcome {
         let Some(file) = file else { continue };
         let digested = evidence::digest(file, session.output)?;
         if let Some(manifest) = &digested.manifest {
-            session.client.put_blob(&session.reader, manifest)?;
+            session.put_blob(manifest)?;
         }
         body.insert(name.to_owned(), evidence::to_json(&digested.digest));
     }

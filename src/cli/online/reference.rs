@@ -6,10 +6,11 @@
 
 use serde::Deserialize;
 
+use super::carry::Carry;
 use super::client::{query, unexpected};
 use super::session::Session;
 use crate::cli::failure::Failure;
-use crate::protocol::id::Subject;
+use crate::protocol::id::{ActorId, Subject};
 
 /// What a reference stands for.
 #[derive(Debug, Clone, Deserialize)]
@@ -24,6 +25,9 @@ pub struct Match {
     /// The case of an exhibit.
     #[serde(default)]
     pub case: Option<Subject>,
+    /// An actor, in full.
+    #[serde(default)]
+    pub actor: Option<ActorId>,
     /// The name of an actor.
     #[serde(default)]
     pub name: Option<String>,
@@ -73,14 +77,27 @@ pub fn either(session: &Session, text: &str) -> Result<(String, Subject), Failur
     }
 }
 
-/// A person, by name.
-pub fn actor(session: &Session, text: &str) -> Result<String, Failure> {
-    one(
+/// A person, by name or actor id.
+pub fn actor(session: &Session, text: &str) -> Result<ActorId, Failure> {
+    if let Ok(actor) = ActorId::new(text) {
+        return Ok(actor);
+    }
+    let found = one(
         text,
         "person",
         find(session, text, |one| one.kind == "actor")?,
-    )
-    .map(|found| found.subject)
+    )?;
+    found
+        .actor
+        .ok_or_else(|| unexpected("a person without an actor id"))
+}
+
+/// What people call a case or exhibit.
+pub fn called(session: &Session, subject: &Subject) -> Result<Option<String>, Failure> {
+    let found = find(session, subject.as_str(), |one| {
+        one.subject == subject.as_str()
+    })?;
+    Ok(found.into_iter().find_map(|one| one.reference))
 }
 
 /// A case and the reference of an exhibit that does not exist yet: `44NS1234526 JSM/1`.
@@ -98,6 +115,12 @@ fn find(
     text: &str,
     wanted: impl Fn(&Match) -> bool,
 ) -> Result<Vec<Match>, Failure> {
+    if let Some(carry) = &session.carry {
+        return Ok(carried(&carry.borrow(), text)
+            .into_iter()
+            .filter(wanted)
+            .collect());
+    }
     let path = format!("/v1/resolve?reference={}", query(text));
     let answer = match session
         .client
@@ -112,6 +135,48 @@ fn find(
     let matches: Matches =
         serde_json::from_value(answer).map_err(|error| unexpected(&error.to_string()))?;
     Ok(matches.matches.into_iter().filter(wanted).collect())
+}
+
+/// The same answer out of a carried file.
+fn carried(carry: &Carry, text: &str) -> Vec<Match> {
+    let matched = |kind: &str, subject: &str, reference: Option<&str>| Match {
+        kind: kind.to_owned(),
+        subject: subject.to_owned(),
+        reference: reference.map(str::to_owned),
+        case: None,
+        actor: None,
+        name: None,
+    };
+    let mut found = Vec::new();
+    for case in &carry.written.cases {
+        if case.subject.as_str() == text || case.reference.as_deref() == Some(text) {
+            found.push(matched(
+                "case",
+                case.subject.as_str(),
+                case.reference.as_deref(),
+            ));
+        }
+    }
+    for exhibit in carry.standing.exhibits() {
+        let called = exhibit.reference.as_deref();
+        let full = carry
+            .case_reference(&exhibit.case)
+            .zip(called)
+            .is_some_and(|(case, called)| text == format!("{case} {called}"));
+        if full || called == Some(text) || exhibit.subject.as_str() == text {
+            found.push(Match {
+                case: Some(exhibit.case.clone()),
+                ..matched("exhibit", exhibit.subject.as_str(), called)
+            });
+        }
+    }
+    for actor in carry.people_called(text) {
+        found.push(Match {
+            actor: Some(actor.clone()),
+            ..matched("actor", actor.subject().as_str(), None)
+        });
+    }
+    found
 }
 
 fn only(text: &str, what: &str, found: Vec<Match>) -> Result<Subject, Failure> {
@@ -147,6 +212,6 @@ fn one(text: &str, what: &str, found: Vec<Match>) -> Result<Match, Failure> {
             "reference-unknown",
             format!("no {what} called {text:?} is known to you"),
         )
-        .next("check the spelling; you only find what you may see")
+        .next("check the spelling; you only find what you may see, or offline what the carried file holds")
     })
 }

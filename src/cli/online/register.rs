@@ -121,7 +121,7 @@ fn register(
 ) -> Result<(), Failure> {
     let digested = evidence::digest(path, session.output)?;
     if let Some(manifest) = &digested.manifest {
-        session.client.put_blob(&session.reader, manifest)?;
+        session.put_blob(manifest)?;
     }
     let role = args.role.as_deref().unwrap_or(if parents.is_some() {
         "master"

@@ -184,6 +184,7 @@ impl Stage {
                 config: Config::default(),
                 url: None,
                 purpose: None,
+                offline: None,
             },
             reader: Reader {
                 ledger: origin(),
@@ -196,6 +197,7 @@ impl Stage {
             client: Client::new(Some(&url)).unwrap(),
             policy: Policy::parse(&format!("log {vkey}\nquorum none\n")).unwrap(),
             output: Output::new(false),
+            carry: None,
         };
         Stage {
             played,

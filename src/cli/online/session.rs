@@ -1,5 +1,8 @@
 //! One person at one service: key, trust policy and connection, ready to sign and to read.
 
+use std::cell::RefCell;
+
+use super::carry::{self, Carry};
 use super::client::{Client, Reader};
 use super::home::Profile;
 use super::{keys, watch};
@@ -22,6 +25,8 @@ pub struct Session {
     pub policy: Policy,
     /// Where results go.
     pub output: Output,
+    /// The carried file, where the person works offline.
+    pub carry: Option<RefCell<Carry>>,
 }
 
 impl Session {
@@ -50,16 +55,34 @@ impl Session {
             .ok_or_else(|| missing("actor"))?;
         let policy = policy::load(&profile.policy_file())?;
         let key = keys::load(&profile.key_file())?;
-        let client = Client::new(profile.url.as_deref())?;
-        let session = Session {
+        let client = match &profile.offline {
+            Some(_) => Client::offline(),
+            None => Client::new(profile.url.as_deref())?,
+        };
+        let mut session = Session {
             reader: Reader { ledger, actor, key },
             client,
             policy,
             output,
             profile,
+            carry: None,
         };
+        if let Some(file) = session.profile.offline.clone() {
+            session.carry = Some(RefCell::new(Carry::open(&file, &session)?));
+            return Ok(session);
+        }
         watch::look(&session)?;
+        carry::keep_own(&session);
         Ok(session)
+    }
+
+    /// Stores a manifest under its SHA-256; offline, in the carried file.
+    pub fn put_blob(&self, bytes: &[u8]) -> Result<(), Failure> {
+        if let Some(carry) = &self.carry {
+            carry.borrow_mut().keep_blob(bytes);
+            return Ok(());
+        }
+        self.client.put_blob(&self.reader, bytes).map(|_| ())
     }
 
     /// Reads JSON, for a purpose that the person stated.

@@ -5,6 +5,7 @@
 //! verified: the entry is in the tree under a checkpoint that continues the history we knew.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -48,18 +49,32 @@ pub struct Recorded {
     pub e: EntryHash,
     /// What it is about.
     pub subject: Subject,
-    /// What the service acknowledged.
-    pub receipt: Receipt,
+    outcome: Done,
 }
 
-#[derive(Deserialize)]
-struct Head {
-    length: u64,
-    last: Option<EntryHash>,
+/// Where the entry is now.
+#[derive(Debug, Clone)]
+enum Done {
+    /// In the ledger, under this receipt.
+    Recorded(Box<Receipt>),
+    /// In a carried file, in this place.
+    Queued(usize, PathBuf),
 }
 
-/// Signs and submits an act.
+/// Where a chain stands.
+#[derive(Debug, Deserialize)]
+pub struct Head {
+    /// Number of entries.
+    pub length: u64,
+    /// The last of them.
+    pub last: Option<EntryHash>,
+}
+
+/// Signs and submits an act; offline, signs it into the carried file.
 pub fn record(session: &Session, act: &Act) -> Result<Recorded, Failure> {
+    if let Some(carry) = &session.carry {
+        return carry.borrow_mut().sign(session, act);
+    }
     let seen = watch::look(session)?;
     let mut refused = None;
     for _ in 0..ATTEMPTS {
@@ -88,7 +103,8 @@ fn head(session: &Session, act: &Act) -> Result<Head, Failure> {
     serde_json::from_value(answer).map_err(|error| unexpected(&error.to_string()))
 }
 
-fn sign(
+/// Signs an act at the end of a chain.
+pub fn sign(
     session: &Session,
     act: &Act,
     head: &Head,
@@ -123,12 +139,13 @@ fn sign(
     .map_err(|error| Failure::new("entry-form", error.to_string()))
 }
 
-fn acknowledged(
+/// Checks that a receipt is for this entry, and that a log key of the policy stands behind it. Whether its
+/// checkpoint continues the history we knew is for [`watch::accept`].
+pub fn check_receipt(
     session: &Session,
-    act: &Act,
     entry: &UnverifiedEntry,
     answer: &Value,
-) -> Result<Recorded, Failure> {
+) -> Result<Receipt, Failure> {
     let bad = |why: String| {
         Failure::check(
             "receipt",
@@ -155,6 +172,16 @@ fn acknowledged(
     if !holds {
         return Err(bad(why));
     }
+    Ok(receipt)
+}
+
+fn acknowledged(
+    session: &Session,
+    act: &Act,
+    entry: &UnverifiedEntry,
+    answer: &Value,
+) -> Result<Recorded, Failure> {
+    let receipt = check_receipt(session, entry, answer)?;
     watch::accept(session, &receipt.checkpoint)?;
     let kept = session
         .profile
@@ -165,29 +192,50 @@ fn acknowledged(
     Ok(Recorded {
         e: receipt.e,
         subject: act.subject.clone(),
-        receipt,
+        outcome: Done::Recorded(Box::new(receipt)),
     })
 }
 
 impl Recorded {
+    /// An entry that was signed into a carried file.
+    pub fn queued(entry: &UnverifiedEntry, number: usize, file: &Path) -> Recorded {
+        Recorded {
+            e: entry.hash(),
+            subject: entry.payload().subject.clone(),
+            outcome: Done::Queued(number, file.to_owned()),
+        }
+    }
+
     /// For people.
     pub fn words(&self) -> String {
-        format!(
-            "Recorded as entry {} at {}. Receipt verified.",
-            self.receipt.index.0,
-            self.receipt.recorded_at.in_words()
-        )
+        match &self.outcome {
+            Done::Recorded(receipt) => format!(
+                "Recorded as entry {} at {}. Receipt verified.",
+                receipt.index.0,
+                receipt.recorded_at.in_words()
+            ),
+            Done::Queued(number, file) => format!(
+                "Signed offline, as entry {number} of {}. It is not in the ledger before it is submitted: custodes submit {}",
+                file.display(),
+                file.display()
+            ),
+        }
     }
 
     /// For programs.
     pub fn to_json(&self) -> Value {
-        json!({
-            "subject": self.subject,
-            "e": self.e,
-            "index": self.receipt.index,
-            "recorded_at": self.receipt.recorded_at,
-            "receipt": self.receipt,
-        })
+        let mut value = json!({ "subject": self.subject, "e": self.e });
+        match &self.outcome {
+            Done::Recorded(receipt) => {
+                value["index"] = json!(receipt.index);
+                value["recorded_at"] = json!(receipt.recorded_at);
+                value["receipt"] = json!(receipt);
+            }
+            Done::Queued(number, file) => {
+                value["offline"] = json!({ "file": file.to_string_lossy(), "number": number });
+            }
+        }
+        value
     }
 
     /// Prints it.

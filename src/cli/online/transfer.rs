@@ -200,6 +200,17 @@ fn act(
 }
 
 fn find_offer(session: &Session, exhibit: &Subject) -> Result<Option<OpenOffer>, Failure> {
+    if let Some(carry) = &session.carry {
+        let carry = carry.borrow();
+        let offer = carry
+            .standing
+            .get(exhibit)
+            .and_then(|exhibit| exhibit.offer.clone());
+        return Ok(offer.map(|offer| OpenOffer {
+            e: offer.e,
+            by: offer.by,
+        }));
+    }
     let path = format!("/v1/exhibits/{exhibit}/history");
     let told = told::read(&session.read_json_for(&path, "answering a transfer")?)?;
     Ok(told::open_offer(&told, exhibit))

@@ -38,6 +38,12 @@ pub fn look(session: &Session) -> Result<Option<Seen>, Failure> {
     }))
 }
 
+/// The service's checkpoint as a signed note, checked to continue what we knew.
+pub fn newest_note(session: &Session) -> Result<String, Failure> {
+    look(session)?;
+    read_text(&session.profile.checkpoint_file(), MAX_NOTE)
+}
+
 /// Checks that a signed checkpoint continues what we knew, and keeps the newer of the two.
 pub fn accept(session: &Session, note: &str) -> Result<(), Failure> {
     advance(session, known(session)?, note).map(|_| ())
@@ -115,7 +121,7 @@ fn continues(
 }
 
 /// The newest checkpoint that we verified earlier.
-fn known(session: &Session) -> Result<Option<Checkpoint>, Failure> {
+pub fn known(session: &Session) -> Result<Option<Checkpoint>, Failure> {
     let path = session.profile.checkpoint_file();
     if !path.exists() {
         return Ok(None);

@@ -1,0 +1,105 @@
+//! Submitting many signed entries: in batches, in order, each with its own answer, and each receipt verified.
+//!
+//! Sending the same bytes again is harmless, so a broken connection or a busy service is simply tried again.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::session::Session;
+use super::{signing, watch};
+use crate::cli::failure::Failure;
+use crate::protocol::entry::UnverifiedEntry;
+use crate::protocol::receipt::Receipt;
+
+/// Most entries in one batch: what one group commit takes.
+pub const BATCH: usize = 500;
+
+/// Most bytes in one batch, half of what the service takes.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// How often a batch is sent again while the service is busy or out of reach.
+const ATTEMPTS: u32 = 6;
+
+/// What became of an entry.
+pub enum Fate {
+    /// It is recorded; the receipt was verified.
+    Recorded(Box<Receipt>),
+    /// The service refused it.
+    Refused(Failure),
+}
+
+/// Submits entries in order; `told` learns what became of each, by its number.
+pub fn submit(
+    session: &Session,
+    entries: &[&UnverifiedEntry],
+    mut told: impl FnMut(usize, Fate) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut from = 0;
+    while from < entries.len() {
+        let mut texts = Vec::new();
+        let mut bytes = 0;
+        for entry in entries[from..].iter().take(BATCH) {
+            let text = entry.to_text();
+            if !texts.is_empty() && bytes + text.len() > BATCH_BYTES {
+                break;
+            }
+            bytes += text.len();
+            texts.push(text);
+        }
+        let batch = &entries[from..from + texts.len()];
+        let answers = patiently(session, &texts)?;
+        let mut checkpoints = BTreeSet::new();
+        let mut fates = Vec::new();
+        for (entry, answer) in batch.iter().zip(answers) {
+            fates.push(match answer {
+                Ok(value) => {
+                    let receipt = signing::check_receipt(session, entry, &value)?;
+                    checkpoints.insert(receipt.checkpoint.clone());
+                    Fate::Recorded(Box::new(receipt))
+                }
+                Err(failure) => Fate::Refused(failure),
+            });
+        }
+        for checkpoint in &checkpoints {
+            watch::accept(session, checkpoint)?;
+        }
+        for (number, fate) in fates.into_iter().enumerate() {
+            told(from + number, fate)?;
+        }
+        from += texts.len();
+    }
+    Ok(())
+}
+
+type Answers = Vec<Result<Value, Failure>>;
+
+/// One batch; what merely could not be answered yet is sent again.
+fn patiently(session: &Session, texts: &[String]) -> Result<Answers, Failure> {
+    let mut wait = Duration::from_millis(250);
+    for attempt in 1.. {
+        let last = attempt == ATTEMPTS;
+        let passing = |failure: &Failure| {
+            matches!(
+                failure.code.as_str(),
+                "busy" | "service-unreachable" | "stopped"
+            )
+        };
+        match session.client.post_batch(texts) {
+            Err(failure) if passing(&failure) && !last => {}
+            Err(failure) => return Err(failure),
+            Ok(answers) => {
+                let again = answers
+                    .iter()
+                    .any(|answer| answer.as_ref().is_err_and(passing));
+                if last || !again {
+                    return Ok(answers);
+                }
+            }
+        }
+        std::thread::sleep(wait);
+        wait *= 2;
+    }
+    unreachable!("the last attempt returns")
+}
