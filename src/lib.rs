@@ -14,3 +14,5 @@ pub mod service;
 #[cfg(feature = "service")]
 pub mod storage;
 pub mod verify;
+#[cfg(feature = "witness")]
+pub mod witness;

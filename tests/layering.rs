@@ -26,7 +26,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("storage", &["protocol", "ledger"]),
     (
         "service",
-        &["protocol", "ledger", "verify", "court", "storage"],
+        &[
+            "protocol", "ledger", "verify", "court", "storage", "witness",
+        ],
     ),
     ("witness", &["protocol"]),
     (

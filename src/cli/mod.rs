@@ -8,7 +8,8 @@
 //! | 3 | nothing failed, but something named could not be checked |
 //!
 //! With the feature `verify` alone there are `verify`, `digest` and `policy`, none of which uses a
-//! network. The feature `service` adds the service and the commands that talk to it.
+//! network. The feature `witness` adds `witness`; `service` adds that, the service and the commands that talk
+//! to it.
 //!
 //! In scope: files, network, terminal, clock and randomness, which the pure layers are given as
 //! arguments. Out of scope: any decision about what is valid (`protocol`, `ledger`, `verify`).
@@ -22,10 +23,14 @@ mod digest;
 mod policy;
 mod verify;
 
-#[cfg(feature = "service")]
+#[cfg(feature = "witness")]
 pub mod keyfile;
+#[cfg(feature = "witness")]
+mod keys;
 #[cfg(feature = "service")]
 mod online;
+#[cfg(feature = "witness")]
+mod witness;
 
 use std::process::ExitCode;
 
@@ -66,6 +71,9 @@ enum Command {
     Digest(digest::DigestArgs),
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    #[cfg(feature = "witness")]
+    #[command(subcommand)]
+    Witness(witness::WitnessCommand),
     #[cfg(feature = "service")]
     #[command(flatten)]
     Online(Box<online::OnlineCommand>),
@@ -79,6 +87,8 @@ pub fn run() -> ExitCode {
         Command::Verify(args) => verify::run(&args, output),
         Command::Digest(args) => digest::run(&args, output),
         Command::Policy(command) => policy::run(&command, output),
+        #[cfg(feature = "witness")]
+        Command::Witness(command) => witness::run(&command, output),
         #[cfg(feature = "service")]
         Command::Online(command) => online::run(*command, line.profile, output),
     };

@@ -240,6 +240,7 @@ pub struct UnverifiedNote {
 /// A signature line that nobody here has checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnverifiedSignature {
+    line: String,
     name: String,
     key_id: [u8; 4],
     signature: Vec<u8>,
@@ -250,6 +251,8 @@ pub struct UnverifiedSignature {
 pub struct VerifiedSignature {
     /// Whose.
     pub key: VerifierKey,
+    /// The signature line, with its LF.
+    pub line: String,
     /// What the signer's clock said, in Unix seconds; none where the signature states no time, as a log's own.
     pub time: Option<u64>,
 }
@@ -298,6 +301,11 @@ impl UnverifiedNote {
         })
     }
 
+    /// The text, which nobody here has checked.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Checks every signature by one of `keys`; at least one there must be.
     pub fn verify<'k>(
         self,
@@ -318,6 +326,7 @@ impl UnverifiedNote {
             }
             verified.push(VerifiedSignature {
                 key: key.clone(),
+                line: signature.line,
                 time,
             });
         }
@@ -343,6 +352,7 @@ fn parse_line(line: &str) -> Result<UnverifiedSignature, NoteError> {
     let bytes = STANDARD.decode(signature).map_err(|_| refuse.clone())?;
     let (key_id, signature) = bytes.split_first_chunk::<4>().ok_or(refuse)?;
     Ok(UnverifiedSignature {
+        line: format!("{line}\n"),
         name: name.to_owned(),
         key_id: *key_id,
         signature: signature.to_vec(),

@@ -9,9 +9,9 @@ use clap::Args;
 
 use super::client::{Client, Reader};
 use super::home::Profile;
-use super::keys;
 use super::session::Session;
 use crate::cli::failure::Failure;
+use crate::cli::keys;
 use crate::cli::output::Output;
 use crate::cli::policy;
 use crate::protocol::id::OrgId;

@@ -11,11 +11,12 @@ use serde_json::json;
 
 use super::client::random_subject;
 use super::home::{Config, write_atomically};
-use super::keys;
 use crate::cli::Outcome;
 use crate::cli::failure::Failure;
+use crate::cli::keys;
 use crate::cli::output::Output;
 use crate::protocol::id::{ActorId, OrgId, Origin};
+use crate::protocol::key::SecretKey;
 use crate::service::{self, Founding, Organisation};
 
 /// Found a ledger: its keys, its organisations and its first entry.
@@ -66,7 +67,7 @@ pub fn run(args: &InitArgs, output: Output) -> Outcome {
         .orgs
         .iter()
         .map(|(org, sector)| {
-            let key = keys::create(&authorities.join(format!("{org}.pem")), passphrase)?;
+            let key: SecretKey = keys::create(&authorities.join(format!("{org}.pem")), passphrase)?;
             let authority = ActorId::from_parts(org, &random_subject()?);
             Ok(Organisation {
                 org: org.clone(),

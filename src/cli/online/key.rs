@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 
 use super::client::random_subject;
 use super::home::Profile;
-use super::{accept_genesis, enrol, keys};
+use super::{accept_genesis, enrol};
 use crate::cli::Outcome;
 use crate::cli::failure::Failure;
+use crate::cli::keys;
 use crate::cli::output::Output;
 use crate::protocol::id::{ActorId, OrgId, Origin};
 use crate::protocol::key::SecretKey;

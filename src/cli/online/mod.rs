@@ -7,7 +7,6 @@ pub mod home;
 
 mod carry;
 mod client;
-mod keys;
 mod reference;
 mod session;
 mod signing;

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::keys;
 use crate::cli::Outcome;
 use crate::cli::failure::Failure;
+use crate::cli::keys;
 use crate::cli::output::Output;
 use crate::service::{self, Options};
 

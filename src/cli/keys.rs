@@ -4,22 +4,20 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::client::random;
-use crate::cli::failure::{Failure, read_text};
-use crate::cli::keyfile;
-use crate::protocol::key::SecretKey;
+use super::failure::{Failure, read_text};
+use super::keyfile::{self, KeyInFile};
 
 /// Longest key file read.
 const MAX_KEY_FILE: usize = 64 << 10;
 
 /// Reads a private key, and asks for its passphrase where it has one.
-pub fn load(path: &Path) -> Result<SecretKey, Failure> {
+pub fn load<K: KeyInFile>(path: &Path) -> Result<K, Failure> {
     if !path.exists() {
         return Err(Failure::new(
             "key-missing",
             format!("there is no key at {}", path.display()),
         )
-        .next("make one with `custodes key new`"));
+        .next("make one with `custodes key new`, `custodes init` or `custodes witness init`"));
     }
     let pem = Zeroizing::new(read_text(path, MAX_KEY_FILE)?);
     let passphrase = if pem.contains("ENCRYPTED PRIVATE KEY") {
@@ -32,8 +30,15 @@ pub fn load(path: &Path) -> Result<SecretKey, Failure> {
 }
 
 /// Makes a key and writes it to a file that must not exist yet, readable by its owner alone.
-pub fn create(path: &Path, passphrase: Option<&str>) -> Result<SecretKey, Failure> {
-    let key = SecretKey::from_seed(random::<32>()?);
+pub fn create<K: KeyInFile>(path: &Path, passphrase: Option<&str>) -> Result<K, Failure> {
+    let mut seed = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *seed).map_err(|error| {
+        Failure::new(
+            "no-randomness",
+            format!("the system gives no random bytes: {error}"),
+        )
+    })?;
+    let key = K::from_seed(*seed);
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|error| Failure::file("make", folder, &error))?;
     }
