@@ -19,6 +19,7 @@ mod failure;
 pub mod hashing;
 mod output;
 
+mod completions;
 mod digest;
 mod policy;
 mod verify;
@@ -34,7 +35,7 @@ mod witness;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use self::failure::Failure;
 use self::output::Output;
@@ -74,6 +75,7 @@ enum Command {
     #[cfg(feature = "witness")]
     #[command(subcommand)]
     Witness(witness::WitnessCommand),
+    Completions(completions::CompletionsArgs),
     #[cfg(feature = "service")]
     #[command(flatten)]
     Online(Box<online::OnlineCommand>),
@@ -89,6 +91,7 @@ pub fn run() -> ExitCode {
         Command::Policy(command) => policy::run(&command, output),
         #[cfg(feature = "witness")]
         Command::Witness(command) => witness::run(&command, output),
+        Command::Completions(args) => completions::run(&args, CommandLine::command()),
         #[cfg(feature = "service")]
         Command::Online(command) => online::run(*command, line.profile, output),
     };

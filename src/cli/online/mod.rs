@@ -28,6 +28,7 @@ mod key;
 mod lookup;
 mod record;
 mod register;
+mod register_many;
 mod serve;
 mod transfer;
 
@@ -47,6 +48,7 @@ pub enum OnlineCommand {
     #[command(subcommand)]
     Case(case::CaseCommand),
     Register(register::RegisterArgs),
+    RegisterMany(register_many::RegisterManyArgs),
     Record(record::RecordArgs),
     #[command(subcommand)]
     Transfer(transfer::TransferCommand),
@@ -79,6 +81,7 @@ pub fn run(command: OnlineCommand, mut args: ProfileArgs, output: Output) -> Out
         OnlineCommand::Key(command) => key::run(&command, Profile::load(args)?, output),
         OnlineCommand::Case(command) => case::run(&command, &open(args)?),
         OnlineCommand::Register(command) => register::run(&command, &open(args)?),
+        OnlineCommand::RegisterMany(command) => register_many::run(&command, &open(args)?),
         OnlineCommand::Record(command) => record::run(&command, &open(args)?),
         OnlineCommand::Transfer(command) => transfer::run(&command, &open(args)?),
         OnlineCommand::Disclose(command) => disclose::run(&command, &open(args)?),

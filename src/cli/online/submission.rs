@@ -73,6 +73,14 @@ pub fn submit(
     Ok(())
 }
 
+/// Whether the same bytes may be taken a little later.
+pub fn is_passing(failure: &Failure) -> bool {
+    matches!(
+        failure.code.as_str(),
+        "busy" | "service-unreachable" | "stopped"
+    )
+}
+
 type Answers = Vec<Result<Value, Failure>>;
 
 /// One batch; what merely could not be answered yet is sent again.
@@ -80,19 +88,13 @@ fn patiently(session: &Session, texts: &[String]) -> Result<Answers, Failure> {
     let mut wait = Duration::from_millis(250);
     for attempt in 1.. {
         let last = attempt == ATTEMPTS;
-        let passing = |failure: &Failure| {
-            matches!(
-                failure.code.as_str(),
-                "busy" | "service-unreachable" | "stopped"
-            )
-        };
         match session.client.post_batch(texts) {
-            Err(failure) if passing(&failure) && !last => {}
+            Err(failure) if is_passing(&failure) && !last => {}
             Err(failure) => return Err(failure),
             Ok(answers) => {
                 let again = answers
                     .iter()
-                    .any(|answer| answer.as_ref().is_err_and(passing));
+                    .any(|answer| answer.as_ref().is_err_and(is_passing));
                 if last || !again {
                     return Ok(answers);
                 }
