@@ -47,7 +47,9 @@ pub fn line(bundle: &VerifiedBundle, names: &Names<'_>, item: &VerifiedItem) -> 
         line.push_str(&format!(" Withheld here: {}.", withheld.join(", ")));
     }
     line.push_str(&format!(" [entry {index}, logged {logged}"));
-    if let Some(latest) = item.bracket.after.as_ref().and_then(|seen| seen.earliest()) {
+    if let Some(bounds) = item.bracket.in_words() {
+        line.push_str(&format!(", recorded {bounds}"));
+    } else if let Some(latest) = item.bracket.after.as_ref().and_then(|seen| seen.earliest()) {
         line.push_str(&format!(", seen by a witness by {}", latest.in_words()));
     }
     line.push(']');

@@ -306,6 +306,13 @@ impl UnverifiedNote {
         &self.text
     }
 
+    /// Whether a line carries the name and id of this key; its signature is not checked.
+    pub fn has_line_of(&self, key: &VerifierKey) -> bool {
+        let id = key.key_id();
+        let mut lines = self.signatures.iter();
+        lines.any(|one| one.key_id == id && one.name == key.name.as_str())
+    }
+
     /// Checks every signature by one of `keys`; at least one there must be.
     pub fn verify<'k>(
         self,

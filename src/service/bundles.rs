@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::known::StoreKnown;
 use super::problem::Problem;
 use super::reads::{Target, parse};
+use super::witnessing::Witnessing;
 use crate::ledger::AccessView;
 use crate::ledger::state::Known as _;
 use crate::protocol::bundle::{
@@ -24,6 +25,7 @@ use crate::storage::{Store, StoreError, StoredEntry};
 
 struct Assembly<'a> {
     store: &'a dyn Store,
+    witnessing: &'a Witnessing,
     known: StoreKnown<'a>,
     newest: TreeSize,
     chains: BTreeMap<ChainId, Vec<EntryIndex>>,
@@ -32,14 +34,18 @@ struct Assembly<'a> {
     blobs: BTreeSet<Hash>,
 }
 
-/// Assembles the bundle of a target under the newest published checkpoint.
-pub fn assemble(store: &dyn Store, log: &VerifierKey, target: &Target) -> Result<Bundle, Problem> {
-    let note = store
-        .published()?
-        .ok_or_else(|| StoreError::Corrupt("published".to_owned()))?;
+/// Assembles the bundle of a target under this published checkpoint.
+pub fn assemble(
+    store: &dyn Store,
+    witnessing: &Witnessing,
+    log: &VerifierKey,
+    note: String,
+    target: &Target,
+) -> Result<Bundle, Problem> {
     let (newest, _) = open(&note, log)?;
     let mut assembly = Assembly {
         store,
+        witnessing,
         known: StoreKnown::new(store),
         newest: newest.size,
         chains: BTreeMap::new(),
@@ -147,7 +153,7 @@ impl Assembly<'_> {
         let mut evaluated_at = LogTime(0);
         for (index, stored) in &self.entries {
             evaluated_at = evaluated_at.max(stored.recorded_at);
-            for note in self.store.published_around(*index)?.into_iter().flatten() {
+            for note in self.witnessing.around(*index)?.into_iter().flatten() {
                 let (checkpoint, ()) = open(&note, log)?;
                 if checkpoint.size < newest.size && notes.insert(checkpoint.size, note).is_none() {
                     roots.insert((checkpoint.size, checkpoint.root.0));

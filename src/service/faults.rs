@@ -12,11 +12,13 @@ use serde_json::{Map, Value, json};
 use super::audit::audit_store;
 use super::folder::{self, Identity};
 use super::sequencer::{self, Answer, OwnEntry, Sequencer, Unavailable, Work};
+use super::witnessing::Gate;
 use crate::ledger::Rules;
 use crate::protocol::digest::{DigestKind, EvidenceDigest};
 use crate::protocol::entry::{Draft, EntryHash, Payload, UnverifiedEntry};
 use crate::protocol::id::{ActorId, ChainId, OrgId, Origin, Strand, Subject};
 use crate::protocol::key::SecretKey;
+use crate::protocol::mldsa::PqSecretKey;
 use crate::protocol::receipt::Receipt;
 use crate::protocol::time::{Moment, Occurred};
 use crate::protocol::token::Possession;
@@ -50,10 +52,11 @@ impl Bench {
             service: service.clone(),
             service_key: key(3),
             log_key: key(4),
+            log_pq_key: PqSecretKey::from_seed([5; 32]),
         };
         let body = json!({
             "service": {"actor": service, "key": key(3).public()},
-            "log": [identity.log_vkey().to_string()],
+            "log": identity.log_vkeys().map(|key| key.to_string()),
             "organisations": [{"org": org, "sector": "police", "authority": {"actor": authority, "key": key(1).public()}}],
             "witnesses": [],
             "rules": Rules::embedded().sha256(),
@@ -174,7 +177,8 @@ impl Bench {
         // Published when asked and at the end alone, so that a run is the same each time.
         let interval = Duration::from_secs(3600);
         let identity = Arc::clone(&self.identity);
-        let (sequencer, thread) = Sequencer::start(Arc::new(store), identity, interval);
+        let (sequencer, thread) =
+            Sequencer::start(Arc::new(store), identity, interval, Gate::open(), || {});
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();

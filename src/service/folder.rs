@@ -12,6 +12,7 @@ use crate::protocol::checkpoint;
 use crate::protocol::entry::EntryHash;
 use crate::protocol::id::{ActorId, OrgId, Origin, Subject};
 use crate::protocol::key::{PublicKey, SecretKey};
+use crate::protocol::mldsa::PqSecretKey;
 use crate::protocol::note::{SignatureKind, VerifierKey};
 use crate::protocol::tree;
 use crate::storage::{Mode, RocksStore, Store, StoreError};
@@ -83,6 +84,8 @@ pub struct Founding {
     pub organisations: Vec<Organisation>,
     /// Signs checkpoints.
     pub log_key: SecretKey,
+    /// Signs published checkpoints a second time, against quantum computers.
+    pub log_pq_key: PqSecretKey,
     /// Signs what the service records.
     pub service_key: SecretKey,
 }
@@ -93,8 +96,8 @@ pub struct Founded {
     pub subject: Subject,
     /// Its first entry.
     pub genesis: EntryHash,
-    /// The log key, for trust policies.
-    pub log_vkey: String,
+    /// The log's keys, for trust policies and witnesses: Ed25519, then ML-DSA-44.
+    pub log_vkeys: [String; 2],
 }
 
 #[derive(Serialize, Deserialize)]
@@ -117,10 +120,21 @@ pub struct Identity {
     pub service_key: SecretKey,
     /// Signs checkpoints and nothing else.
     pub log_key: SecretKey,
+    /// Signs published checkpoints a second time.
+    pub log_pq_key: PqSecretKey,
 }
 
 impl Identity {
-    /// The log's public key.
+    /// The log's public keys: Ed25519, which signs every checkpoint, and ML-DSA-44, which signs the published ones.
+    pub fn log_vkeys(&self) -> [VerifierKey; 2] {
+        let post_quantum = self.log_pq_key.public();
+        [
+            self.log_vkey(),
+            VerifierKey::ml_dsa_44(self.origin.clone(), post_quantum),
+        ]
+    }
+
+    /// The log's Ed25519 key.
     pub fn log_vkey(&self) -> VerifierKey {
         VerifierKey::ed25519(
             self.origin.clone(),
@@ -147,8 +161,9 @@ pub fn init(folder: &Path, founding: Founding) -> Result<Founded, FolderError> {
         service,
         service_key: founding.service_key,
         log_key: founding.log_key,
+        log_pq_key: founding.log_pq_key,
     };
-    let log_vkey = identity.log_vkey().to_string();
+    let log_vkeys = identity.log_vkeys().map(|key| key.to_string());
     let organisations: Vec<Value> = founding
         .organisations
         .iter()
@@ -161,7 +176,7 @@ pub fn init(folder: &Path, founding: Founding) -> Result<Founded, FolderError> {
         "service".into(),
         json!({"actor": identity.service, "key": identity.service_key.public()}),
     );
-    body.insert("log".into(), json!([log_vkey]));
+    body.insert("log".into(), json!(log_vkeys));
     body.insert("organisations".into(), organisations.into());
     body.insert("witnesses".into(), json!([]));
     body.insert("rules".into(), json!(Rules::embedded().sha256()));
@@ -178,14 +193,20 @@ pub fn init(folder: &Path, founding: Founding) -> Result<Founded, FolderError> {
     std::fs::write(&path, text).map_err(file("write", &path))?;
     let path = folder.join("policy");
     let policy = format!(
-        "# Trust policy for readers of {}. Get it from somebody you trust, not from a bundle.\nlog {log_vkey}\nquorum none\n",
-        identity.origin
+        "# Trust policy for readers of {}. Get it from somebody you trust, not from a bundle.\nlog {}\n\n\
+         # The log's post-quantum key, which signs published checkpoints. A policy for the long term has this line\n\
+         # instead of the one above, and witnesses with keys of type 0x06.\n# log {}\n\n\
+         # No witness is demanded yet. With witnesses, instead of the last line:\n\
+         # witness court <vkey> https://witness.court.example\n\
+         # witness defence <vkey> https://witness.defence.example\n\
+         # group both all court defence\n# quorum both\nquorum none\n",
+        identity.origin, log_vkeys[0], log_vkeys[1]
     );
     std::fs::write(&path, policy).map_err(file("write", &path))?;
     Ok(Founded {
         subject,
         genesis,
-        log_vkey,
+        log_vkeys,
     })
 }
 
@@ -193,6 +214,7 @@ pub fn init(folder: &Path, founding: Founding) -> Result<Founded, FolderError> {
 pub fn open(
     folder: &Path,
     log_key: SecretKey,
+    log_pq_key: PqSecretKey,
     service_key: SecretKey,
 ) -> Result<(Arc<dyn Store>, Identity), FolderError> {
     let path = folder.join("ledger.toml");
@@ -206,6 +228,7 @@ pub fn open(
         service: settings.service,
         service_key,
         log_key,
+        log_pq_key,
     };
     check(&store, &identity)?;
     Ok((Arc::new(store), identity))
@@ -219,6 +242,14 @@ pub(super) fn check(store: &dyn Store, identity: &Identity) -> Result<(), Folder
     known.check()?;
     if enrolled.is_none_or(|key| key.actor != identity.service) {
         return Err(FolderError::OtherKey("service"));
+    }
+    let named = known.ledger().is_some_and(|ledger| {
+        let keys = identity.log_vkeys().map(|key| key.to_string());
+        keys.iter().all(|key| ledger.log_keys.contains(key))
+    });
+    known.check()?;
+    if !named {
+        return Err(FolderError::OtherKey("log"));
     }
     let newest = store.checkpoint()?.ok_or(FolderError::TreeDiffers)?;
     let (checkpoint, _) = checkpoint::open(&newest, &identity.log_vkey())

@@ -15,6 +15,7 @@ use super::problem::Problem;
 use super::search::Search;
 use super::sequencer::{self, Sequencer};
 use super::tokens::{Reader, Tokens};
+use super::witnessing::Witnessing;
 use super::{blobs, public_log, submit, views};
 use crate::ledger::state::Known as _;
 use crate::protocol::hash::Hash;
@@ -28,6 +29,8 @@ pub struct App {
     pub(super) identity: Arc<Identity>,
     /// The way to the writer.
     pub sequencer: Sequencer,
+    /// What witnesses make of what is published.
+    pub witnessing: Arc<Witnessing>,
     tokens: Tokens,
     pub(super) search: Search,
     url: String,
@@ -41,6 +44,7 @@ impl App {
         store: Arc<dyn Store>,
         identity: Arc<Identity>,
         sequencer: Sequencer,
+        witnessing: Arc<Witnessing>,
         url: String,
     ) -> Result<Arc<App>, StoreError> {
         let search = Search::default();
@@ -49,6 +53,7 @@ impl App {
             store,
             identity,
             sequencer,
+            witnessing,
             tokens: Tokens::new(),
             search,
             url,
@@ -132,9 +137,15 @@ pub(super) fn text_answer(kind: &'static str, body: impl IntoResponse) -> Respon
 }
 
 async fn ready(State(app): Shared) -> Response {
-    match app.sequencer.has_failed() {
-        false => text_answer("text/plain; charset=utf-8", "ready\n"),
-        true => Problem::from(sequencer::Unavailable::Stopped).into_response(),
+    if app.sequencer.has_failed() {
+        return Problem::from(sequencer::Unavailable::Stopped).into_response();
+    }
+    match app.witnessing.status() {
+        (true, words) => text_answer("text/plain; charset=utf-8", format!("ready\n{words}\n")),
+        (false, words) => {
+            let next = "Nothing is recorded meanwhile; published checkpoints and tiles are served.";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "held", words, next).into_response()
+        }
     }
 }
 

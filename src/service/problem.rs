@@ -107,6 +107,18 @@ impl From<Unavailable> for Problem {
                 error.to_string(),
                 "Tell the operator; send the same bytes again once the service runs.",
             ),
+            Unavailable::Unconfirmed => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not-confirmed",
+                error.to_string(),
+                "Send the same bytes again in a minute; /readyz says how it stands.",
+            ),
+            Unavailable::OtherHistory => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "other-history",
+                error.to_string(),
+                "Tell an auditor and the other parties; /readyz says what the witness shows.",
+            ),
         }
     }
 }

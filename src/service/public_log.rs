@@ -27,7 +27,7 @@ pub async fn get_ledger(State(app): Shared) -> Result<Response, Problem> {
         "origin": app.identity.origin,
         "subject": app.identity.subject,
         "genesis": genesis,
-        "log_keys": [app.identity.log_vkey().to_string()],
+        "log_keys": app.identity.log_vkeys().map(|key| key.to_string()),
         "rules_sha256": Rules::embedded().sha256(),
         "size": app.store.size()?,
     });

@@ -13,6 +13,9 @@ use tokio::sync::oneshot;
 
 use super::folder::Identity;
 use super::known::StoreKnown;
+use super::publish;
+use super::witnessing::Gate;
+pub use super::work::{Answer, OwnEntry, Unavailable, Work};
 use crate::ledger::admit::{Companion, Place};
 use crate::ledger::state::{Known as _, RecordKey};
 use crate::ledger::{Refusal, Rules, admit};
@@ -21,7 +24,6 @@ use crate::protocol::entry::{Draft, EntryHash, Payload, Seen, VerifiedEntry};
 use crate::protocol::id::{ChainId, Strand, Subject};
 use crate::protocol::leaf::Commitment;
 use crate::protocol::note;
-use crate::protocol::receipt::Receipt;
 use crate::protocol::time::{LogTime, Moment, Occurred};
 use crate::protocol::tree::{self, EntryIndex, TreeSize};
 use crate::storage::{Group, NewEntry, NewLeaf, Store, StoreError};
@@ -31,52 +33,6 @@ const QUEUE: usize = 1024;
 
 /// Most entries in one group: bounds what one commit writes and how long the first waits for the last.
 const GROUP: usize = 512;
-
-/// Something to write.
-pub enum Work {
-    /// An entry that somebody signed.
-    Submitted(Box<VerifiedEntry>),
-    /// An entry of the service's own: it is signed here, where its position is known.
-    Own(OwnEntry),
-    /// Publish a checkpoint over all there is.
-    Publish,
-}
-
-/// An entry that the service signs itself.
-pub struct OwnEntry {
-    /// Its chain.
-    pub chain: ChainId,
-    /// Its event.
-    pub event: String,
-    /// Its body.
-    pub body: Map<String, Value>,
-    /// Its details.
-    pub details: Map<String, Value>,
-}
-
-/// What became of it.
-#[derive(Debug)]
-pub enum Answer {
-    /// Newly written, under this receipt.
-    Recorded(Box<Receipt>),
-    /// The same bytes were there already.
-    Known(Box<Receipt>),
-    /// The rules refuse it.
-    Refused(Refusal),
-    /// A checkpoint over all there is, is published.
-    Published,
-}
-
-/// Why nothing can be said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unavailable {
-    /// Too many wait.
-    #[error("too many requests wait; try again in a second")]
-    Busy,
-    /// The writer stopped.
-    #[error("the service has stopped writing after a storage failure; what it says is read-only")]
-    Stopped,
-}
 
 struct Job {
     work: Work,
@@ -88,6 +44,7 @@ struct Job {
 pub struct Sequencer {
     jobs: SyncSender<Job>,
     failed: Arc<AtomicBool>,
+    gate: Gate,
 }
 
 impl Sequencer {
@@ -96,15 +53,20 @@ impl Sequencer {
         store: Arc<dyn Store>,
         identity: Arc<Identity>,
         interval: Duration,
+        gate: Gate,
+        announce: impl Fn() + Send + 'static,
     ) -> (Sequencer, std::thread::JoinHandle<()>) {
         let (jobs, queue) = sync_channel(QUEUE);
         let failed = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&failed);
+        let shut = gate.clone();
         let thread = std::thread::spawn(move || {
             let mut writer = Writer {
                 store: &*store,
                 identity: &identity,
                 interval,
+                gate: shut,
+                announce: &announce,
             };
             if let Err(error) = writer.run(&queue) {
                 // The outcome of the commit is unknown: nobody gets an answer, and nothing more is written.
@@ -112,7 +74,7 @@ impl Sequencer {
                 flag.store(true, Ordering::SeqCst);
             }
         });
-        (Sequencer { jobs, failed }, thread)
+        (Sequencer { jobs, failed, gate }, thread)
     }
 
     /// Whether the writer has stopped.
@@ -122,14 +84,24 @@ impl Sequencer {
 
     /// Has something written, and waits until it is on disk.
     pub async fn write(&self, work: Work) -> Result<Answer, Unavailable> {
+        if self.gate.is_waiting() {
+            return Err(Unavailable::Unconfirmed);
+        }
+        let stopped = || match self.gate.is_shut() {
+            true => Unavailable::OtherHistory,
+            false => Unavailable::Stopped,
+        };
+        if self.gate.is_shut() {
+            return Err(stopped());
+        }
         let (reply, answer) = oneshot::channel();
         self.jobs
             .try_send(Job { work, reply })
             .map_err(|error| match error {
                 TrySendError::Full(_) => Unavailable::Busy,
-                TrySendError::Disconnected(_) => Unavailable::Stopped,
+                TrySendError::Disconnected(_) => stopped(),
             })?;
-        answer.await.map_err(|_| Unavailable::Stopped)
+        answer.await.map_err(|_| stopped())
     }
 }
 
@@ -137,6 +109,8 @@ struct Writer<'a> {
     store: &'a dyn Store,
     identity: &'a Identity,
     interval: Duration,
+    gate: Gate,
+    announce: &'a (dyn Fn() + Send),
 }
 
 /// A group while it is put together.
@@ -166,6 +140,10 @@ impl Writer<'_> {
                 let Ok(job) = queue.try_recv() else { break };
                 jobs.push(job);
             }
+            // What was queued before the gate was shut gets no answer and is not recorded.
+            if self.gate.is_shut() {
+                continue;
+            }
             let asked = jobs.iter().any(|job| matches!(job.work, Work::Publish));
             let answers = self.write_group(&jobs)?;
             if asked || published_at.elapsed() >= self.interval {
@@ -179,15 +157,11 @@ impl Writer<'_> {
         }
     }
 
-    /// Publishes the last commit's checkpoint, if an entry came since the last one published.
     fn publish(&self) -> Result<(), StoreError> {
-        let Some(newest) = self.store.checkpoint()? else {
-            return Ok(());
-        };
-        if self.store.published()?.as_ref() == Some(&newest) {
-            return Ok(());
+        if !self.gate.is_shut() && publish::publish(self.store, self.identity)? {
+            (self.announce)();
         }
-        self.store.publish(self.store.size()?, &newest)
+        Ok(())
     }
 
     fn write_group(&self, jobs: &[Job]) -> Result<Vec<Answer>, StoreError> {
@@ -390,37 +364,20 @@ impl Writer<'_> {
             Outcome::Refused(refusal) => return Ok(Answer::Refused(refusal)),
             Outcome::At(index, recorded_at, e, new) => (index, recorded_at, e, new),
         };
-        let receipt = Box::new(receipt(self.store, self.identity, index, recorded_at, e)?);
+        let receipt = Box::new(publish::receipt(
+            self.store,
+            self.identity,
+            TreeSize(0),
+            index,
+            recorded_at,
+            e,
+        )?);
         Ok(if new {
             Answer::Recorded(receipt)
         } else {
             Answer::Known(receipt)
         })
     }
-}
-
-/// The receipt of an entry under the newest checkpoint.
-pub fn receipt(
-    store: &dyn Store,
-    identity: &Identity,
-    index: EntryIndex,
-    recorded_at: LogTime,
-    e: EntryHash,
-) -> Result<Receipt, StoreError> {
-    let size = store.size()?;
-    let checkpoint = store.checkpoint()?.ok_or_else(|| {
-        StoreError::Corrupt("checkpoints: none for a log with entries".to_owned())
-    })?;
-    let proof = tree::prove_inclusion(index, size, &StoreKnown::new(store))?;
-    Ok(Receipt {
-        ledger: identity.origin.clone(),
-        index,
-        recorded_at,
-        e,
-        checkpoint,
-        proof,
-        witnessed: false,
-    })
 }
 
 fn append(
@@ -461,6 +418,8 @@ pub fn found(
         store,
         identity,
         interval: Duration::ZERO,
+        gate: Gate::open(),
+        announce: &|| {},
     };
     let size = TreeSize(0);
     let mut draft = writer.begin(size)?;
@@ -493,7 +452,7 @@ fn now_ms() -> u64 {
 
 fn random<const N: usize>() -> Result<[u8; N], StoreError> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes)
-        .map_err(|_| StoreError::Io("the system gives no random bytes".to_owned()))?;
+    let filled = getrandom::fill(&mut bytes);
+    filled.map_err(|_| StoreError::Io("the system gives no random bytes".to_owned()))?;
     Ok(bytes)
 }

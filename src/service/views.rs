@@ -1,5 +1,7 @@
 //! Reading over HTTP: who asks, what they may see, the access entry on disk, and only then the content.
 
+use std::time::Duration;
+
 use axum::extract::{OriginalUri, Path, Query, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
@@ -8,7 +10,8 @@ use serde_json::json;
 
 use super::http::{App, Shared, head, json_answer, text_answer};
 use super::problem::Problem;
-use super::sequencer::{self, Work};
+use super::publish;
+use super::sequencer::Work;
 use super::tokens::Reader;
 use super::{bundles, reads};
 use crate::protocol::bundle::ScopeKind;
@@ -17,6 +20,9 @@ use crate::protocol::hash::Hash;
 use crate::protocol::id::{Strand, Subject};
 use crate::protocol::receipt::Receipt;
 use crate::protocol::tlog_proof::TlogProof;
+
+/// How long a bundle waits for the witnesses; without them it is handed out all the same, and says so.
+const WITNESS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The end of a chain.
 pub async fn get_head(
@@ -91,7 +97,9 @@ pub async fn get_bundle(
     .await?;
     // The newest published checkpoint must cover all there is, this reading included.
     app.sequencer.write(Work::Publish).await?;
-    let bundle = bundles::assemble(&*app.store, &app.identity.log_vkey(), &target)?;
+    let note = app.witnessing.newest(WITNESS_PATIENCE).await?;
+    let log = app.identity.log_vkey();
+    let bundle = bundles::assemble(&*app.store, &app.witnessing, &log, note, &target)?;
     Ok(text_answer("application/json", bundle.to_bytes()))
 }
 
@@ -137,9 +145,10 @@ pub async fn get_receipt(
 fn receipt(app: &App, reader: &Reader, e: &str) -> Result<Receipt, Problem> {
     let (index, stored, _) = reads::find_entry(&*app.store, reader, e)?;
     let e = EntryHash(Hash::of(&[stored.jws.as_bytes()]));
-    Ok(sequencer::receipt(
+    Ok(publish::receipt(
         &*app.store,
         &app.identity,
+        app.witnessing.witnessed(),
         index,
         stored.recorded_at,
         e,

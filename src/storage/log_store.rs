@@ -204,6 +204,13 @@ impl<E: Engine> Store for LogStore<E> {
         self.engine.keep_head(note)
     }
 
+    fn add_signatures(&self, size: TreeSize, note: &str) -> Result<(), StoreError> {
+        // The head stays: it may be newer, and its own signatures are enough for it.
+        let mut batch = Batch::default();
+        batch.put(Family::Published, size.0.to_be_bytes(), note);
+        self.engine.write(&batch, Durability::Synced)
+    }
+
     fn published(&self) -> Result<Option<String>, StoreError> {
         let last = self.engine.last(Family::Published, &[0xff; 9])?;
         last.map(|(_, note)| utf8(note, "published")).transpose()

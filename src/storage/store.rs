@@ -135,6 +135,8 @@ pub trait Store: Send + Sync + 'static {
     fn checkpoint(&self) -> Result<Option<String>, StoreError>;
     /// Keeps the checkpoint of this size as published, for ever.
     fn publish(&self, size: TreeSize, note: &str) -> Result<(), StoreError>;
+    /// Replaces a published checkpoint by the same with more signatures.
+    fn add_signatures(&self, size: TreeSize, note: &str) -> Result<(), StoreError>;
     /// The newest published checkpoint.
     fn published(&self) -> Result<Option<String>, StoreError>;
     /// Published checkpoints around an entry: the last before it and the first that covers it.

@@ -175,17 +175,28 @@ fn history(verified: &VerifiedBundle, no_witness: bool) -> (Answer, String) {
             Answer::AttestedOnly,
             format!(
                 "Nothing here was changed or back-dated since {} saw the log; that no further entry \
-                 exists is not shown.",
-                by.join(", ")
+                 exists is not shown.{}",
+                by.join(", "),
+                newest(verified)
             ),
         ),
         (false, Completeness::AsCommitted) => (
             Answer::AttestedOnly,
             format!(
                 "Nothing here was changed or back-dated since {} saw the log; it is complete as \
-                 committed by the operator.",
-                by.join(", ")
+                 committed by the operator.{}",
+                by.join(", "),
+                newest(verified)
             ),
         ),
     }
+}
+
+/// When the newest entry that both sides bound was recorded.
+fn newest(verified: &VerifiedBundle) -> String {
+    let mut entries = verified.entries.iter().rev();
+    let bounded = entries.find_map(|item| Some((item.index.0, item.bracket.in_words()?)));
+    bounded.map_or_else(String::new, |(index, bounds)| {
+        format!(" Entry {index} was recorded {bounds}.")
+    })
 }

@@ -3,6 +3,8 @@
 //!
 //! In scope: the types. Out of scope: making one, which only `verify` does.
 
+use std::collections::BTreeSet;
+
 use crate::ledger::outcome::Flag;
 use crate::ledger::state::MemoryState;
 use crate::protocol::bundle::Scope;
@@ -56,6 +58,26 @@ pub struct Bracket {
     pub before: Option<Witnessed>,
     /// The first witnessed checkpoint that covers it.
     pub after: Option<Witnessed>,
+}
+
+impl Bracket {
+    /// When the entry was recorded, by the clocks of those who saw the log without it and with it; nothing where
+    /// it is not bounded on both sides.
+    pub fn in_words(&self) -> Option<String> {
+        let (before, after) = (self.before.as_ref()?, self.after.as_ref()?);
+        let clocks: BTreeSet<&str> = before
+            .by
+            .iter()
+            .chain(&after.by)
+            .map(|one| one.witness.as_str())
+            .collect();
+        Some(format!(
+            "between {} and {} by the clocks of {}",
+            before.earliest()?.in_words(),
+            after.latest()?.in_words(),
+            clocks.into_iter().collect::<Vec<_>>().join(", ")
+        ))
+    }
 }
 
 /// One entry that was checked.

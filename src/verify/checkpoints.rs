@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::bundle::{Bracket, Cosigned, Witnessed};
+use super::entries::ReadEntry;
 use super::finding::{Asked, Findings};
 use super::nodes::Nodes;
 use crate::protocol::bundle::Bundle;
@@ -10,6 +11,7 @@ use crate::protocol::checkpoint::{self, Checkpoint, CheckpointError};
 use crate::protocol::hash::Hash;
 use crate::protocol::note::{Note, VerifierKey};
 use crate::protocol::policy::Policy;
+use crate::protocol::time::LogTime;
 use crate::protocol::tree::{ConsistencyProof, EntryIndex, TreeSize};
 
 /// A checkpoint that a believed log key signed.
@@ -227,6 +229,37 @@ pub(crate) fn check_consistency(
                 ),
             );
         }
+    }
+}
+
+/// How far the log's clock may be from the clocks of witnesses: clocks of machines that nobody looks after, and the
+/// time that an exchange with a slow witness takes.
+pub(crate) const TOLERANCE: LogTime = LogTime(10 * 60 * 1000);
+
+/// Step 4: the time that the log states for an entry lies between the witnessed checkpoints around it.
+pub(crate) fn check_brackets(read: &[ReadEntry], opened: &[Opened], findings: &mut Findings) {
+    for one in read {
+        let bracket = bracket(opened, one.index);
+        let before = bracket.before.and_then(|seen| seen.earliest());
+        let after = bracket.after.and_then(|seen| seen.latest());
+        let early = before.filter(|seen| one.recorded_at.0.saturating_add(TOLERANCE.0) < seen.0);
+        let late = after.filter(|seen| one.recorded_at.0 > seen.0.saturating_add(TOLERANCE.0));
+        let (order, seen) = match (early, late) {
+            (Some(seen), _) => ("but witnesses had seen the log without it at", seen),
+            (_, Some(seen)) => ("but witnesses had seen it in the log by", seen),
+            _ => continue,
+        };
+        findings.failed(
+            Asked::History,
+            "recorded-outside-bracket",
+            one.place(),
+            format!(
+                "The log says that it was recorded at {}, {order} {}, which is more than {} minutes apart.",
+                one.recorded_at.in_words(),
+                seen.in_words(),
+                TOLERANCE.0 / 60_000
+            ),
+        );
     }
 }
 

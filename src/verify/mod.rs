@@ -7,7 +7,8 @@
 //!    cosigned by the quorum that the policy demands.
 //! 3. Every older checkpoint, and every head that a signer names in `seen`, is a beginning of the newest.
 //! 4. Every entry stands in the newest tree at its index with its time; disclosures are the ones signed
-//!    for; `withheld` names the missing ones exactly; log time never decreases.
+//!    for; `withheld` names the missing ones exactly; log time never decreases, and lies between the witnessed
+//!    checkpoints around the entry, give or take ten minutes.
 //! 5. Every entry is in one chain, every chain is whole from position 0 and leads to its head; the chains
 //!    that the scope demands are here, and no others.
 //! 6. Every entry is signed by a key that the log enrolled for its actor, valid at its place.
@@ -137,6 +138,7 @@ fn run(inputs: Inputs<'_>, findings: &mut Findings) -> Option<(VerifiedBundle, u
     // 4. Entries (before 3, which asks what signers had seen).
     let read = entries::read_all(&bundle, &newest.checkpoint, &mut nodes, findings);
     entries::check_seen(&read, findings);
+    checkpoints::check_brackets(&read, &opened, findings);
 
     // 3. Consistency.
     let seen = entries::seen_heads(&read);

@@ -85,6 +85,7 @@ pub fn run(args: &InitArgs, output: Output) -> Outcome {
         origin: args.origin.clone(),
         organisations,
         log_key: keys::create(&args.dir.join("keys/log.pem"), passphrase)?,
+        log_pq_key: keys::create(&args.dir.join("keys/log-pq.pem"), passphrase)?,
         service_key: keys::create(&args.dir.join("keys/service.pem"), passphrase)?,
     };
     let founded = service::init(&args.dir, founding)
@@ -95,20 +96,23 @@ pub fn run(args: &InitArgs, output: Output) -> Outcome {
         authority_home(args, &authorities.join(org.as_str()), org, actor, &policy)?;
     }
     let words = format!(
-        "Founded the ledger {} in {}, with {} organisation{}.\nIts log key, for every trust policy: {}\n\
+        "Founded the ledger {} in {}, with {} organisation{}.\nIts log key, for every trust policy:\n{}\n\
+         Its post-quantum log key, for witnesses and policies for the long term:\n{}\n\
          Each organisation accepts it with: custodes key accept-genesis --authority {}/ORG.pem --org ORG",
         args.origin,
         args.dir.display(),
         args.orgs.len(),
         if args.orgs.len() == 1 { "" } else { "s" },
-        founded.log_vkey,
+        founded.log_vkeys[0],
+        founded.log_vkeys[1],
         authorities.display(),
     );
     let value = json!({
         "origin": args.origin,
         "subject": founded.subject,
         "genesis": founded.genesis,
-        "log_key": founded.log_vkey,
+        "log_key": founded.log_vkeys[0],
+        "log_pq_key": founded.log_vkeys[1],
     });
     output.result(&words, &value);
     Ok(0)

@@ -26,6 +26,7 @@ mod history;
 mod init;
 mod key;
 mod lookup;
+mod receipt;
 mod record;
 mod register;
 mod register_many;
@@ -50,6 +51,8 @@ pub enum OnlineCommand {
     Register(register::RegisterArgs),
     RegisterMany(register_many::RegisterManyArgs),
     Record(record::RecordArgs),
+    #[command(subcommand)]
+    Receipt(receipt::ReceiptCommand),
     #[command(subcommand)]
     Transfer(transfer::TransferCommand),
     Disclose(disclose::DiscloseArgs),
@@ -82,6 +85,7 @@ pub fn run(command: OnlineCommand, mut args: ProfileArgs, output: Output) -> Out
         OnlineCommand::Case(command) => case::run(&command, &open(args)?),
         OnlineCommand::Register(command) => register::run(&command, &open(args)?),
         OnlineCommand::RegisterMany(command) => register_many::run(&command, &open(args)?),
+        OnlineCommand::Receipt(command) => receipt::run(&command, &open(args)?),
         OnlineCommand::Record(command) => record::run(&command, &open(args)?),
         OnlineCommand::Transfer(command) => transfer::run(&command, &open(args)?),
         OnlineCommand::Disclose(command) => disclose::run(&command, &open(args)?),

@@ -243,7 +243,7 @@ fn records_looks_again_when_stale_and_keeps_the_newest_checkpoint() {
     let recorded = stage.record().unwrap();
     assert_eq!(
         recorded.words(),
-        "Recorded as entry 3 at 14 March 2026 09:12:04 UTC. Receipt verified."
+        "Recorded as entry 3 at 14 March 2026 09:12:04 UTC. Receipt verified. Durable; not yet witnessed."
     );
     assert_eq!(stage.posts(), 3);
     let kept = std::fs::read_to_string(stage.home.path().join("checkpoint")).unwrap();

@@ -210,9 +210,13 @@ impl Recorded {
     pub fn words(&self) -> String {
         match &self.outcome {
             Done::Recorded(receipt) => format!(
-                "Recorded as entry {} at {}. Receipt verified.",
+                "Recorded as entry {} at {}. Receipt verified. Durable; {}.",
                 receipt.index.0,
-                receipt.recorded_at.in_words()
+                receipt.recorded_at.in_words(),
+                match receipt.witnessed {
+                    true => "witnessed",
+                    false => "not yet witnessed",
+                }
             ),
             Done::Queued(number, file) => format!(
                 "Signed offline, as entry {number} of {}. It is not in the ledger before it is submitted: custodes submit {}",

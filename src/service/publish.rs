@@ -1,0 +1,66 @@
+//! Published checkpoints and receipts: what the log says about itself.
+
+use super::folder::Identity;
+use super::known::StoreKnown;
+use crate::protocol::checkpoint;
+use crate::protocol::entry::EntryHash;
+use crate::protocol::note;
+use crate::protocol::receipt::Receipt;
+use crate::protocol::time::LogTime;
+use crate::protocol::tree::{self, EntryIndex, TreeSize};
+use crate::storage::{Store, StoreError};
+
+/// Publishes the last commit's checkpoint under both log signatures, if an entry came since the last one published.
+/// Whether it did.
+pub fn publish(store: &dyn Store, identity: &Identity) -> Result<bool, StoreError> {
+    let Some(newest) = store.checkpoint()? else {
+        return Ok(false);
+    };
+    // A published checkpoint is the commit's with more signature lines.
+    let published = store.published()?;
+    if published.is_some_and(|published| published.starts_with(&newest)) {
+        return Ok(false);
+    }
+    let (checkpoint, _) = checkpoint::open(&newest, &identity.log_vkey())
+        .map_err(|_| StoreError::Corrupt("checkpoints".to_owned()))?;
+    let post_quantum =
+        note::cosign_ml_dsa_44(&checkpoint, &identity.origin, 0, &identity.log_pq_key);
+    store.publish(checkpoint.size, &(newest + &post_quantum))?;
+    Ok(true)
+}
+
+/// The receipt of an entry under the newest checkpoint that witnesses have seen, if it covers the entry, else under
+/// the newest of all.
+pub fn receipt(
+    store: &dyn Store,
+    identity: &Identity,
+    witnessed: TreeSize,
+    index: EntryIndex,
+    recorded_at: LogTime,
+    e: EntryHash,
+) -> Result<Receipt, StoreError> {
+    let missing = || StoreError::Corrupt("checkpoints: none for a log with entries".to_owned());
+    let is_witnessed = index.0 < witnessed.0;
+    let (size, checkpoint) = match is_witnessed {
+        true => {
+            let [_, at] = store.published_around(EntryIndex(witnessed.0 - 1))?;
+            (witnessed, at.ok_or_else(missing)?)
+        }
+        false => {
+            let newest = store.checkpoint()?.ok_or_else(missing)?;
+            let (opened, _) =
+                checkpoint::open(&newest, &identity.log_vkey()).map_err(|_| missing())?;
+            (opened.size, newest)
+        }
+    };
+    let proof = tree::prove_inclusion(index, size, &StoreKnown::new(store))?;
+    Ok(Receipt {
+        ledger: identity.origin.clone(),
+        index,
+        recorded_at,
+        e,
+        checkpoint,
+        proof,
+        witnessed: is_witnessed,
+    })
+}

@@ -1,0 +1,346 @@
+//! The service and its witnesses, all real processes: receipts that ripen, bundles that carry the brackets, a stalled
+//! and a dead witness, and a ledger that goes back or forks.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+#[path = "common/ledger.rs"]
+mod ledger;
+#[path = "common/witness.rs"]
+mod witness;
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use custodes::protocol::checkpoint;
+use custodes::protocol::id::Origin;
+use custodes::protocol::note::{SignatureKind, VerifierKey};
+use ledger::{CASE, Ledger, copy, ends, ok};
+use witness::{Witness, get};
+
+/// Court, defence and oversight, told of the ledger.
+fn three(ledger: &Ledger) -> Vec<Witness> {
+    let policy = std::fs::read_to_string(ledger.path("ledger/policy")).unwrap();
+    let keys: Vec<VerifierKey> = policy
+        .lines()
+        .filter_map(|line| line.trim_start_matches("# ").strip_prefix("log "))
+        .map(|key| VerifierKey::parse(key).unwrap())
+        .collect();
+    assert_eq!(keys.len(), 2, "the policy shows both keys of the log");
+    ["court", "defence", "oversight"]
+        .map(|sector| Witness::new(&format!("witness.{sector}.example"), &keys))
+        .into()
+}
+
+/// A policy of these witnesses: so many of the operators, each by any of its keys, or by its post-quantum key alone.
+fn policy(ledger: &Ledger, witnesses: &[Witness], threshold: usize, post_quantum: bool) -> String {
+    let text = std::fs::read_to_string(ledger.path("ledger/policy")).unwrap();
+    let mut lines = String::new();
+    for line in text
+        .lines()
+        .filter_map(|line| line.trim_start_matches("# ").strip_prefix("log "))
+    {
+        let is_pq = VerifierKey::parse(line).unwrap().kind() == SignatureKind::MlDsa44;
+        if is_pq || !post_quantum {
+            lines.push_str(&format!("log {line}\n"));
+        }
+    }
+    let mut names = String::new();
+    for (at, witness) in witnesses.iter().enumerate() {
+        let [ed25519, ml_dsa_44] = [&witness.vkeys[0], &witness.vkeys[1]];
+        if post_quantum {
+            lines.push_str(&format!("witness w{at} {ml_dsa_44} {}\n", witness.url));
+        } else {
+            lines.push_str(&format!(
+                "witness e{at} {ed25519} {0}\nwitness p{at} {ml_dsa_44} {0}\n",
+                witness.url
+            ));
+            lines.push_str(&format!("group w{at} any e{at} p{at}\n"));
+        }
+        names.push_str(&format!(" w{at}"));
+    }
+    format!("{lines}group quorum {threshold}{names}\nquorum quorum\n")
+}
+
+fn ready(ledger: &Ledger) -> (u16, String) {
+    let answer = get(&format!("{}/readyz", ledger.url));
+    (answer.status, answer.text)
+}
+
+/// Waits for something that other processes do; a minute is far more than any of it takes.
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "{what} did not come about"
+        );
+        std::thread::yield_now();
+    }
+}
+
+fn register(ledger: &Ledger, name: &str) -> String {
+    let file = ledger.path(name);
+    std::fs::write(&file, name).unwrap();
+    let file = file.display().to_string();
+    let args = [
+        "--json",
+        "register",
+        CASE,
+        &file,
+        "--kind",
+        "other",
+        "--reference",
+        name,
+        "--description",
+        name,
+        "--power",
+        "consent",
+    ];
+    ok(&ledger.run("smith", &args))
+}
+
+fn bundle(ledger: &Ledger, to: &Path) {
+    let to = to.display().to_string();
+    ok(&ledger.run("smith", &["bundle", CASE, "--out", &to]));
+}
+
+fn verify(ledger: &Ledger, bundle: &Path, policy: &Path) -> std::process::Output {
+    let args = [
+        "verify",
+        &bundle.display().to_string(),
+        "--policy",
+        &policy.display().to_string(),
+    ]
+    .map(str::to_owned);
+    ledger.run("nobody", &args.each_ref().map(String::as_str))
+}
+
+/// Founded without witnesses, then restarted with a policy that demands two of three.
+fn witnessed() -> (Ledger, Vec<Witness>) {
+    let mut ledger = Ledger::new();
+    let witnesses = three(&ledger);
+    ledger.kill();
+    std::fs::write(
+        ledger.path("ledger/policy"),
+        policy(&ledger, &witnesses, 2, false),
+    )
+    .unwrap();
+    ledger.start();
+    until("a quorum", || ready(&ledger).0 == 200);
+    (ledger, witnesses)
+}
+
+#[test]
+fn published_checkpoints_carry_the_quorum_and_bundles_say_so() {
+    let (ledger, witnesses) = witnessed();
+    register(&ledger, "JSM-1");
+    let file = ledger.path("case.custody.json");
+    bundle(&ledger, &file);
+
+    // What is published has both signatures of the log and those of the witnesses, in the end of all three.
+    let origin = Origin::new("evidence.example").unwrap();
+    until("all cosignatures", || {
+        let note = get(&format!("{}/checkpoint", ledger.url)).text;
+        note.matches("\n— ").count() == 2 + 2 * witnesses.len()
+    });
+    let note = get(&format!("{}/checkpoint", ledger.url)).text;
+    let text = std::fs::read_to_string(ledger.path("ledger/policy")).unwrap();
+    let logs: Vec<VerifierKey> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("log "))
+        .map(|key| VerifierKey::parse(key).unwrap())
+        .collect();
+    let logs: Vec<&VerifierKey> = logs.iter().collect();
+    let keys: Vec<&VerifierKey> = witnesses.iter().flat_map(|one| &one.vkeys).collect();
+    let (head, open) = checkpoint::open_with(&note, &logs, &keys).unwrap();
+    assert_eq!((open.verified.len(), open.unverified.len()), (8, 0));
+    assert!(
+        open.verified
+            .iter()
+            .filter(|one| one.time.is_none())
+            .count()
+            == 2,
+        "the log's own state no time"
+    );
+    for witness in &witnesses {
+        let (seen, _) = checkpoint::open(&witness.monitor(&origin).text, logs[0]).unwrap();
+        assert_eq!(seen, head, "the witness remembers the same");
+    }
+
+    // The reader's policy: two of three, by any key; all three; post-quantum alone.
+    for (threshold, post_quantum) in [(2, false), (2, true)] {
+        let trust = ledger.path("trust.policy");
+        std::fs::write(&trust, policy(&ledger, &witnesses, threshold, post_quantum)).unwrap();
+        let said = ends(&verify(&ledger, &file, &trust), 3);
+        assert!(
+            !said.contains("no-witness") && !said.contains("quorum-not-met"),
+            "{said}"
+        );
+        assert!(said.contains("by the clocks of"), "{said}");
+    }
+    // A reader who asks for a witness that never saw it.
+    let stranger = Witness::new("witness.prison.example", &[]);
+    let trust = ledger.path("other.policy");
+    let mut all = witnesses;
+    all.push(stranger);
+    std::fs::write(&trust, policy(&ledger, &all, 4, false)).unwrap();
+    assert!(ends(&verify(&ledger, &file, &trust), 1).contains("quorum-not-met"));
+}
+
+#[test]
+fn receipts_ripen_and_wait_for_the_quorum() {
+    let (mut ledger, mut witnesses) = witnessed();
+    let recorded = register(&ledger, "JSM-1");
+    let recorded: serde_json::Value = serde_json::from_str(&recorded).unwrap();
+    let e = recorded["e"].as_str().unwrap().to_owned();
+    let said = ok(&ledger.run("smith", &["receipt", "wait", &e, "--seconds", "30"]));
+    assert!(said.contains("witnessed"), "{said}");
+
+    // One of three witnesses dead: still a quorum.
+    witnesses[0].kill();
+    let second: serde_json::Value = serde_json::from_str(&register(&ledger, "JSM-2")).unwrap();
+    ok(&ledger.run(
+        "smith",
+        &[
+            "receipt",
+            "wait",
+            second["e"].as_str().unwrap(),
+            "--seconds",
+            "30",
+        ],
+    ));
+    // Two dead: recorded and durable, and not witnessed; everything says so.
+    witnesses[1].kill();
+    let third: serde_json::Value = serde_json::from_str(&register(&ledger, "JSM-3")).unwrap();
+    let e = third["e"].as_str().unwrap().to_owned();
+    let said = ends(
+        &ledger.run("smith", &["receipt", "wait", &e, "--seconds", "1"]),
+        3,
+    );
+    assert!(said.contains("not yet witnessed"), "{said}");
+    // They come back, and the receipt ripens without another entry.
+    witnesses[0].start();
+    ok(&ledger.run("smith", &["receipt", "wait", &e, "--seconds", "90"]));
+
+    // The receipt holds after a restart, and a start without a quorum records nothing.
+    ledger.kill();
+    witnesses[0].kill();
+    ledger.start();
+    assert_eq!(ready(&ledger).0, 503);
+    let refused = ledger.run(
+        "smith",
+        &["--json", "case", "open", "--reference", "X", "--title", "Y"],
+    );
+    assert!(ends(&refused, 2).contains("not-confirmed"));
+    assert_eq!(
+        get(&format!("{}/checkpoint", ledger.url)).status,
+        200,
+        "the log is served"
+    );
+    witnesses[1].start();
+    until("a quorum", || ready(&ledger).0 == 200);
+    register(&ledger, "JSM-4");
+}
+
+#[test]
+fn a_stalled_and_a_dead_witness_do_not_slow_writers() {
+    let mut ledger = Ledger::new();
+    let mut witnesses = three(&ledger);
+    witnesses[1].kill();
+    // Takes connections and never answers.
+    let stalled = TcpListener::bind("127.0.0.1:0").unwrap();
+    witnesses[2].kill();
+    witnesses[2].url = format!("http://{}", stalled.local_addr().unwrap());
+    let begun = Instant::now();
+    let alone: Vec<Duration> = (0..5).map(|n| timed(&ledger, &format!("A-{n}"))).collect();
+    let alone = begun.elapsed() / u32::try_from(alone.len()).unwrap();
+    ledger.kill();
+    std::fs::write(
+        ledger.path("ledger/policy"),
+        policy(&ledger, &witnesses, 1, false),
+    )
+    .unwrap();
+    ledger.start();
+    until("a quorum", || ready(&ledger).0 == 200);
+    let begun = Instant::now();
+    for n in 0..5 {
+        timed(&ledger, &format!("B-{n}"));
+    }
+    let with = begun.elapsed() / 5;
+    println!(
+        "a registration takes {alone:?} without witnesses, {with:?} with a stalled and a dead one"
+    );
+    assert!(
+        with < 2 * alone + Duration::from_millis(500),
+        "{with:?} against {alone:?}"
+    );
+}
+
+fn timed(ledger: &Ledger, name: &str) -> Duration {
+    let begun = Instant::now();
+    register(ledger, name);
+    begun.elapsed()
+}
+
+/// Size and number of signatures of what is published.
+fn published(ledger: &Ledger) -> (u64, usize) {
+    let note = get(&format!("{}/checkpoint", ledger.url)).text;
+    let size = note.lines().nth(1).unwrap().parse().unwrap();
+    (size, note.matches("\n— ").count())
+}
+
+#[test]
+fn a_ledger_that_was_rolled_back_or_rewritten_refuses_to_sign() {
+    let (mut ledger, witnesses) = witnessed();
+    ledger.enrol("jones", "police", "officer", "DC Sam Jones");
+    until("all published", || published(&ledger).1 == 8);
+    ledger.kill();
+    let (now, old) = (ledger.path("ledger"), ledger.path("old"));
+    copy(&now, &old);
+    ledger.start();
+    until("a quorum", || ready(&ledger).0 == 200);
+    let (before, _) = published(&ledger);
+    register(&ledger, "JSM-1");
+    until("the new end witnessed", || {
+        let (size, signatures) = published(&ledger);
+        size > before && signatures == 8
+    });
+    ledger.kill();
+
+    // An older copy of the folder, as after a restore.
+    std::fs::rename(&now, ledger.path("newest")).unwrap();
+    std::fs::rename(&old, &now).unwrap();
+    ledger.start();
+    until("the alarm", || ready(&ledger).1.contains("ALARM"));
+    let (status, words) = ready(&ledger);
+    assert_eq!(status, 503);
+    assert!(words.contains("was rolled back"), "{words}");
+    let stood = published(&ledger);
+    let open = ["--json", "case", "open", "--reference", "X", "--title", "Y"];
+    assert!(ends(&ledger.run("jones", &open), 2).contains("other-history"));
+    assert_eq!(published(&ledger).0, stood.0, "nothing was signed");
+
+    // The operator goes on from there without witnesses, past the old size, and then wants them back.
+    ledger.kill();
+    let file = ledger.path("ledger/policy");
+    let log = std::fs::read_to_string(&file).unwrap();
+    let log = log.lines().find(|line| line.starts_with("log ")).unwrap();
+    std::fs::write(&file, format!("{log}\nquorum none\n")).unwrap();
+    ledger.start();
+    for reference in ["X", "Y", "Z"] {
+        ok(&ledger.run(
+            "jones",
+            &["case", "open", "--reference", reference, "--title", "Y"],
+        ));
+    }
+    until("all published", || published(&ledger).0 > before + 2);
+    ledger.kill();
+    std::fs::copy(ledger.path("newest/policy"), &file).unwrap();
+    ledger.start();
+    until("the alarm", || ready(&ledger).1.contains("ALARM"));
+    let (status, words) = ready(&ledger);
+    assert_eq!(status, 503);
+    assert!(words.contains("was changed"), "{words}");
+    drop(witnesses);
+}
