@@ -75,18 +75,8 @@ pub fn apply<K: Known + ?Sized>(
                 case.parties.insert(org, part.to_owned());
             }
         }),
-        Effect::AddExhibit => change_case(context, |case| {
-            case.exhibits.extend(context.read::<Subject>("exhibit"));
-        }),
-        Effect::Disclose => change_case(context, |case| {
-            let exhibits: Vec<Subject> = context.read("exhibits").unwrap_or_default();
-            for org in context.read::<Vec<OrgId>>("to").unwrap_or_default() {
-                case.disclosed
-                    .entry(org)
-                    .or_default()
-                    .extend(exhibits.iter().cloned());
-            }
-        }),
+        Effect::AddExhibit => add_exhibit(context),
+        Effect::Disclose => disclose(context),
         Effect::SetDigest => {
             change_exhibit(context, |exhibit| exhibit.digest = context.read("digest"))
         }
@@ -130,6 +120,28 @@ fn change_case<K: Known + ?Sized>(
         RecordKey::Case(context.subject().clone()),
         Record::Case(case),
     )]
+}
+
+fn add_exhibit<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
+    let exhibit = context.read::<Subject>("exhibit");
+    let key = exhibit.map(|exhibit| RecordKey::CaseExhibit(context.subject().clone(), exhibit));
+    key.into_iter()
+        .map(|key| (key, Record::Fact(context.entry.hash())))
+        .collect()
+}
+
+fn disclose<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
+    let e = context.entry.hash();
+    let exhibits: Vec<Subject> = context.read("exhibits").unwrap_or_default();
+    let mut changes = Changes::new();
+    for org in context.read::<Vec<OrgId>>("to").unwrap_or_default() {
+        for exhibit in &exhibits {
+            let key = RecordKey::Disclosed(context.subject().clone(), exhibit.clone(), org.clone());
+            changes.push((key, Record::Fact(e)));
+        }
+        changes.push((RecordKey::DisclosedBy(e, org), Record::Fact(e)));
+    }
+    changes
 }
 
 fn change_exhibit<K: Known + ?Sized>(
@@ -291,8 +303,6 @@ fn open_case<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
     let case = CaseRecord {
         opened_by: context.actor().clone(),
         parties: BTreeMap::from([(org, sector)]),
-        exhibits: BTreeSet::new(),
-        disclosed: BTreeMap::new(),
     };
     vec![(
         RecordKey::Case(context.subject().clone()),

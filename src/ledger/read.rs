@@ -1,28 +1,29 @@
 //! Who may read what, for now: auditors everything; organisations that joined a case, all of it; the defence
 //! what was disclosed to it.
 
-use std::collections::BTreeSet;
-
-use super::state::{Known, Role};
-use crate::protocol::id::{ActorId, Subject};
+use super::state::{Known, RecordKey, Role};
+use crate::protocol::id::{ActorId, OrgId, Subject};
 
 /// What an actor may read of a case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadRight {
     /// Everything.
     All,
-    /// The case itself, and these exhibits.
-    Disclosed(BTreeSet<Subject>),
+    /// The case itself, and of its exhibits those disclosed to this organisation.
+    Disclosed(Subject, OrgId),
     /// Nothing, not even that it exists.
     None,
 }
 
 impl ReadRight {
     /// Whether this right covers an exhibit.
-    pub fn covers(&self, exhibit: &Subject) -> bool {
+    pub fn covers(&self, known: &(impl Known + ?Sized), exhibit: &Subject) -> bool {
         match self {
             ReadRight::All => true,
-            ReadRight::Disclosed(exhibits) => exhibits.contains(exhibit),
+            ReadRight::Disclosed(case, org) => {
+                let key = RecordKey::Disclosed(case.clone(), exhibit.clone(), org.clone());
+                known.get(&key).is_some()
+            }
             ReadRight::None => false,
         }
     }
@@ -30,18 +31,16 @@ impl ReadRight {
 
 /// What `actor` may read of `case`.
 pub fn may_read(known: &(impl Known + ?Sized), actor: &ActorId, case: &Subject) -> ReadRight {
-    let (Some(reader), Some(case)) = (known.actor(actor), known.case(case)) else {
+    let (Some(reader), Some(record)) = (known.actor(actor), known.case(case)) else {
         return ReadRight::None;
     };
     if reader.roles.contains(&Role::Auditor) {
         return ReadRight::All;
     }
     let org = actor.org();
-    match case.parties.get(&org).map(String::as_str) {
+    match record.parties.get(&org).map(String::as_str) {
         None => ReadRight::None,
-        Some("defence") => {
-            ReadRight::Disclosed(case.disclosed.get(&org).cloned().unwrap_or_default())
-        }
+        Some("defence") => ReadRight::Disclosed(case.clone(), org),
         Some(_) => ReadRight::All,
     }
 }

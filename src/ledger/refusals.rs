@@ -182,11 +182,13 @@ pub fn refuse<K: Known + ?Sized>(
         R::CauseKnown => context
             .read("cause")
             .is_some_and(|cause| known.entry(cause).is_some()),
-        R::ExhibitsInCase => context.case().is_some_and(|case| {
-            context
-                .read::<Vec<Subject>>("exhibits")
-                .is_some_and(|exhibits| exhibits.iter().all(|one| case.exhibits.contains(one)))
-        }),
+        R::ExhibitsInCase => context
+            .read::<Vec<Subject>>("exhibits")
+            .is_some_and(|exhibits| {
+                exhibits
+                    .iter()
+                    .all(|one| known.has_exhibit(context.subject(), one))
+            }),
         R::RecipientsInCase => context.case().is_some_and(|case| {
             context
                 .read::<Vec<OrgId>>("to")
@@ -199,9 +201,11 @@ pub fn refuse<K: Known + ?Sized>(
                     && entry.chain.strand == Strand::Case
                     && entry.chain.subject == *context.subject()
             });
-            here && context
-                .case()
-                .is_some_and(|case| case.disclosed.contains_key(&org))
+            let named = context.read("disclosure").map(|e| {
+                let key = RecordKey::DisclosedBy(e, org.clone());
+                known.get(&key).is_some()
+            });
+            here && named == Some(true)
         }
     };
     if ok { Ok(()) } else { Err(refusal(rule)) }

@@ -1,5 +1,8 @@
 //! What the rules know: small records, each under a key of its own, so that a store can keep and fetch them
-//! one by one.
+//! one by one. A record never grows with the number of exhibits, entries or readers of a case, and deciding on
+//! an entry reads a bounded number of them, none by listing. Which ones an entry needs follows from its event
+//! alone only in part (an offer names nobody's container), so there is no list of keys to fetch beforehand: a
+//! store that wants them warm puts a cache under [`Known::get`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,6 +55,12 @@ pub enum RecordKey {
     Chain(ChainId),
     /// An entry.
     Entry(EntryHash),
+    /// That a case has an exhibit.
+    CaseExhibit(Subject, Subject),
+    /// That an exhibit of a case was disclosed to an organisation: case, exhibit, organisation.
+    Disclosed(Subject, Subject, OrgId),
+    /// That an entry discloses something to an organisation.
+    DisclosedBy(EntryHash, OrgId),
 }
 
 impl RecordKey {
@@ -69,6 +78,21 @@ impl RecordKey {
                 [&chain.subject.to_bytes(), chain.strand.as_str().as_bytes()].concat(),
             ),
             RecordKey::Entry(e) => (b'E', e.0.0.into()),
+            RecordKey::CaseExhibit(case, exhibit) => {
+                (b'M', [case.to_bytes(), exhibit.to_bytes()].concat())
+            }
+            RecordKey::Disclosed(case, exhibit, org) => (
+                b'D',
+                [
+                    &case.to_bytes()[..],
+                    &exhibit.to_bytes(),
+                    org.as_str().as_bytes(),
+                ]
+                .concat(),
+            ),
+            RecordKey::DisclosedBy(e, org) => {
+                (b'R', [&e.0.0[..], org.as_str().as_bytes()].concat())
+            }
         };
         [&[letter], id.as_slice()].concat()
     }
@@ -96,9 +120,34 @@ impl RecordKey {
                 }))
             }
             b'E' => hash().map(|hash| RecordKey::Entry(EntryHash(hash))),
+            b'M' => {
+                let (case, exhibit) = two_subjects(id)?;
+                exhibit
+                    .is_empty()
+                    .then_some(RecordKey::CaseExhibit(case.0, case.1))
+            }
+            b'D' => {
+                let ((case, exhibit), org) = two_subjects(id)?;
+                Some(RecordKey::Disclosed(case, exhibit, org_id(org)?))
+            }
+            b'R' => {
+                let (e, org) = id.split_first_chunk::<32>()?;
+                Some(RecordKey::DisclosedBy(EntryHash(Hash(*e)), org_id(org)?))
+            }
             _ => None,
         }
     }
+}
+
+fn two_subjects(bytes: &[u8]) -> Option<((Subject, Subject), &[u8])> {
+    let (first, rest) = bytes.split_first_chunk::<16>()?;
+    let (second, rest) = rest.split_first_chunk::<16>()?;
+    let pair = (Subject::from_bytes(*first), Subject::from_bytes(*second));
+    Some((pair, rest))
+}
+
+fn org_id(bytes: &[u8]) -> Option<OrgId> {
+    OrgId::new(std::str::from_utf8(bytes).ok()?).ok()
 }
 
 /// A record.
@@ -113,6 +162,8 @@ pub enum Record {
     Exhibit(ExhibitRecord),
     Chain(ChainRecord),
     Entry(EntryRecord),
+    /// The entry that says so.
+    Fact(EntryHash),
 }
 
 /// What genesis said of the ledger.
@@ -180,10 +231,6 @@ pub struct CaseRecord {
     pub opened_by: ActorId,
     /// Organisations in the case, and their part.
     pub parties: BTreeMap<OrgId, String>,
-    /// Its exhibits.
-    pub exhibits: BTreeSet<Subject>,
-    /// What was disclosed to which organisation.
-    pub disclosed: BTreeMap<OrgId, BTreeSet<Subject>>,
 }
 
 /// Who has an exhibit.
@@ -328,6 +375,12 @@ pub trait Known {
         }
     }
 
+    /// Whether a case's table of contents lists an exhibit.
+    fn has_exhibit(&self, case: &Subject, exhibit: &Subject) -> bool {
+        let key = RecordKey::CaseExhibit(case.clone(), exhibit.clone());
+        self.get(&key).is_some()
+    }
+
     /// A chain.
     fn chain(&self, subject: &Subject, strand: Strand) -> Option<ChainRecord> {
         match self.get(&RecordKey::Chain(ChainId {
@@ -360,6 +413,16 @@ impl MemoryState {
         self.records.extend(changes);
     }
 
+    /// The exhibits that a case's table of contents lists.
+    pub fn exhibits_of(&self, case: &Subject) -> BTreeSet<Subject> {
+        let keys = self.records.keys();
+        keys.filter_map(|key| match key {
+            RecordKey::CaseExhibit(of, exhibit) if of == case => Some(exhibit.clone()),
+            _ => None,
+        })
+        .collect()
+    }
+
     /// Every record.
     pub fn records(&self) -> impl Iterator<Item = (&RecordKey, &Record)> {
         self.records.iter()
@@ -390,7 +453,8 @@ mod tests {
             RecordKey::Actor(subject.clone()),
             RecordKey::Key(KeyId(Hash([1; 32]))),
             RecordKey::Case(subject.clone()),
-            RecordKey::Exhibit(subject),
+            RecordKey::Exhibit(subject.clone()),
+            RecordKey::CaseExhibit(subject.clone(), Subject::from_bytes([7; 16])),
             RecordKey::Chain(chain),
             RecordKey::Entry(EntryHash(Hash([2; 32]))),
         ] {
@@ -398,6 +462,15 @@ mod tests {
             assert_eq!(RecordKey::from_bytes(&bytes), Some(key.clone()));
             let longer = [&bytes[..], b"~"].concat();
             assert_eq!(RecordKey::from_bytes(&longer), None, "{key:?}");
+        }
+        let org = OrgId::new("police").unwrap();
+        for key in [
+            RecordKey::Disclosed(subject.clone(), subject.clone(), org.clone()),
+            RecordKey::DisclosedBy(EntryHash(Hash([3; 32])), org),
+        ] {
+            let bytes = key.to_bytes();
+            assert_eq!(RecordKey::from_bytes(&bytes), Some(key));
+            assert_eq!(RecordKey::from_bytes(&bytes[..33]), None);
         }
         assert_eq!(RecordKey::from_bytes(b""), None);
         assert_eq!(RecordKey::from_bytes(b"?"), None);

@@ -70,9 +70,9 @@ impl Assembly<'_> {
         let mut exhibits: Vec<Subject> = match target.kind {
             ScopeKind::Exhibit => vec![target.subject.clone()],
             ScopeKind::Case => {
-                let case = self.known.case(&target.case);
-                let all = case.into_iter().flat_map(|case| case.exhibits);
-                all.filter(|exhibit| target.right.covers(exhibit)).collect()
+                let all = self.known.exhibits_of(&target.case)?;
+                let covered = |exhibit: &Subject| target.right.covers(&self.known, exhibit);
+                all.into_iter().filter(covered).collect()
             }
         };
         let mut cases = BTreeSet::from([target.case.clone()]);

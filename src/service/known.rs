@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use crate::ledger::state::{Known, Record, RecordKey};
 use crate::protocol::hash::Hash;
+use crate::protocol::id::Subject;
 use crate::protocol::tree::{NodeId, NodeReader};
-use crate::storage::{Store, StoreError};
+use crate::storage::{Family, Store, StoreError};
 
 /// The state as committed, plus a group's own changes.
 pub struct StoreKnown<'s> {
@@ -33,6 +34,23 @@ impl<'s> StoreKnown<'s> {
     /// call this before believing the answer.
     pub fn check(&self) -> Result<(), StoreError> {
         self.failed.borrow_mut().take().map_or(Ok(()), Err)
+    }
+
+    /// The exhibits that a case's table of contents lists, as committed.
+    pub fn exhibits_of(&self, case: &Subject) -> Result<Vec<Subject>, StoreError> {
+        let first = RecordKey::CaseExhibit(case.clone(), Subject::from_bytes([0; 16])).to_bytes();
+        let prefix = &first[..first.len() - 16];
+        let mut exhibits = Vec::new();
+        for row in self.store.engine().rows(Family::Records, &first) {
+            let (key, _) = row?;
+            match RecordKey::from_bytes(&key) {
+                Some(RecordKey::CaseExhibit(_, exhibit)) if key.starts_with(prefix) => {
+                    exhibits.push(exhibit);
+                }
+                _ => break,
+            }
+        }
+        Ok(exhibits)
     }
 
     fn read(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {

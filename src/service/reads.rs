@@ -72,13 +72,12 @@ pub fn find(
             reader: reader.actor.clone(),
         }
     });
+    let target = target.filter(|target| match kind {
+        ScopeKind::Case => target.right != ReadRight::None,
+        ScopeKind::Exhibit => target.right.covers(&known, &target.subject),
+    });
     known.check()?;
-    target
-        .filter(|target| match kind {
-            ScopeKind::Case => target.right != ReadRight::None,
-            ScopeKind::Exhibit => target.right.covers(&target.subject),
-        })
-        .ok_or_else(Problem::not_visible)
+    target.ok_or_else(Problem::not_visible)
 }
 
 /// Records the reading. Only when this has returned may content leave.

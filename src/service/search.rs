@@ -93,7 +93,7 @@ impl Search {
             let right = seen_cases
                 .entry(record.case.clone())
                 .or_insert_with(|| visible(&record.case));
-            if right.covers(exhibit) {
+            if right.covers(&known, exhibit) {
                 found.push(json!({"kind": "exhibit", "subject": exhibit, "reference": name, "case": record.case}));
             }
         }

@@ -153,15 +153,12 @@ impl Replay {
 
     /// A table of contents lists an exhibit of which the bundle holds nothing else.
     fn list_exhibit(&mut self, entry: &VerifiedEntry) {
-        let case = &entry.payload().subject;
-        let (Some(mut record), Some(exhibit)) = (self.state.case(case), exhibit_named(entry))
-        else {
-            return;
-        };
-        if entry.payload().event == "exhibit-added" {
-            record.exhibits.insert(exhibit);
-            self.state
-                .apply([(RecordKey::Case(case.clone()), Record::Case(record))]);
+        let case = entry.payload().subject.clone();
+        if let ("exhibit-added", Some(exhibit)) =
+            (entry.payload().event.as_str(), exhibit_named(entry))
+        {
+            let key = RecordKey::CaseExhibit(case, exhibit);
+            self.state.apply([(key, Record::Fact(entry.hash()))]);
         }
     }
 

@@ -125,14 +125,8 @@ impl Covered {
     /// Exhibits of the case that the recipient was not given.
     fn check_contents(&self, state: &MemoryState, findings: &mut Findings) {
         for case in &self.cases {
-            let Some(record) = state.case(case) else {
-                continue;
-            };
-            let missing = record
-                .exhibits
-                .iter()
-                .filter(|one| !self.lineage.contains(*one))
-                .count();
+            let listed = state.exhibits_of(case);
+            let missing = listed.difference(&self.lineage).count();
             if missing > 0 {
                 findings.note(
                     Asked::Handling,

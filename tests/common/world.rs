@@ -324,7 +324,7 @@ impl World {
             kind: ScopeKind::Case,
             subject: case.clone(),
         };
-        let exhibits = self.state.case(case).unwrap().exhibits;
+        let exhibits = self.state.exhibits_of(case);
         self.bundle(scope, self.lineage(exhibits))
     }
 
