@@ -79,3 +79,12 @@ if ! "$venv/bin/python" -c 'import jwcrypto' 2>/dev/null; then
     "$venv/bin/pip" install --quiet --disable-pip-version-check jwcrypto </dev/null ||
         echo "setup: no jwcrypto: the test against it will be left out" >&2
 fi
+
+# schemathesis sends the running service what its OpenAPI document allows and forbids. Without a network it is left out.
+venv="${XDG_CACHE_HOME:-$HOME/.cache}/custodes/schemathesis"
+if ! "$venv/bin/python" -c 'import schemathesis, cryptography' 2>/dev/null; then
+    echo "setup: installing schemathesis into $venv"
+    python3 -m venv --clear "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check 'schemathesis>=4,<5' cryptography </dev/null ||
+        echo "setup: no schemathesis: the service is not fuzzed over HTTP" >&2
+fi

@@ -19,6 +19,7 @@ pub fn load<K: KeyInFile>(path: &Path) -> Result<K, Failure> {
         )
         .next("make one with `custodes key new`, `custodes init` or `custodes witness init`"));
     }
+    refuse_if_others_may_read(path)?;
     let pem = Zeroizing::new(read_text(path, MAX_KEY_FILE)?);
     let passphrase = if pem.contains("ENCRYPTED PRIVATE KEY") {
         Some(passphrase(path)?)
@@ -27,6 +28,24 @@ pub fn load<K: KeyInFile>(path: &Path) -> Result<K, Failure> {
     };
     keyfile::read(&pem, passphrase.as_deref().map(String::as_str))
         .map_err(|error| Failure::new("key-unreadable", format!("{}: {error}", path.display())))
+}
+
+/// A key that others may read is not a key: whoever copied it signs in its owner's name.
+fn refuse_if_others_may_read(path: &Path) -> Result<(), Failure> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let metadata = std::fs::metadata(path).map_err(|error| Failure::file("read", path, &error))?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    let shown = path.display();
+    Err(Failure::new(
+        "key-readable-by-others",
+        format!("others than its owner may read or write the key {shown} (mode {mode:o})"),
+    )
+    .next(format!(
+        "chmod 600 {shown}; if somebody may have copied it, have it revoked and make a new one"
+    )))
 }
 
 /// Makes a key and writes it to a file that must not exist yet, readable by its owner alone.

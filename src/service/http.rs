@@ -3,37 +3,54 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, OriginalUri, State};
+use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::get;
 use serde_json::{Value, json};
 
 use super::folder::Identity;
 use super::known::StoreKnown;
+use super::limits;
+use super::metrics;
 use super::problem::Problem;
+use super::routes::ROUTES;
 use super::search::Search;
 use super::sequencer::{self, Sequencer};
-use super::tokens::{Reader, Tokens};
+use super::server::Places;
+use super::tokens::{BodyHash, Reader, Tokens};
 use super::witnessing::Witnessing;
-use super::{blobs, public_log, submit, views};
 use crate::ledger::state::Known as _;
-use crate::protocol::hash::Hash;
 use crate::protocol::id::{Strand, Subject};
-use crate::protocol::manifest::MAX_MANIFEST;
-use crate::storage::{Store, StoreError};
+use crate::storage::{BlobFolder, Store, StoreError};
 
 /// What every handler has.
 pub struct App {
     pub(super) store: Arc<dyn Store>,
+    pub(super) blobs: Arc<BlobFolder>,
     pub(super) identity: Arc<Identity>,
     /// The way to the writer.
     pub sequencer: Sequencer,
     /// What witnesses make of what is published.
     pub witnessing: Arc<Witnessing>,
+    /// Connections of the listener that this is served on.
+    pub(super) places: Arc<Places>,
+    /// Whether `/metrics` is shown on that listener.
+    pub(super) metrics_here: bool,
     tokens: Tokens,
     pub(super) search: Search,
     url: String,
+}
+
+/// Where the service is reached.
+pub struct Reach {
+    /// The public address, which tokens name.
+    pub url: String,
+    /// Connections of the listener.
+    pub places: Arc<Places>,
+    /// Whether `/metrics` is shown on that listener.
+    pub metrics_here: bool,
 }
 
 pub(super) type Shared = State<Arc<App>>;
@@ -42,21 +59,25 @@ impl App {
     /// Puts the service together; references are read in from the log.
     pub fn new(
         store: Arc<dyn Store>,
+        blobs: Arc<BlobFolder>,
         identity: Arc<Identity>,
         sequencer: Sequencer,
         witnessing: Arc<Witnessing>,
-        url: String,
+        reach: Reach,
     ) -> Result<Arc<App>, StoreError> {
         let search = Search::default();
         search.catch_up(&*store)?;
         Ok(Arc::new(App {
             store,
+            blobs,
             identity,
             sequencer,
             witnessing,
+            places: reach.places,
+            metrics_here: reach.metrics_here,
             tokens: Tokens::new(),
             search,
-            url,
+            url: reach.url,
         }))
     }
 
@@ -66,7 +87,7 @@ impl App {
         headers: &HeaderMap,
         method: &Method,
         uri: &OriginalUri,
-        body: Option<Hash>,
+        body: BodyHash,
     ) -> Result<Reader, Problem> {
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let uri = format!("{}{path}", self.url);
@@ -81,45 +102,25 @@ impl App {
     }
 }
 
-/// The routes.
+/// The routes of the table.
 pub fn router(app: Arc<App>) -> Router {
-    Router::new()
-        .route(
-            "/v1/entries",
-            post(submit::post_entries).layer(DefaultBodyLimit::max(submit::MAX_BATCH)),
-        )
-        .route("/v1/entries/{e}", get(views::get_entry))
-        .route("/v1/entries/{e}/receipt", get(views::get_receipt))
-        .route("/v1/entries/{e}/proof", get(views::get_proof))
-        .route("/v1/heads/{subject}/{strand}", get(views::get_head))
-        .route("/v1/{kind}/{subject}/history", get(views::get_history))
-        .route("/v1/{kind}/{subject}/bundle", get(views::get_bundle))
-        .route("/v1/lookup", get(views::get_lookup))
-        .route("/v1/resolve", get(views::get_resolve))
-        .route(
-            "/v1/blobs/{sha256}",
-            put(blobs::put_blob)
-                .get(blobs::get_blob)
-                .layer(DefaultBodyLimit::max(MAX_MANIFEST)),
-        )
-        .route("/v1/ledger", get(public_log::get_ledger))
-        .route("/v1/rules", get(public_log::get_rules))
-        .route(
-            "/v1/consistency/{old}/{new}",
-            get(public_log::get_consistency),
-        )
-        .route("/checkpoint", get(public_log::get_checkpoint))
-        .route("/tile/{*path}", get(public_log::get_tile))
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(ready))
-        .fallback(async || {
-            Problem::new(
-                StatusCode::NOT_FOUND,
-                "no-such-path",
-                "There is nothing at this path.",
-                "See docs/ARCHITECTURE.md for the paths.",
-            )
+    ROUTES
+        .iter()
+        .fold(Router::new(), |router, route| {
+            router.route(route.path, (route.handler)())
         })
+        .fallback(async || Problem::no_such_path())
+        .layer(from_fn(limits::guard))
+        .layer(from_fn_with_state(Arc::clone(&app), metrics::count))
+        .with_state(app)
+}
+
+/// The routes of the listener for the operator's own machines.
+pub fn metrics_router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics::get_metrics_apart))
+        .fallback(async || Problem::no_such_path())
+        .layer(from_fn(limits::guard))
         .with_state(app)
 }
 
@@ -136,7 +137,7 @@ pub(super) fn text_answer(kind: &'static str, body: impl IntoResponse) -> Respon
     ([(header::CONTENT_TYPE, kind)], body).into_response()
 }
 
-async fn ready(State(app): Shared) -> Response {
+pub(super) async fn ready(State(app): Shared) -> Response {
     if app.sequencer.has_failed() {
         return Problem::from(sequencer::Unavailable::Stopped).into_response();
     }

@@ -11,12 +11,18 @@ mod faults;
 mod folder;
 mod http;
 mod known;
+mod limits;
+mod metrics;
+mod openapi;
 mod problem;
 mod public_log;
 mod publish;
+mod ranges;
 mod reads;
+mod routes;
 mod search;
 mod sequencer;
+mod server;
 mod submit;
 mod tokens;
 mod views;
@@ -31,11 +37,13 @@ use std::time::Duration;
 pub use audit::audit;
 pub use folder::{FolderError, Founded, Founding, Organisation, init};
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use witnessing::Witnessing;
 
 use crate::protocol::key::SecretKey;
 use crate::protocol::mldsa::PqSecretKey;
 use crate::protocol::policy::Policy;
+use crate::storage::BlobFolder;
 
 /// What software the service's own entries name.
 const CLIENT: &str = concat!("custodes ", env!("CARGO_PKG_VERSION"), " service");
@@ -48,6 +56,8 @@ pub struct Options {
     pub listen: String,
     /// A file to write the service's address to once it is up.
     pub ready_file: Option<PathBuf>,
+    /// Address and port of a listener for `/metrics` alone.
+    pub metrics_listen: Option<String>,
     /// The address under which readers reach it.
     pub public_url: Option<String>,
     /// The witnesses to ask, and how many must answer.
@@ -71,12 +81,22 @@ pub enum ServeError {
     /// Witnessing.
     #[error("{0}")]
     Witnessing(#[from] witnessing::WitnessingError),
-    /// The network or the system.
+    /// The address cannot be listened on.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(String, std::io::Error),
+    /// The system.
     #[error("cannot {0}: {1}")]
     System(String, std::io::Error),
 }
 
-/// Serves a ledger until SIGINT or SIGTERM, then answers what it had taken and stops.
+/// How often uploads that no entry refers to are looked through.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// How long a stop waits for the last group to be written.
+const WRITER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Serves a ledger until SIGINT or SIGTERM, then answers what it had taken and stops. A second signal ends the wait
+/// for slow clients: what was acknowledged is on disk, and what was not is not.
 pub fn serve(options: Options) -> Result<(), ServeError> {
     let (store, identity) = folder::open(
         &options.dir,
@@ -84,16 +104,15 @@ pub fn serve(options: Options) -> Result<(), ServeError> {
         options.log_pq_key,
         options.service_key,
     )?;
-    let system = |what: &str| {
-        let what = what.to_owned();
-        move |error| ServeError::System(what, error)
-    };
+    let blobs = Arc::new(BlobFolder::open(&options.dir).map_err(FolderError::Store)?);
     let runtime = tokio::runtime::Runtime::new().map_err(system("start"))?;
-    runtime.block_on(async {
-        let listener = tokio::net::TcpListener::bind(&options.listen)
-            .await
-            .map_err(system(&format!("listen on {}", options.listen)))?;
+    let result = runtime.block_on(async {
+        let listener = listen(&options.listen).await?;
         let address = listener.local_addr().map_err(system("listen"))?;
+        let metrics = match &options.metrics_listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
         let url = options
             .public_url
             .unwrap_or_else(|| format!("http://{address}"));
@@ -108,35 +127,90 @@ pub fn serve(options: Options) -> Result<(), ServeError> {
             witnessing.gate(),
             move || announcer.announce(),
         );
+        let places = Arc::new(server::Places::new());
+        let reach = http::Reach {
+            url: url.clone(),
+            places: Arc::clone(&places),
+            metrics_here: metrics.is_none() && address.ip().is_loopback(),
+        };
         let app = http::App::new(
             store,
+            blobs,
             identity,
             sequencer,
             Arc::clone(&witnessing),
-            url.clone(),
+            reach,
         )
         .map_err(FolderError::Store)?;
+        let swept = Arc::clone(&app);
+        let sweeps = tokio::spawn(async move {
+            let mut hours = tokio::time::interval(SWEEP_INTERVAL);
+            loop {
+                hours.tick().await;
+                let app = Arc::clone(&swept);
+                blobs::on_disk(move || blobs::sweep(&app)).await;
+            }
+        });
+        let mut signals = Signals::new().map_err(system("watch for signals"))?;
         println!("Serving the ledger at {url}");
         std::io::stdout().flush().map_err(system("write"))?;
         if let Some(path) = &options.ready_file {
             std::fs::write(path, &url).map_err(system("write the ready file"))?;
         }
-        axum::serve(listener, http::router(app))
-            .with_graceful_shutdown(stop_signal())
-            .await
-            .map_err(system("serve"))?;
+        let apart = metrics.map(|listener| {
+            let router = http::metrics_router(Arc::clone(&app));
+            tokio::spawn(async move {
+                let places = server::Places::new();
+                server::serve(listener, router, &places, std::future::pending).await;
+            })
+        });
+        server::serve(listener, http::router(app), &places, async || {
+            signals.next().await
+        })
+        .await;
+        for task in apart.into_iter().chain([sweeps]) {
+            task.abort();
+            let _ = task.await;
+        }
         witnessing.stop();
         // Every way to the sequencer is dropped by now; it ends once it has answered what it had taken.
-        let _ = tokio::task::spawn_blocking(move || writer.join()).await;
+        let ended = tokio::task::spawn_blocking(move || writer.join());
+        let _ = tokio::time::timeout(WRITER_PATIENCE, ended).await;
         Ok(())
-    })
+    });
+    runtime.shutdown_timeout(WRITER_PATIENCE);
+    result
 }
 
-async fn stop_signal() {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        .expect("a handler for SIGTERM can be installed at start");
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+async fn listen(address: &str) -> Result<tokio::net::TcpListener, ServeError> {
+    tokio::net::TcpListener::bind(address)
+        .await
+        .map_err(|error| ServeError::Listen(address.to_owned(), error))
+}
+
+fn system(what: &str) -> impl FnOnce(std::io::Error) -> ServeError {
+    let what = what.to_owned();
+    move |error| ServeError::System(what, error)
+}
+
+/// What tells the service to stop.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }

@@ -1,18 +1,29 @@
 //! Errors over HTTP (RFC 9457): the one place where layers' errors become statuses.
 
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::sequencer::Unavailable;
 use crate::ledger::Refusal;
-use crate::storage::StoreError;
+use crate::storage::{BlobError, StoreError};
+
+/// The media type of a problem.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// What every problem's `type` begins with; its code follows.
+const TYPE: &str = "urn:custodes:problem:";
+
+/// The code of the problem that an answer is, for who counts them.
+#[derive(Debug, Clone)]
+pub struct ProblemCode(pub String);
 
 /// A problem to answer with.
 #[derive(Debug)]
 pub struct Problem {
     /// HTTP status.
     pub status: StatusCode,
+    code: String,
     body: Value,
 }
 
@@ -20,13 +31,17 @@ impl Problem {
     /// A problem with a stable code, a sentence that says why, and what to do next.
     pub fn new(status: StatusCode, code: &str, detail: impl Into<String>, next: &str) -> Problem {
         let body = json!({
-            "type": format!("urn:custodes:problem:{code}"),
+            "type": format!("{TYPE}{code}"),
             "title": status.canonical_reason().unwrap_or("Problem"),
             "status": status.as_u16(),
             "detail": detail.into(),
             "next": next,
         });
-        Problem { status, body }
+        Problem {
+            status,
+            code: code.to_owned(),
+            body,
+        }
     }
 
     /// Bad form.
@@ -47,6 +62,21 @@ impl Problem {
             "It is not registered, or not visible to you.",
             "Check the reference; if it is right, ask a party of the case for access.",
         )
+    }
+
+    /// A path that does not exist.
+    pub fn no_such_path() -> Problem {
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            "no-such-path",
+            "There is nothing at this path.",
+            "See /openapi.json for the paths.",
+        )
+    }
+
+    /// Its code.
+    pub fn code(&self) -> &str {
+        &self.code
     }
 
     /// Adds a member.
@@ -92,6 +122,50 @@ impl From<StoreError> for Problem {
     }
 }
 
+impl From<BlobError> for Problem {
+    fn from(error: BlobError) -> Problem {
+        let why = capital(&error.to_string());
+        match error {
+            BlobError::Offset(have) => Problem::new(
+                StatusCode::CONFLICT,
+                "blob-offset",
+                why,
+                "Go on from that byte, or send the whole blob again.",
+            )
+            .with("have", json!(have)),
+            BlobError::Busy => Problem::new(
+                StatusCode::CONFLICT,
+                "blob-busy",
+                why,
+                "Wait until it has ended, then ask how far it got.",
+            ),
+            BlobError::TooLong => Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "blob-too-long",
+                why,
+                "Split the folder into several exhibits.",
+            ),
+            BlobError::Quota(_) => Problem::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "blob-quota",
+                why,
+                "Submit the entries that refer to them, or wait until they have expired.",
+            ),
+            BlobError::Differs => Problem::bad("blob-differs", why),
+            BlobError::Full => {
+                eprintln!("custodes: the disk is full: a blob could not be kept");
+                Problem::new(
+                    StatusCode::INSUFFICIENT_STORAGE,
+                    "disk-full",
+                    why,
+                    "Tell the operator; what came so far is kept.",
+                )
+            }
+            BlobError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<Unavailable> for Problem {
     fn from(error: Unavailable) -> Problem {
         match error {
@@ -125,14 +199,32 @@ impl From<Unavailable> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let busy = self.status == StatusCode::TOO_MANY_REQUESTS;
-        let headers = [(header::CONTENT_TYPE, "application/problem+json")];
+        let headers = [(header::CONTENT_TYPE, MEDIA_TYPE)];
         let mut response = (self.status, headers, self.body.to_string()).into_response();
-        if busy {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+        match self.status {
+            StatusCode::TOO_MANY_REQUESTS => {
+                let second = HeaderValue::from_static("1");
+                response.headers_mut().insert(header::RETRY_AFTER, second);
+            }
+            StatusCode::UNAUTHORIZED => {
+                let scheme = HeaderValue::from_static("Custody");
+                response
+                    .headers_mut()
+                    .insert(header::WWW_AUTHENTICATE, scheme);
+            }
+            _ => {}
         }
+        response.extensions_mut().insert(ProblemCode(self.code));
         response
     }
+}
+
+/// A message of a lower layer as a sentence.
+pub fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters
+        .next()
+        .map(|first| first.to_uppercase().to_string())
+        .unwrap_or_default();
+    first + letters.as_str() + "."
 }

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::folder::Identity;
 use super::known::StoreKnown;
+use super::metrics::Metrics;
 use super::publish;
 use super::witnessing::Gate;
 pub use super::work::{Answer, OwnEntry, Unavailable, Work};
@@ -45,6 +46,8 @@ pub struct Sequencer {
     jobs: SyncSender<Job>,
     failed: Arc<AtomicBool>,
     gate: Gate,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Sequencer {
@@ -60,6 +63,8 @@ impl Sequencer {
         let failed = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&failed);
         let shut = gate.clone();
+        let metrics = Arc::new(Metrics::default());
+        let counted = Arc::clone(&metrics);
         let thread = std::thread::spawn(move || {
             let mut writer = Writer {
                 store: &*store,
@@ -67,6 +72,7 @@ impl Sequencer {
                 interval,
                 gate: shut,
                 announce: &announce,
+                metrics: &counted,
             };
             if let Err(error) = writer.run(&queue) {
                 // The outcome of the commit is unknown: nobody gets an answer, and nothing more is written.
@@ -74,7 +80,13 @@ impl Sequencer {
                 flag.store(true, Ordering::SeqCst);
             }
         });
-        (Sequencer { jobs, failed, gate }, thread)
+        let sequencer = Sequencer {
+            jobs,
+            failed,
+            gate,
+            metrics,
+        };
+        (sequencer, thread)
     }
 
     /// Whether the writer has stopped.
@@ -95,6 +107,7 @@ impl Sequencer {
             return Err(stopped());
         }
         let (reply, answer) = oneshot::channel();
+        let _waiting = self.metrics.wait();
         self.jobs
             .try_send(Job { work, reply })
             .map_err(|error| match error {
@@ -111,6 +124,7 @@ struct Writer<'a> {
     interval: Duration,
     gate: Gate,
     announce: &'a (dyn Fn() + Send),
+    metrics: &'a Metrics,
 }
 
 /// A group while it is put together.
@@ -355,7 +369,11 @@ impl Writer<'_> {
                     .extend(exhibit.digest.as_ref().map(|d| (d.sha256, subject.clone())));
             }
         }
-        self.store.commit(&draft.group)
+        let begun = Instant::now();
+        self.store.commit(&draft.group)?;
+        self.metrics
+            .group(draft.group.leaves.len(), begun.elapsed());
+        Ok(())
     }
 
     fn answer(&self, outcome: Outcome) -> Result<Answer, StoreError> {
@@ -420,6 +438,7 @@ pub fn found(
         interval: Duration::ZERO,
         gate: Gate::open(),
         announce: &|| {},
+        metrics: &Metrics::default(),
     };
     let size = TreeSize(0);
     let mut draft = writer.begin(size)?;
@@ -443,7 +462,7 @@ pub fn found(
     }
 }
 
-fn now_ms() -> u64 {
+pub(super) fn now_ms() -> u64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::http::{App, Shared, head, json_answer, text_answer};
 use super::known::StoreKnown;
-use super::problem::Problem;
+use super::problem::{Problem, capital};
 use super::sequencer::{self, Answer, Work};
 use crate::ledger::{Rules, check_whole, signer};
 use crate::protocol::entry::{MAX_ENTRY, UnverifiedEntry};
@@ -70,6 +70,16 @@ pub async fn post_entries(
 }
 
 async fn submit(app: &App, body: &[u8]) -> Result<(StatusCode, Box<Receipt>), Problem> {
+    let result = decide(app, body).await;
+    app.sequencer.metrics.entry(match &result {
+        Ok((StatusCode::CREATED, _)) => "recorded",
+        Ok(_) => "known",
+        Err(problem) => problem.code(),
+    });
+    result
+}
+
+async fn decide(app: &App, body: &[u8]) -> Result<(StatusCode, Box<Receipt>), Problem> {
     let submission: Submission = serde_json::from_slice(body)
         .map_err(|_| Problem::bad("bad-request", "Expected {\"entry\":\"<entry>\"}."))?;
     let entry = UnverifiedEntry::parse_whole(&submission.entry)
@@ -103,13 +113,4 @@ async fn submit(app: &App, body: &[u8]) -> Result<(StatusCode, Box<Receipt>), Pr
             Err(problem.with("head", head))
         }
     }
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters
-        .next()
-        .map(|first| first.to_uppercase().to_string())
-        .unwrap_or_default();
-    first + letters.as_str() + "."
 }

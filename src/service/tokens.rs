@@ -23,8 +23,19 @@ pub struct Reader {
     pub actor: ActorId,
     /// Why.
     pub purpose: String,
+    /// SHA-256 of the request body that the token was signed for.
+    pub body: Option<Hash>,
     /// The token itself: it goes into the access entry, so that a view cannot be invented.
     pub token: String,
+}
+
+/// What is known of the request's body when its token is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyHash {
+    /// Its hash, or that there is none.
+    Known(Option<Hash>),
+    /// It is still to come, and the handler compares.
+    Later,
 }
 
 /// Remembers tokens that were used.
@@ -50,7 +61,7 @@ impl Tokens {
         headers: &HeaderMap,
         method: &str,
         uri: &str,
-        body: Option<Hash>,
+        body: BodyHash,
     ) -> Result<Reader, Problem> {
         let text = headers
             .get(header::AUTHORIZATION)
@@ -90,6 +101,7 @@ impl Tokens {
         Ok(Reader {
             actor: request.actor,
             purpose: request.purpose,
+            body: request.body,
             token: text.to_owned(),
         })
     }
@@ -100,17 +112,14 @@ impl Tokens {
         ledger: &Origin,
         method: &str,
         uri: &str,
-        body: Option<Hash>,
+        body: BodyHash,
     ) -> Result<(), Problem> {
         if request.ledger != *ledger
             || request.method != method
             || request.uri != uri
-            || request.body != body
+            || matches!(body, BodyHash::Known(known) if request.body != known)
         {
-            return Err(refuse(
-                "token-other-request",
-                format!("The token is not for {method} {uri}."),
-            ));
+            return Err(other_request(method, uri));
         }
         let time = now();
         if request.iat > time + SKEW || request.exp <= time {
@@ -135,6 +144,12 @@ impl Tokens {
             Some(_) => Err(refuse("token-used", "The token was used before.")),
         }
     }
+}
+
+/// The token was signed for something else.
+pub fn other_request(method: &str, uri: &str) -> Problem {
+    let detail = format!("The token is not for {method} {uri} with this body.");
+    refuse("token-other-request", detail)
 }
 
 fn refuse(code: &str, detail: impl Into<String>) -> Problem {

@@ -8,11 +8,12 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::blobs::on_disk;
 use super::http::{App, Shared, head, json_answer, text_answer};
 use super::problem::Problem;
 use super::publish;
 use super::sequencer::Work;
-use super::tokens::Reader;
+use super::tokens::{BodyHash, Reader};
 use super::{bundles, reads};
 use crate::protocol::bundle::ScopeKind;
 use crate::protocol::entry::EntryHash;
@@ -32,7 +33,7 @@ pub async fn get_head(
     headers: HeaderMap,
     Path((subject, strand)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    app.reader(&headers, &method, &uri, None)?;
+    app.reader(&headers, &method, &uri, BodyHash::Known(None))?;
     let subject =
         Subject::new(subject).map_err(|error| Problem::bad("bad-subject", error.to_string()))?;
     let strand = Strand::parse(&strand)
@@ -59,7 +60,7 @@ pub async fn get_history(
     headers: HeaderMap,
     Path((kind, subject)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    let reader = app.reader(&headers, &method, &uri, None)?;
+    let reader = app.reader(&headers, &method, &uri, BodyHash::Known(None))?;
     let target = reads::find(&*app.store, &reader, scope(&kind)?, &subject)?;
     reads::record(
         &app,
@@ -70,10 +71,8 @@ pub async fn get_history(
         "history",
     )
     .await?;
-    Ok(json_answer(
-        StatusCode::OK,
-        &reads::history(&*app.store, &target)?,
-    ))
+    let history = on_disk(move || reads::history(&*app.store, &target)).await?;
+    Ok(json_answer(StatusCode::OK, &history))
 }
 
 /// The bundle of an exhibit or case.
@@ -84,7 +83,7 @@ pub async fn get_bundle(
     headers: HeaderMap,
     Path((kind, subject)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    let reader = app.reader(&headers, &method, &uri, None)?;
+    let reader = app.reader(&headers, &method, &uri, BodyHash::Known(None))?;
     let target = reads::find(&*app.store, &reader, scope(&kind)?, &subject)?;
     reads::record(
         &app,
@@ -98,9 +97,12 @@ pub async fn get_bundle(
     // The newest published checkpoint must cover all there is, this reading included.
     app.sequencer.write(Work::Publish).await?;
     let note = app.witnessing.newest(WITNESS_PATIENCE).await?;
-    let log = app.identity.log_vkey();
-    let bundle = bundles::assemble(&*app.store, &app.witnessing, &log, note, &target)?;
-    Ok(text_answer("application/json", bundle.to_bytes()))
+    let bundle = on_disk(move || -> Result<Vec<u8>, Problem> {
+        let log = app.identity.log_vkey();
+        let bundle = bundles::assemble(&*app.store, &app.witnessing, &log, note, &target)?;
+        Ok(bundle.to_bytes())
+    });
+    Ok(text_answer("application/json", bundle.await?))
 }
 
 /// One entry.
@@ -111,7 +113,7 @@ pub async fn get_entry(
     headers: HeaderMap,
     Path(e): Path<String>,
 ) -> Result<Response, Problem> {
-    let reader = app.reader(&headers, &method, &uri, None)?;
+    let reader = app.reader(&headers, &method, &uri, BodyHash::Known(None))?;
     let (index, stored, target) = reads::find_entry(&*app.store, &reader, &e)?;
     if let Some(target) = target {
         reads::record(
@@ -137,7 +139,7 @@ pub async fn get_receipt(
     headers: HeaderMap,
     Path(e): Path<String>,
 ) -> Result<Response, Problem> {
-    let reader = app.reader(&headers, &method, &uri, None)?;
+    let reader = app.reader(&headers, &method, &uri, BodyHash::Known(None))?;
     let receipt = receipt(&app, &reader, &e)?;
     Ok(json_answer(StatusCode::OK, &json!(receipt)))
 }
@@ -163,7 +165,7 @@ pub async fn get_proof(
     headers: HeaderMap,
     Path(e): Path<String>,
 ) -> Result<Response, Problem> {
-    let reader = app.reader(&headers, &method, &uri, None)?;
+    let reader = app.reader(&headers, &method, &uri, BodyHash::Known(None))?;
     let receipt = receipt(&app, &reader, &e)?;
     let proof = TlogProof {
         recorded_at: receipt.recorded_at,
@@ -189,7 +191,7 @@ pub async fn get_lookup(
     headers: HeaderMap,
     Query(query): Query<Lookup>,
 ) -> Result<Response, Problem> {
-    let reader = app.reader(&headers, &method, &uri, None)?;
+    let reader = app.reader(&headers, &method, &uri, BodyHash::Known(None))?;
     let sha256 = Hash::from_hex(&query.sha256)
         .ok_or_else(|| Problem::bad("bad-digest", "sha256 is 64 hex digits."))?;
     let mut found = Vec::new();
@@ -230,7 +232,7 @@ pub async fn get_resolve(
     headers: HeaderMap,
     Query(query): Query<Resolve>,
 ) -> Result<Response, Problem> {
-    let reader = app.reader(&headers, &method, &uri, None)?;
+    let reader = app.reader(&headers, &method, &uri, BodyHash::Known(None))?;
     let found = app
         .search
         .resolve(&*app.store, &reader.actor, &query.reference)?;

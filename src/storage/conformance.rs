@@ -52,7 +52,6 @@ fn conforms<B: Backend>(fresh: impl Fn() -> B) {
     keeps_groups_whole_in_order(&fresh());
     refuses_a_group_that_does_not_fit(&fresh());
     keeps_published_checkpoints(&fresh());
-    keeps_blobs(&fresh());
     tells_who_waits_that_the_log_grew(&fresh());
     reads_rows_in_the_order_of_their_keys(&fresh());
 }
@@ -285,19 +284,6 @@ fn keeps_published_checkpoints(backend: &impl Backend) {
     }
     store.publish(TreeSize(5), "published 5").unwrap();
     assert_eq!(around(&*store, 4), ["published 4", "published 5"]);
-}
-
-fn keeps_blobs(backend: &impl Backend) {
-    let store = backend.open(Mode::Create).unwrap();
-    let long = vec![7; 3 << 20];
-    store.put_blob(Hash([1; 32]), b"").unwrap();
-    store.put_blob(Hash([2; 32]), &long).unwrap();
-    store.put_blob(Hash([2; 32]), &long).unwrap();
-    drop(store);
-    let store = backend.open(Mode::Read).unwrap();
-    assert_eq!(store.blob(Hash([1; 32])).unwrap(), Some(vec![]));
-    assert_eq!(store.blob(Hash([2; 32])).unwrap(), Some(long));
-    assert_eq!(store.blob(Hash([3; 32])).unwrap(), None);
 }
 
 fn tells_who_waits_that_the_log_grew(backend: &impl Backend) {

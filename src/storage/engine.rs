@@ -21,7 +21,6 @@ pub enum Family {
     Disclosures,
     DisclosureKeys,
     Digests,
-    Blobs,
     Search,
     Named,
     Scrub,
@@ -29,7 +28,7 @@ pub enum Family {
 
 impl Family {
     /// Every family.
-    pub const ALL: [Family; 16] = [
+    pub const ALL: [Family; 15] = [
         Family::Meta,
         Family::Entries,
         Family::ByHash,
@@ -42,7 +41,6 @@ impl Family {
         Family::Disclosures,
         Family::DisclosureKeys,
         Family::Digests,
-        Family::Blobs,
         Family::Search,
         Family::Named,
         Family::Scrub,
@@ -63,7 +61,6 @@ impl Family {
             Family::Disclosures => "disclosures",
             Family::DisclosureKeys => "disclosure_keys",
             Family::Digests => "digests",
-            Family::Blobs => "blobs",
             Family::Search => "search",
             Family::Named => "named",
             Family::Scrub => "scrub",
@@ -87,8 +84,7 @@ impl Family {
             | Family::Checkpoints
             | Family::Published
             | Family::Disclosures
-            | Family::DisclosureKeys
-            | Family::Blobs => false,
+            | Family::DisclosureKeys => false,
         }
     }
 }

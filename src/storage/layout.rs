@@ -9,7 +9,6 @@
 //! | `disclosure_keys` | u64be index, name | key | |
 //! | `checkpoints` | u64be size | signed note, of every commit | |
 //! | `published` | u64be size | signed note | |
-//! | `blobs` | SHA-256 | bytes | |
 //! | `by_hash` | e | u64be index | derived |
 //! | `chains` | subject, strand, 0x00, u64be seq | u64be index | derived |
 //! | `nodes` | level, u64be index | hash | derived |

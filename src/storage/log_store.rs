@@ -238,16 +238,6 @@ impl<E: Engine> Store for LogStore<E> {
             .collect()
     }
 
-    fn put_blob(&self, sha256: Hash, bytes: &[u8]) -> Result<(), StoreError> {
-        let mut batch = Batch::default();
-        batch.put(Family::Blobs, sha256.0, bytes);
-        self.engine.write(&batch, Durability::Synced)
-    }
-
-    fn blob(&self, sha256: Hash) -> Result<Option<Vec<u8>>, StoreError> {
-        self.engine.get(Family::Blobs, &sha256.0)
-    }
-
     fn engine(&self) -> &dyn Engine {
         &self.engine
     }

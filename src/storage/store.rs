@@ -143,10 +143,6 @@ pub trait Store: Send + Sync + 'static {
     fn published_around(&self, index: EntryIndex) -> Result<[Option<String>; 2], StoreError>;
     /// Exhibits whose bytes have this SHA-256.
     fn exhibits_with(&self, sha256: Hash) -> Result<Vec<Subject>, StoreError>;
-    /// Keeps a blob, synced.
-    fn put_blob(&self, sha256: Hash, bytes: &[u8]) -> Result<(), StoreError>;
-    /// A blob.
-    fn blob(&self, sha256: Hash) -> Result<Option<Vec<u8>>, StoreError>;
     /// The rows themselves: for audit, scrub and repair, and for derived indexes that follow the log.
     fn engine(&self) -> &dyn Engine;
 }

@@ -156,6 +156,26 @@ impl Ledger {
         self.service = Some(service);
     }
 
+    /// The process id of the service.
+    pub fn service_id(&self) -> u32 {
+        self.service.as_ref().unwrap().id()
+    }
+
+    /// Sends the service a signal.
+    pub fn signal(&self, name: &str) {
+        let id = self.service_id().to_string();
+        let sent = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(id)
+            .status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// How the service ended of its own.
+    pub fn ended(&mut self) -> std::process::ExitStatus {
+        self.service.take().unwrap().wait().unwrap()
+    }
+
     /// Kills the service as a power cut would: no handler runs.
     pub fn kill(&mut self) {
         if let Some(mut service) = self.service.take() {

@@ -1,5 +1,6 @@
 //! `custodes serve`: run the service of a ledger.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use crate::cli::failure::Failure;
 use crate::cli::keys;
 use crate::cli::output::Output;
 use crate::cli::policy;
-use crate::service::{self, Options};
+use crate::service::{self, FolderError, Options, ServeError};
+use crate::storage::StoreError;
 
 /// Run the service of a ledger until it is told to stop (Ctrl-C, SIGTERM).
 #[derive(Debug, Args)]
@@ -34,6 +36,9 @@ pub struct ServeArgs {
     /// How often a checkpoint is published while there is news, in milliseconds.
     #[arg(long, default_value_t = 2000, value_name = "MS", value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
     publish_every: u64,
+    /// A listener for Prometheus `/metrics` alone [default: where it listens, if only this machine reaches that].
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics_listen: Option<String>,
     /// The address under which readers reach it, which their tokens name [default: where it listens].
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
@@ -52,6 +57,7 @@ pub fn run(args: &ServeArgs, _output: Output) -> Outcome {
         dir: args.dir.clone(),
         listen: args.listen.clone(),
         ready_file: args.ready_file.clone(),
+        metrics_listen: args.metrics_listen.clone(),
         public_url: args.public_url.clone(),
         witness_policy: policy::load(
             &args
@@ -64,6 +70,97 @@ pub fn run(args: &ServeArgs, _output: Output) -> Outcome {
         log_pq_key: keys::load(&args.dir.join("keys/log-pq.pem"))?,
         service_key: keys::load(&args.dir.join("keys/service.pem"))?,
     };
-    service::serve(options).map_err(|error| Failure::new("serve", error.to_string()))?;
+    service::serve(options).map_err(|error| failure(args, &error))?;
     Ok(0)
+}
+
+/// What the operator does next depends on what is wrong, so each has a code and a next step of its own.
+fn failure(args: &ServeArgs, error: &ServeError) -> Failure {
+    let (code, next) = match error {
+        ServeError::Folder(error) => folder_failure(error),
+        ServeError::Listen(_, error) => listen_failure(error.kind()),
+        ServeError::Witnessing(_) => (
+            "witnessing",
+            "see what the trust policy of --witness-policy says of witnesses".to_owned(),
+        ),
+        ServeError::System(..) => (
+            "serve",
+            format!(
+                "see what the system says; nothing in {} was changed",
+                args.dir.display()
+            ),
+        ),
+    };
+    Failure::new(code, error.to_string()).next(next)
+}
+
+fn listen_failure(kind: ErrorKind) -> (&'static str, String) {
+    let (code, next) = match kind {
+        ErrorKind::AddrInUse => (
+            "port-taken",
+            "another program listens there: stop it, or give another --listen",
+        ),
+        ErrorKind::PermissionDenied => (
+            "port-not-permitted",
+            "ports below 1024 are the system's: give another --listen, and a proxy before it",
+        ),
+        _ => (
+            "listen",
+            "give --listen an address of this machine and a port",
+        ),
+    };
+    (code, next.to_owned())
+}
+
+fn folder_failure(error: &FolderError) -> (&'static str, String) {
+    let (code, next) = match error {
+        FolderError::Store(StoreError::InUse(_)) => (
+            "ledger-in-use",
+            "only one service writes a ledger: stop the other with SIGTERM first",
+        ),
+        FolderError::Store(StoreError::NewerFormat { .. }) => (
+            "ledger-newer",
+            "nothing was changed; install the version of custodes that wrote it, or a newer one",
+        ),
+        FolderError::Store(StoreError::NotALedger(_)) => {
+            ("ledger-missing", "found one with `custodes init`")
+        }
+        FolderError::Store(StoreError::Io(text)) => return io_failure(text),
+        FolderError::File { error, .. } => return io_failure(&error.to_string()),
+        FolderError::OtherKey(_) => (
+            "other-key",
+            "put back the keys that `custodes init` made; nothing was changed",
+        ),
+        FolderError::Settings(..) => (
+            "not-a-ledger",
+            "give --dir the folder that `custodes init` made",
+        ),
+        _ => (
+            "ledger-damaged",
+            "run `custodes audit`, and do not write to it",
+        ),
+    };
+    (code, next.to_owned())
+}
+
+/// RocksDB hands on what the system said as text.
+fn io_failure(text: &str) -> (&'static str, String) {
+    let says = |pieces: &[&str]| pieces.iter().any(|piece| text.contains(piece));
+    let (code, next) = if says(&["No space left", "File too large", "Disk quota"]) {
+        (
+            "disk-full",
+            "make room and start again: what was acknowledged is there",
+        )
+    } else if says(&["Read-only file system", "Permission denied"]) {
+        (
+            "folder-read-only",
+            "the service must be able to write its folder; `custodes audit` checks a copy that nobody writes",
+        )
+    } else {
+        (
+            "storage",
+            "see what the system says about the disk; `custodes audit` checks what is on it",
+        )
+    };
+    (code, next.to_owned())
 }

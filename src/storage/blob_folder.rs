@@ -1,0 +1,476 @@
+//! Blobs as files, named by their SHA-256, so that `sha256sum` checks them.
+//!
+//! ```text
+//! blobs/<sha256>                   an entry refers to it: kept for ever
+//! uploads/<owner>/<sha256>         whole, and no entry refers to it yet: 7 days
+//! uploads/<owner>/<sha256>.part    begun: 1 day after the last piece
+//! ```
+//!
+//! `<owner>` is the SHA-256 of the uploader's actor id: what one uploader has put is nobody else's to see or to
+//! continue, so nobody learns from an upload whether another has the same file. A file gets its final name only
+//! when its bytes are on disk and have been hashed, and the name is on disk before the upload is acknowledged.
+//! The folder is a database of plain files; in scope are names, lengths and hashes, out of scope is who may read.
+
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use sha2::{Digest as _, Sha256};
+
+use super::store::StoreError;
+use crate::protocol::hash::Hash;
+use crate::protocol::id::ActorId;
+
+/// Largest blob: a manifest of some hundred thousand files, or a list of candidates with their pictures.
+pub const MAX_BLOB: u64 = 64 << 20;
+
+/// Most that one uploader may have waiting for an entry that refers to it, in bytes: sixteen of the largest.
+pub const MAX_WAITING: u64 = 16 * MAX_BLOB;
+
+/// How long a whole blob waits for an entry that refers to it: over a bank holiday weekend, with a day to spare.
+pub const KEEP_WAITING: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// How long a begun upload waits for its next piece.
+pub const KEEP_PART: Duration = Duration::from_secs(24 * 3600);
+
+/// How much is read at once when a file is hashed.
+const PIECE: usize = 256 << 10;
+
+/// Why an upload did not go on. The uploader can do something about each but the last.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    /// The piece does not begin where the upload stands.
+    #[error("the upload stands at byte {0}")]
+    Offset(u64),
+    /// Longer than [`MAX_BLOB`].
+    #[error("a blob is at most {MAX_BLOB} bytes")]
+    TooLong,
+    /// More waiting than [`MAX_WAITING`].
+    #[error(
+        "you have {0} bytes waiting for an entry that refers to them; the most is {MAX_WAITING}"
+    )]
+    Quota(u64),
+    /// Another request is uploading the same blob for the same owner.
+    #[error("another request of yours is uploading this blob")]
+    Busy,
+    /// The whole has another hash than its name.
+    #[error("the bytes do not have the SHA-256 they are put under")]
+    Differs,
+    /// The disk is full.
+    #[error("the disk is full")]
+    Full,
+    /// The disk failed.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+impl From<io::Error> for BlobError {
+    fn from(error: io::Error) -> BlobError {
+        match error.kind() {
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge => BlobError::Full,
+            _ => BlobError::Store(StoreError::Io(format!("blobs: {error}"))),
+        }
+    }
+}
+
+/// The blobs of one ledger.
+pub struct BlobFolder {
+    blobs: PathBuf,
+    uploads: PathBuf,
+    busy: Arc<Mutex<HashSet<PathBuf>>>,
+}
+
+/// How far an upload got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes on disk.
+    pub have: u64,
+    /// Whether that is the whole blob.
+    pub whole: bool,
+}
+
+impl BlobFolder {
+    /// Opens the folder of a ledger, or makes it.
+    pub fn open(ledger: &Path) -> Result<BlobFolder, StoreError> {
+        let folder = BlobFolder {
+            blobs: ledger.join("blobs"),
+            uploads: ledger.join("uploads"),
+            busy: Arc::default(),
+        };
+        for path in [&folder.blobs, &folder.uploads] {
+            fs::create_dir_all(path)
+                .and_then(|()| sync_folder(ledger))
+                .map_err(|error| StoreError::Io(format!("{}: {error}", path.display())))?;
+        }
+        Ok(folder)
+    }
+
+    /// Opens a blob that an entry refers to, with its length. The caller has made sure that one does.
+    pub fn read(&self, sha256: Hash) -> Result<Option<(File, u64)>, BlobError> {
+        let kept = self.blobs.join(sha256.to_hex());
+        if !kept.is_file() {
+            let Some(waiting) = self.waiting(sha256)? else {
+                return Ok(None);
+            };
+            self.keep(&waiting, &kept)?;
+        }
+        let file = File::open(&kept)?;
+        let length = file.metadata()?.len();
+        Ok(Some((file, length)))
+    }
+
+    /// How far an owner's upload got.
+    pub fn progress(&self, owner: &ActorId, sha256: Hash) -> Result<Progress, BlobError> {
+        let whole = self.folder_of(owner).join(sha256.to_hex());
+        let part = whole.with_extension("part");
+        Ok(match (length(&whole)?, length(&part)?) {
+            (Some(have), _) => Progress { have, whole: true },
+            (None, have) => Progress {
+                have: have.unwrap_or(0),
+                whole: false,
+            },
+        })
+    }
+
+    /// Goes on with an upload at byte `at`; at 0 it begins anew.
+    pub fn upload(&self, owner: &ActorId, sha256: Hash, at: u64) -> Result<Upload, BlobError> {
+        let folder = self.folder_of(owner);
+        fs::create_dir_all(&folder)?;
+        let whole = folder.join(sha256.to_hex());
+        let part = whole.with_extension("part");
+        let place = Place::take(&self.busy, &part)?;
+        let have = length(&part)?.unwrap_or(0);
+        if at != 0 && at != have {
+            return Err(BlobError::Offset(have));
+        }
+        let mut waiting = 0;
+        for file in files(&folder)? {
+            if file != part && file != whole {
+                waiting += length(&file)?.unwrap_or(0);
+            }
+        }
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&part)?;
+        file.set_len(at)?;
+        file.seek(SeekFrom::Start(at))?;
+        Ok(Upload {
+            file,
+            part,
+            whole,
+            sha256,
+            begun_at: at,
+            length: at,
+            waiting,
+            _place: place,
+        })
+    }
+
+    /// Keeps what an entry refers to by now, and forgets what none has referred to for too long.
+    pub fn sweep(
+        &self,
+        now: SystemTime,
+        referred: impl Fn(Hash) -> Result<bool, StoreError>,
+    ) -> Result<(), BlobError> {
+        for folder in files(&self.uploads)? {
+            for file in files(&folder)? {
+                let Ok(_place) = Place::take(&self.busy, &file.with_extension("part")) else {
+                    continue;
+                };
+                let name = file.file_name().and_then(|name| name.to_str());
+                let sha256 = name.and_then(Hash::from_hex);
+                let age = file.metadata().and_then(|one| one.modified());
+                let age = age.ok().and_then(|then| now.duration_since(then).ok());
+                let age = age.unwrap_or_default();
+                match sha256 {
+                    Some(sha256) if referred(sha256)? => {
+                        self.keep(&file, &self.blobs.join(sha256.to_hex()))?;
+                    }
+                    Some(_) if age > KEEP_WAITING => fs::remove_file(&file)?,
+                    None if age > KEEP_PART => fs::remove_file(&file)?,
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every blob that is kept, by the name it bears, with whether its bytes have that hash.
+    pub fn check(&self) -> Result<Vec<(String, bool)>, BlobError> {
+        let mut found = Vec::new();
+        for path in files(&self.blobs)? {
+            let name = path.file_name().unwrap_or_default();
+            let name = name.to_string_lossy().into_owned();
+            let good = Hash::from_hex(&name) == Some(hash(&mut File::open(&path)?)?);
+            found.push((name, good));
+        }
+        Ok(found)
+    }
+
+    fn folder_of(&self, owner: &ActorId) -> PathBuf {
+        let owner = Hash::of(&[owner.as_str().as_bytes()]);
+        self.uploads.join(owner.to_hex())
+    }
+
+    fn waiting(&self, sha256: Hash) -> Result<Option<PathBuf>, BlobError> {
+        let name = sha256.to_hex();
+        let mut places = files(&self.uploads)?.into_iter();
+        Ok(places.find_map(|folder| Some(folder.join(&name)).filter(|file| file.is_file())))
+    }
+
+    fn keep(&self, waiting: &Path, kept: &Path) -> Result<(), BlobError> {
+        match fs::rename(waiting, kept) {
+            // Another reader was quicker.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && kept.is_file() => {}
+            result => result?,
+        }
+        Ok(sync_folder(&self.blobs)?)
+    }
+}
+
+/// An upload in progress. Dropped without [`Upload::pause`] or [`Upload::finish`], what came stays, unacknowledged.
+pub struct Upload {
+    file: File,
+    part: PathBuf,
+    whole: PathBuf,
+    sha256: Hash,
+    begun_at: u64,
+    length: u64,
+    waiting: u64,
+    _place: Place,
+}
+
+impl Upload {
+    /// Adds bytes.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), BlobError> {
+        let length = self.length + bytes.len() as u64;
+        if length > MAX_BLOB {
+            return Err(BlobError::TooLong);
+        }
+        if self.waiting + length > MAX_WAITING {
+            return Err(BlobError::Quota(self.waiting));
+        }
+        self.file.write_all(bytes)?;
+        self.length = length;
+        Ok(())
+    }
+
+    /// Takes back what this request brought.
+    pub fn undo(self) -> Result<(), BlobError> {
+        Ok(self.file.set_len(self.begun_at)?)
+    }
+
+    /// Has what came so far on disk; another request goes on with it.
+    pub fn pause(self) -> Result<u64, BlobError> {
+        self.file.sync_all()?;
+        sync_parent(&self.part)?;
+        Ok(self.length)
+    }
+
+    /// Hashes the whole and gives it its name. What has another hash is deleted: there is no way to mend it.
+    pub fn finish(mut self) -> Result<(), BlobError> {
+        self.file.seek(SeekFrom::Start(0))?;
+        if hash(&mut self.file)? != self.sha256 {
+            fs::remove_file(&self.part)?;
+            return Err(BlobError::Differs);
+        }
+        self.file.sync_all()?;
+        // Writing sets the time from which it waits; a blob put again waits anew.
+        fs::rename(&self.part, &self.whole)?;
+        Ok(sync_parent(&self.whole)?)
+    }
+}
+
+/// The right to write one upload, given back when dropped.
+struct Place {
+    busy: Arc<Mutex<HashSet<PathBuf>>>,
+    part: PathBuf,
+}
+
+impl Place {
+    fn take(busy: &Arc<Mutex<HashSet<PathBuf>>>, part: &Path) -> Result<Place, BlobError> {
+        let mut taken = busy.lock().expect("no holder of this lock panics");
+        if !taken.insert(part.to_path_buf()) {
+            return Err(BlobError::Busy);
+        }
+        Ok(Place {
+            busy: Arc::clone(busy),
+            part: part.to_path_buf(),
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.busy.lock().expect("no holder of this lock panics");
+        taken.remove(&self.part);
+    }
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>, BlobError> {
+    match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => Ok(entries?
+            .map(|entry| Ok(entry?.path()))
+            .collect::<io::Result<_>>()?),
+    }
+}
+
+fn length(file: &Path) -> Result<Option<u64>, BlobError> {
+    match fs::metadata(file) {
+        Ok(metadata) => Ok(Some(metadata.len())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn hash(file: &mut File) -> Result<Hash, BlobError> {
+    let mut hasher = Sha256::new();
+    let mut piece = vec![0; PIECE];
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(Hash(hasher.finalize().into())),
+            read => hasher.update(&piece[..read]),
+        }
+    }
+}
+
+fn sync_parent(file: &Path) -> io::Result<()> {
+    sync_folder(file.parent().expect("a file of this folder has a parent"))
+}
+
+/// A name is on disk when its folder is.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn owner(name: &str) -> ActorId {
+        ActorId::new(format!("{name}/V1StGXR8Z5jdHi6BmyT0kA")).unwrap()
+    }
+
+    fn folder() -> (tempfile::TempDir, BlobFolder) {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = BlobFolder::open(dir.path()).unwrap();
+        (dir, blobs)
+    }
+
+    #[test]
+    fn an_upload_goes_on_where_it_stood_and_only_for_its_owner() {
+        let (_dir, blobs) = folder();
+        let (smith, other) = (owner("police"), owner("forensic"));
+        let name = Hash::of(&[b"one two"]);
+        let mut upload = blobs.upload(&smith, name, 0).unwrap();
+        assert!(matches!(
+            blobs.upload(&smith, name, 0),
+            Err(BlobError::Busy)
+        ));
+        upload.append(b"one ").unwrap();
+        assert_eq!(upload.pause().unwrap(), 4);
+        assert_eq!(
+            blobs.progress(&smith, name).unwrap(),
+            Progress {
+                have: 4,
+                whole: false
+            }
+        );
+        assert_eq!(
+            blobs.progress(&other, name).unwrap(),
+            Progress {
+                have: 0,
+                whole: false
+            }
+        );
+        assert!(matches!(
+            blobs.upload(&smith, name, 3),
+            Err(BlobError::Offset(4))
+        ));
+        let mut upload = blobs.upload(&smith, name, 4).unwrap();
+        upload.append(b"too").unwrap();
+        upload.undo().unwrap();
+        let mut upload = blobs.upload(&smith, name, 4).unwrap();
+        upload.append(b"two").unwrap();
+        upload.finish().unwrap();
+        assert_eq!(
+            blobs.progress(&smith, name).unwrap(),
+            Progress {
+                have: 7,
+                whole: true
+            }
+        );
+        let (mut file, length) = blobs.read(name).unwrap().unwrap();
+        let mut text = String::new();
+        file.read_to_string(&mut text).unwrap();
+        assert_eq!((text.as_str(), length), ("one two", 7));
+        assert_eq!(blobs.check().unwrap(), [(name.to_hex(), true)]);
+        fs::write(blobs.blobs.join(name.to_hex()), "one Two").unwrap();
+        assert_eq!(blobs.check().unwrap(), [(name.to_hex(), false)]);
+    }
+
+    #[test]
+    fn other_bytes_than_the_name_says_leave_nothing() {
+        let (_dir, blobs) = folder();
+        let name = Hash::of(&[b"right"]);
+        let mut upload = blobs.upload(&owner("police"), name, 0).unwrap();
+        upload.append(b"wrong").unwrap();
+        assert!(matches!(upload.finish(), Err(BlobError::Differs)));
+        assert_eq!(blobs.progress(&owner("police"), name).unwrap().have, 0);
+        assert!(blobs.read(name).unwrap().is_none());
+    }
+
+    #[test]
+    fn length_and_quota_are_limits() {
+        let (_dir, blobs) = folder();
+        let smith = owner("police");
+        let mut upload = blobs.upload(&smith, Hash([1; 32]), 0).unwrap();
+        upload.length = MAX_BLOB;
+        assert!(matches!(upload.append(b"x"), Err(BlobError::TooLong)));
+        drop(upload);
+        // A sparse file takes no room and counts in full.
+        let big = blobs.folder_of(&smith).join(Hash([2; 32]).to_hex());
+        File::create(&big).unwrap().set_len(MAX_WAITING).unwrap();
+        let mut upload = blobs.upload(&smith, Hash([1; 32]), 0).unwrap();
+        assert!(matches!(upload.append(b"x"), Err(BlobError::Quota(_))));
+    }
+
+    #[test]
+    fn the_sweep_keeps_what_is_referred_to_and_forgets_the_rest_in_time() {
+        let (_dir, blobs) = folder();
+        let smith = owner("police");
+        let (kept, dropped) = (Hash::of(&[b"kept"]), Hash::of(&[b"dropped"]));
+        for text in [&b"kept"[..], b"dropped"] {
+            let mut upload = blobs.upload(&smith, Hash::of(&[text]), 0).unwrap();
+            upload.append(text).unwrap();
+            upload.finish().unwrap();
+        }
+        blobs
+            .upload(&smith, Hash([9; 32]), 0)
+            .unwrap()
+            .pause()
+            .unwrap();
+        let now = SystemTime::now();
+        let left = || files(&blobs.folder_of(&smith)).unwrap().len();
+        blobs.sweep(now, |_| Ok(false)).unwrap();
+        assert_eq!(left(), 3);
+        blobs
+            .sweep(now + KEEP_PART * 2, |one| Ok(one == kept))
+            .unwrap();
+        assert_eq!(left(), 1);
+        blobs.sweep(now + KEEP_WAITING * 2, |_| Ok(false)).unwrap();
+        assert_eq!(left(), 0);
+        assert!(blobs.read(kept).unwrap().is_some());
+        assert!(blobs.read(dropped).unwrap().is_none());
+    }
+}

@@ -1,0 +1,169 @@
+//! What the service says to requests that cost too much or make no sense, over real connections.
+#![cfg(feature = "service")]
+#![allow(clippy::unwrap_used)]
+
+mod common;
+#[path = "common/ledger.rs"]
+mod ledger;
+#[path = "common/wire.rs"]
+mod wire;
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use ledger::Ledger;
+use wire::{Answer, ask, connect, raw};
+
+#[test]
+fn every_wrong_request_gets_a_problem_with_a_stable_code() {
+    let ledger = Ledger::new();
+    let long = "x".repeat(5000);
+    let json = "content-type: application/json\r\n";
+    let deep = format!("{{\"entry\":{}{}}}", "[".repeat(500), "]".repeat(500));
+    let whole = format!("{{\"entry\":\"{}\"}}", "a".repeat(3 << 20));
+    let batch = "content-type: application/x-ndjson\r\n";
+    let cases: &[(&str, &str, &str, &str, u16, &str)] = &[
+        ("GET", "/nothing", "", "", 404, "no-such-path"),
+        ("DELETE", "/v1/ledger", "", "", 405, "method-not-allowed"),
+        ("PATCH", "/v1/entries", "", "", 405, "method-not-allowed"),
+        (
+            "GET",
+            &format!("/v1/resolve?reference={long}"),
+            "",
+            "",
+            414,
+            "uri-too-long",
+        ),
+        ("GET", "/v1/consistency/a/b", "", "", 400, "bad-request"),
+        (
+            "GET",
+            "/v1/consistency/0/99999999999999999999",
+            "",
+            "",
+            400,
+            "bad-request",
+        ),
+        ("GET", "/v1/consistency/3/2", "", "", 400, "bad-sizes"),
+        ("GET", "/tile/0/999", "", "", 404, "no-such-tile"),
+        ("GET", "/v1/lookup?sha256=zz", "", "", 401, "token-missing"),
+        ("GET", "/v1/lookup", "", "", 400, "bad-request"),
+        ("POST", "/v1/entries", "", "{}", 415, "media-type"),
+        ("POST", "/v1/entries", json, "{}", 400, "bad-request"),
+        ("POST", "/v1/entries", json, &deep, 400, "bad-request"),
+        (
+            "POST",
+            "/v1/entries",
+            json,
+            "{\"entry\":\"a.b.c~\"}",
+            400,
+            "bad-entry",
+        ),
+        ("POST", "/v1/entries", json, &whole, 400, "too-long"),
+        (
+            "POST",
+            "/v1/entries",
+            batch,
+            &"\n".repeat((16 << 20) + 1),
+            413,
+            "body-too-long",
+        ),
+    ];
+    for (method, path, headers, body, status, code) in cases {
+        ask(&ledger, method, path, headers, body.as_bytes()).is_problem(*status, code);
+    }
+    let wrong = ask(&ledger, "DELETE", "/v1/ledger", "", b"").head;
+    assert!(wrong.contains("allow: GET,HEAD"), "{wrong}");
+    let refused = ask(&ledger, "GET", "/v1/lookup?sha256=00", "", b"").head;
+    assert!(refused.contains("www-authenticate: Custody"), "{refused}");
+    // Nothing of this was taken in, and the service still answers.
+    let head = ask(&ledger, "HEAD", "/v1/ledger", "", b"");
+    assert_eq!((head.status, head.body.len()), (200, 0), "{}", head.head);
+    let metrics = ask(&ledger, "GET", "/metrics", "", b"").text();
+    let counted = "custodes_requests_total{route=\"/v1/ledger\",method=\"other\",status=\"405\"} 2";
+    assert!(metrics.contains(counted), "{metrics}");
+    assert!(
+        metrics.contains("custodes_problems_total{code=\"no-such-tile\"} 1"),
+        "{metrics}"
+    );
+    assert!(metrics.contains("custodes_writing 1"), "{metrics}");
+    // Through a proxy they are not for everybody.
+    let hidden = ask(
+        &ledger,
+        "GET",
+        "/metrics",
+        "x-forwarded-for: 192.0.2.1\r\n",
+        b"",
+    );
+    hidden.is_problem(404, "no-such-path");
+}
+
+#[test]
+fn a_header_too_long_ends_the_connection_and_not_the_service() {
+    let ledger = Ledger::new();
+    let header = format!("x: {}\r\n", "a".repeat(40 << 10));
+    assert_eq!(ask(&ledger, "GET", "/v1/ledger", &header, b"").status, 431);
+    let lines = "x: a\r\n".repeat(100);
+    assert_eq!(ask(&ledger, "GET", "/v1/ledger", &lines, b"").status, 431);
+    assert_eq!(raw(&ledger, b"not http at all\r\n\r\n").status, 400);
+    assert_eq!(ask(&ledger, "GET", "/v1/ledger", "", b"").status, 200);
+}
+
+#[test]
+fn connections_beyond_the_limit_are_told_so_and_places_come_free_again() {
+    let ledger = Ledger::new();
+    let held: Vec<TcpStream> = (0..512).map(|_| connect(&ledger)).collect();
+    let mut told = connect(&ledger);
+    let mut answer = Vec::new();
+    told.read_to_end(&mut answer).unwrap();
+    let answer = Answer::of(&answer);
+    answer.is_problem(503, "too-many-connections");
+    assert!(answer.head.contains("retry-after: 1"), "{}", answer.head);
+    drop(held);
+    let begun = std::time::Instant::now();
+    // The service notices the closed ones in its own time.
+    while ask(&ledger, "GET", "/healthz", "", b"").status != 200 {
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "no place came free"
+        );
+    }
+}
+
+#[test]
+fn a_stop_answers_what_was_taken_and_a_second_one_does_not_wait() {
+    let mut ledger = Ledger::new();
+    // A request of which half has come.
+    let mut half = connect(&ledger);
+    let head = "POST /v1/entries HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{";
+    half.write_all(head.as_bytes()).unwrap();
+    while !ask(&ledger, "GET", "/metrics", "", b"")
+        .text()
+        .contains("custodes_connections 2")
+    {}
+    ledger.signal("TERM");
+    // No new connection is taken once it has heard; the one it had taken is answered.
+    while TcpStream::connect(ledger.url.strip_prefix("http://").unwrap()).is_ok() {}
+    half.write_all(b"}").unwrap();
+    let mut answer = Vec::new();
+    half.read_to_end(&mut answer).unwrap();
+    Answer::of(&answer).is_problem(400, "bad-request");
+    assert!(ledger.ended().success());
+
+    ledger.start();
+    let mut half = connect(&ledger);
+    half.write_all(head.as_bytes()).unwrap();
+    while !ask(&ledger, "GET", "/metrics", "", b"")
+        .text()
+        .contains("custodes_connections 2")
+    {}
+    let begun = std::time::Instant::now();
+    ledger.signal("INT");
+    while TcpStream::connect(ledger.url.strip_prefix("http://").unwrap()).is_ok() {}
+    ledger.signal("INT");
+    assert!(ledger.ended().success());
+    assert!(
+        begun.elapsed() < Duration::from_secs(10),
+        "it waited for a slow client"
+    );
+}
