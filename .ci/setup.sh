@@ -39,6 +39,9 @@ have python3 || need python3
 if [ "$purpose" = test ]; then
     # Independent software that reads what Custodes writes.
     have openssl || need openssl
+    # Shifts the clock of a service under test; shows what it syncs before it answers.
+    have faketime || need faketime
+    have strace || need strace
     python3 -c 'import ensurepip, venv' 2>/dev/null || need python3-venv
 fi
 

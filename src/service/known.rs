@@ -16,6 +16,9 @@ pub struct StoreKnown<'s> {
     pub changes: BTreeMap<RecordKey, Record>,
     /// Tree nodes of the group in flight.
     pub nodes: BTreeMap<NodeId, Hash>,
+    /// Records and nodes as committed, once read: the entries of a group need the same ones again and again.
+    read: RefCell<BTreeMap<RecordKey, Option<Record>>>,
+    read_nodes: RefCell<BTreeMap<NodeId, Hash>>,
     failed: RefCell<Option<StoreError>>,
 }
 
@@ -26,6 +29,8 @@ impl<'s> StoreKnown<'s> {
             store,
             changes: BTreeMap::new(),
             nodes: BTreeMap::new(),
+            read: RefCell::default(),
+            read_nodes: RefCell::default(),
             failed: RefCell::new(None),
         }
     }
@@ -69,10 +74,19 @@ impl Known for StoreKnown<'_> {
         if let Some(record) = self.changes.get(key) {
             return Some(record.clone());
         }
-        self.read(key).unwrap_or_else(|error| {
-            *self.failed.borrow_mut() = Some(error);
-            None
-        })
+        if let Some(record) = self.read.borrow().get(key) {
+            return record.clone();
+        }
+        match self.read(key) {
+            Ok(record) => {
+                self.read.borrow_mut().insert(key.clone(), record.clone());
+                record
+            }
+            Err(error) => {
+                *self.failed.borrow_mut() = Some(error);
+                None
+            }
+        }
     }
 }
 
@@ -82,8 +96,12 @@ impl NodeReader for StoreKnown<'_> {
         if let Some(hash) = self.nodes.get(&id) {
             return Ok(*hash);
         }
-        self.store
-            .node(id)?
-            .ok_or_else(|| StoreError::Corrupt(format!("tree node {id:?}")))
+        if let Some(hash) = self.read_nodes.borrow().get(&id) {
+            return Ok(*hash);
+        }
+        let hash = self.store.node(id)?;
+        let hash = hash.ok_or_else(|| StoreError::Corrupt(format!("tree node {id:?}")))?;
+        self.read_nodes.borrow_mut().insert(id, hash);
+        Ok(hash)
     }
 }

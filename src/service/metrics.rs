@@ -278,7 +278,7 @@ fn gauges(app: &App) -> Result<Vec<(&'static str, &'static str, f64)>, StoreErro
         false => None,
     };
     let waiting = waiting.map_or(0, |entry| {
-        super::sequencer::now_ms().saturating_sub(entry.recorded_at.0)
+        super::clock::now_ms().saturating_sub(entry.recorded_at.0)
     });
     Ok(vec![
         ("custodes_log_size", "Leaves in the log.", size.0 as f64),

@@ -4,8 +4,10 @@
 //! released only after the entry that records its reading is on disk.
 
 mod audit;
+mod batch;
 mod blobs;
 mod bundles;
+mod clock;
 #[cfg(test)]
 mod faults;
 mod folder;
@@ -28,6 +30,7 @@ mod tokens;
 mod views;
 mod witnessing;
 mod work;
+mod writer;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -84,6 +87,9 @@ pub enum ServeError {
     /// The address cannot be listened on.
     #[error("cannot listen on {0}: {1}")]
     Listen(String, std::io::Error),
+    /// The clock.
+    #[error("{0}")]
+    Clock(#[from] clock::ClockBehind),
     /// The system.
     #[error("cannot {0}: {1}")]
     System(String, std::io::Error),
@@ -105,6 +111,8 @@ pub fn serve(options: Options) -> Result<(), ServeError> {
         options.service_key,
     )?;
     let blobs = Arc::new(BlobFolder::open(&options.dir).map_err(FolderError::Store)?);
+    let size = store.size().map_err(FolderError::Store)?;
+    clock::check_start(writer::last_recorded(&*store, size).map_err(FolderError::Store)?)?;
     let runtime = tokio::runtime::Runtime::new().map_err(system("start"))?;
     let result = runtime.block_on(async {
         let listener = listen(&options.listen).await?;

@@ -181,6 +181,12 @@ impl From<Unavailable> for Problem {
                 error.to_string(),
                 "Tell the operator; send the same bytes again once the service runs.",
             ),
+            Unavailable::NoReceipt => Problem::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "no-receipt",
+                error.to_string(),
+                "Send the same bytes again: they are never recorded twice.",
+            ),
             Unavailable::Unconfirmed => Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "not-confirmed",

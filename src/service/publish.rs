@@ -2,6 +2,7 @@
 
 use super::folder::Identity;
 use super::known::StoreKnown;
+use super::writer::Written;
 use crate::protocol::checkpoint;
 use crate::protocol::entry::EntryHash;
 use crate::protocol::note;
@@ -62,5 +63,24 @@ pub fn receipt(
         checkpoint,
         proof,
         witnessed: is_witnessed,
+    })
+}
+
+/// The receipt of an entry just written, under the checkpoint of its group.
+pub(super) fn receipt_under(
+    store: &dyn Store,
+    identity: &Identity,
+    written: &Written,
+) -> Result<Receipt, StoreError> {
+    let head = &written.head;
+    let proof = tree::prove_inclusion(written.index, head.size, &StoreKnown::new(store))?;
+    Ok(Receipt {
+        ledger: identity.origin.clone(),
+        index: written.index,
+        recorded_at: written.recorded_at,
+        e: written.e,
+        checkpoint: head.checkpoint.clone(),
+        proof,
+        witnessed: false,
     })
 }

@@ -7,12 +7,14 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::batch;
 use super::http::{App, Shared, head, json_answer, text_answer};
 use super::known::StoreKnown;
 use super::problem::{Problem, capital};
 use super::sequencer::{self, Answer, Work};
 use crate::ledger::{Rules, check_whole, signer};
-use crate::protocol::entry::{MAX_ENTRY, UnverifiedEntry};
+use crate::protocol::entry::{MAX_ENTRY, UnverifiedEntry, VerifiedEntry};
+use crate::protocol::id::ChainId;
 use crate::protocol::receipt::Receipt;
 
 /// Largest batch, in bytes.
@@ -43,21 +45,7 @@ pub async fn post_entries(
             Ok(json_answer(status, &json!(receipt)))
         }
         "application/x-ndjson" => {
-            // Lines may build on one another, so they go one by one, in order; each has its own result.
-            let mut lines = String::new();
-            for line in body
-                .split(|byte| *byte == b'\n')
-                .filter(|line| !line.is_empty())
-            {
-                let result = match submit(&app, line).await {
-                    Ok((status, receipt)) => json!({"status": status.as_u16(), "receipt": receipt}),
-                    Err(problem) => {
-                        json!({"status": problem.status.as_u16(), "problem": problem.into_body()})
-                    }
-                };
-                lines.push_str(&result.to_string());
-                lines.push('\n');
-            }
+            let lines = batch::take_in(&app, body).await?;
             Ok(text_answer("application/x-ndjson", lines))
         }
         _ => Err(Problem::new(
@@ -69,37 +57,70 @@ pub async fn post_entries(
     }
 }
 
-async fn submit(app: &App, body: &[u8]) -> Result<(StatusCode, Box<Receipt>), Problem> {
+/// Status and receipt of an entry that was taken in.
+pub type Accepted = (StatusCode, Box<Receipt>);
+
+/// Why an entry was not verified.
+pub enum NotVerified {
+    /// No key is known by which to verify it.
+    NoKey(Box<UnverifiedEntry>, Problem),
+    /// Anything else.
+    Bad(Problem),
+}
+
+async fn submit(app: &App, body: &[u8]) -> Result<Accepted, Problem> {
     let result = decide(app, body).await;
-    app.sequencer.metrics.entry(match &result {
+    count(app, &result);
+    result
+}
+
+/// Counts what became of an entry.
+pub fn count(app: &App, result: &Result<Accepted, Problem>) {
+    app.sequencer.metrics.entry(match result {
         Ok((StatusCode::CREATED, _)) => "recorded",
         Ok(_) => "known",
         Err(problem) => problem.code(),
     });
-    result
 }
 
-async fn decide(app: &App, body: &[u8]) -> Result<(StatusCode, Box<Receipt>), Problem> {
+async fn decide(app: &App, body: &[u8]) -> Result<Accepted, Problem> {
+    let entry = verify(app, parse(body)?).map_err(|error| match error {
+        NotVerified::NoKey(_, problem) | NotVerified::Bad(problem) => problem,
+    })?;
+    let chain = entry.payload().chain();
+    let answer = app.sequencer.write(Work::Submitted(Box::new(entry)));
+    accepted(app, &chain, answer.await?)
+}
+
+/// Reads a submission.
+pub fn parse(body: &[u8]) -> Result<UnverifiedEntry, Problem> {
     let submission: Submission = serde_json::from_slice(body)
         .map_err(|_| Problem::bad("bad-request", "Expected {\"entry\":\"<entry>\"}."))?;
     let entry = UnverifiedEntry::parse_whole(&submission.entry)
         .map_err(|error| Problem::bad("bad-entry", capital(&error.to_string())))?;
     check_whole(Rules::embedded(), &entry)?;
-    let key = {
-        let known = StoreKnown::new(&*app.store);
-        let key = signer(&known, &entry);
-        known.check()?;
-        key?
+    Ok(entry)
+}
+
+/// Verifies an entry's signature under the key that its signer has enrolled.
+pub fn verify(app: &App, entry: UnverifiedEntry) -> Result<VerifiedEntry, NotVerified> {
+    let known = StoreKnown::new(&*app.store);
+    let key = signer(&known, &entry);
+    known
+        .check()
+        .map_err(|error| NotVerified::Bad(error.into()))?;
+    let key = match key {
+        Ok(key) => key,
+        Err(refusal) => return Err(NotVerified::NoKey(Box::new(entry), refusal.into())),
     };
-    let chain = entry.payload().chain();
-    let entry = entry
-        .verify(&key)
-        .map_err(|error| Problem::bad("bad-signature", capital(&error.to_string())))?;
-    match app
-        .sequencer
-        .write(Work::Submitted(Box::new(entry)))
-        .await?
-    {
+    entry.verify(&key).map_err(|error| {
+        NotVerified::Bad(Problem::bad("bad-signature", capital(&error.to_string())))
+    })
+}
+
+/// What the submitter is told of an answer.
+pub fn accepted(app: &App, chain: &ChainId, answer: Answer) -> Result<Accepted, Problem> {
+    match answer {
         Answer::Recorded(receipt) => Ok((StatusCode::CREATED, receipt)),
         Answer::Known(receipt) => Ok((StatusCode::OK, receipt)),
         Answer::Published => Err(sequencer::Unavailable::Stopped.into()),

@@ -51,6 +51,11 @@ pub enum Unavailable {
     /// The writer stopped.
     #[error("the service has stopped writing after a storage failure; what it says is read-only")]
     Stopped,
+    /// It is on disk, but the proof of it could not be read.
+    #[error(
+        "the entry may have been recorded, but the service could not read its storage to prove it"
+    )]
+    NoReceipt,
     /// After a start, until the witnesses have confirmed the history.
     #[error(
         "the witnesses have not yet confirmed this ledger's history since it was started; nothing is recorded until they have"

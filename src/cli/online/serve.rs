@@ -83,6 +83,12 @@ fn failure(args: &ServeArgs, error: &ServeError) -> Failure {
             "witnessing",
             "see what the trust policy of --witness-policy says of witnesses".to_owned(),
         ),
+        ServeError::Clock(_) => (
+            "clock-behind",
+            "if this machine's clock is wrong, set it and start again; if it was wrong when that entry was recorded, \
+             log time cannot go back: start again once the clock has come near it, and tell your auditor"
+                .to_owned(),
+        ),
         ServeError::System(..) => (
             "serve",
             format!(

@@ -1,0 +1,168 @@
+//! A batch of entries: read and verified on every core, written in groups, each line with its own result.
+//!
+//! Lines are decided in order, each on top of those before it. A key that an earlier line of the same batch enrols
+//! is not in the store when the batch is read: such a line waits until those before it are written.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::http::App;
+use super::problem::Problem;
+use super::sequencer::Work;
+use super::submit::{self, Accepted, NotVerified};
+use super::writer::BATCH;
+use crate::protocol::entry::{UnverifiedEntry, VerifiedEntry};
+use crate::protocol::id::ChainId;
+
+/// What became of a line.
+type LineResult = Result<Accepted, Problem>;
+
+/// A line that was read.
+enum Line {
+    Verified(Box<VerifiedEntry>),
+    /// Well formed, but no key is known by which to verify it; perhaps an earlier line enrols it.
+    NoKey(Box<UnverifiedEntry>),
+    Bad(Problem),
+}
+
+/// Takes in the lines of a batch. The answer has one line for each.
+pub async fn take_in(app: &Arc<App>, body: Bytes) -> Result<String, Problem> {
+    let mut answer = String::new();
+    for part in parts(&body) {
+        let reading = Arc::clone(app);
+        let read = off_thread(move || read_all(&reading, &part)).await?;
+        for result in write_all(app, read).await? {
+            answer.push_str(&result_line(app, result).to_string());
+            answer.push('\n');
+        }
+    }
+    Ok(answer)
+}
+
+/// The lines, as many together as one job takes.
+fn parts(body: &Bytes) -> Vec<Vec<Bytes>> {
+    let lines: Vec<Bytes> = body
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| body.slice_ref(line))
+        .collect();
+    lines.chunks(BATCH).map(<[Bytes]>::to_vec).collect()
+}
+
+fn result_line(app: &App, result: LineResult) -> Value {
+    submit::count(app, &result);
+    match result {
+        Ok((status, receipt)) => json!({"status": status.as_u16(), "receipt": receipt}),
+        Err(problem) => json!({"status": problem.status.as_u16(), "problem": problem.into_body()}),
+    }
+}
+
+/// Runs what computes for long beside the threads that talk to clients.
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| {
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "The batch could not be processed to its end.",
+            "Send the same bytes again: none is recorded twice. Tell the operator.",
+        )
+    })
+}
+
+/// Reads and verifies lines on every core.
+fn read_all(app: &App, lines: &[Bytes]) -> Vec<Line> {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let share = lines.len().div_ceil(cores).max(1);
+    std::thread::scope(|scope| {
+        let shares: Vec<_> = lines
+            .chunks(share)
+            .map(|share| {
+                scope.spawn(move || share.iter().map(|line| read(app, line)).collect::<Vec<_>>())
+            })
+            .collect();
+        let read = shares.into_iter().map(|share| share.join());
+        read.flat_map(|share| share.expect("reading a line does not panic on any input"))
+            .collect()
+    })
+}
+
+fn read(app: &App, line: &[u8]) -> Line {
+    let entry = match submit::parse(line) {
+        Ok(entry) => entry,
+        Err(problem) => return Line::Bad(problem),
+    };
+    match submit::verify(app, entry) {
+        Ok(entry) => Line::Verified(Box::new(entry)),
+        Err(NotVerified::NoKey(entry, _)) => Line::NoKey(entry),
+        Err(NotVerified::Bad(problem)) => Line::Bad(problem),
+    }
+}
+
+/// Writes the lines that verify, in order and in as few groups as keys enrolled on the way allow.
+async fn write_all(app: &Arc<App>, lines: Vec<Line>) -> Result<Vec<LineResult>, Problem> {
+    let mut results = Vec::with_capacity(lines.len());
+    let mut gathered = Vec::new();
+    for line in lines {
+        let line = match line {
+            Line::NoKey(entry) => {
+                results.extend(write(app, std::mem::take(&mut gathered)).await?);
+                match submit::verify(app, *entry) {
+                    Ok(entry) => Ok(Box::new(entry)),
+                    Err(NotVerified::NoKey(_, problem) | NotVerified::Bad(problem)) => Err(problem),
+                }
+            }
+            Line::Verified(entry) => Ok(entry),
+            Line::Bad(problem) => Err(problem),
+        };
+        gathered.push(line);
+    }
+    results.extend(write(app, gathered).await?);
+    Ok(results)
+}
+
+/// Writes entries in one group; what cannot be written keeps its place among the results.
+async fn write(
+    app: &Arc<App>,
+    lines: Vec<Result<Box<VerifiedEntry>, Problem>>,
+) -> Result<Vec<LineResult>, Problem> {
+    let mut work = Vec::with_capacity(lines.len());
+    let mut places: Vec<Result<ChainId, Problem>> = Vec::with_capacity(lines.len());
+    for line in lines {
+        places.push(line.map(|entry| {
+            let chain = entry.payload().chain();
+            work.push(Work::Submitted(entry));
+            chain
+        }));
+    }
+    if work.is_empty() {
+        return Ok(places
+            .into_iter()
+            .filter_map(Result::err)
+            .map(Err)
+            .collect());
+    }
+    let outcomes = app.sequencer.queue(work).await;
+    let app = Arc::clone(app);
+    off_thread(move || {
+        let mut outcomes = outcomes.map(Vec::into_iter);
+        let decide = |place: Result<ChainId, Problem>| {
+            let chain = place?;
+            let answer = match &mut outcomes {
+                Err(unavailable) => Err(*unavailable),
+                Ok(outcomes) => app.sequencer.answer(
+                    outcomes
+                        .next()
+                        .expect("the writer gives an outcome for each entry of a job"),
+                ),
+            };
+            submit::accepted(&app, &chain, answer?)
+        };
+        places.into_iter().map(decide).collect()
+    })
+    .await
+}

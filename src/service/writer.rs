@@ -1,0 +1,482 @@
+//! The writer: it decides, commits and answers, one group at a time, on one thread.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use serde_json::Map;
+
+use super::clock::Clock;
+use super::folder::Identity;
+use super::known::StoreKnown;
+use super::metrics::Metrics;
+use super::publish;
+use super::sequencer::{Job, OwnEntry, Work};
+use super::witnessing::Gate;
+use crate::ledger::admit::{Companion, Place};
+use crate::ledger::state::{Known as _, RecordKey};
+use crate::ledger::{Refusal, Rules, admit};
+use crate::protocol::checkpoint::Checkpoint;
+use crate::protocol::entry::{Draft, EntryHash, Payload, Seen, VerifiedEntry};
+use crate::protocol::id::{ChainId, Strand, Subject};
+use crate::protocol::leaf::Commitment;
+use crate::protocol::note;
+use crate::protocol::time::{LogTime, Moment, Occurred};
+use crate::protocol::tree::{self, EntryIndex, RootHash, TreeSize};
+use crate::storage::{Group, NewEntry, NewLeaf, Store, StoreError};
+
+/// How many entries a group has before it takes in no further job: bounds what one commit writes and how long the
+/// first waits for the last. The job that passes it brings at most [`BATCH`] more.
+const GROUP: usize = 512;
+
+/// Most entries in one job.
+pub const BATCH: usize = 256;
+
+/// The end of the log.
+#[derive(Debug)]
+pub struct Head {
+    /// Number of leaves.
+    pub size: TreeSize,
+    /// Log time of the last.
+    pub recorded_at: LogTime,
+    /// Signed note over all of it.
+    pub checkpoint: String,
+}
+
+/// An entry on disk.
+#[derive(Debug)]
+pub struct Written {
+    /// Its place.
+    pub index: EntryIndex,
+    /// Log time.
+    pub recorded_at: LogTime,
+    /// Its hash.
+    pub e: EntryHash,
+    /// Whether this submission wrote it.
+    pub new: bool,
+    /// A synced end of the log that covers it.
+    pub head: Arc<Head>,
+}
+
+/// What became of it, on disk.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is there.
+    At(Written),
+    /// The rules refuse it.
+    Refused(Refusal),
+    /// A checkpoint over all there is, is published.
+    Published,
+}
+
+/// What was decided, before it is on disk.
+enum Decided {
+    At(EntryIndex, LogTime, EntryHash, bool),
+    Refused(Refusal),
+    Publish,
+}
+
+/// What else has to do with writing.
+pub struct Around<'a> {
+    /// Whether witnesses let it write.
+    pub gate: Gate,
+    /// Told of each publication.
+    pub announce: &'a (dyn Fn() + Send),
+    /// What is counted.
+    pub metrics: &'a Metrics,
+}
+
+/// The only writer of a log.
+pub struct Writer<'a> {
+    store: &'a dyn Store,
+    identity: &'a Identity,
+    interval: Duration,
+    around: Around<'a>,
+    head: Arc<Head>,
+    clock: Clock,
+}
+
+/// A group while it is put together.
+struct Draftgroup<'a> {
+    known: StoreKnown<'a>,
+    group: Group,
+    recorded_at: LogTime,
+    /// Roots of the tree before the group that were asked for: signers name the same few again and again.
+    roots: RefCell<BTreeMap<TreeSize, RootHash>>,
+}
+
+impl Draftgroup<'_> {
+    fn root(&self, size: TreeSize) -> Result<RootHash, StoreError> {
+        if let Some(root) = self.roots.borrow().get(&size) {
+            return Ok(*root);
+        }
+        let root = tree::root(size, &self.known)?;
+        self.roots.borrow_mut().insert(size, root);
+        Ok(root)
+    }
+}
+
+impl<'a> Writer<'a> {
+    /// Goes on at the end of the log.
+    pub fn new(
+        store: &'a dyn Store,
+        identity: &'a Identity,
+        interval: Duration,
+        around: Around<'a>,
+    ) -> Result<Writer<'a>, StoreError> {
+        let size = store.size()?;
+        let head = Head {
+            size,
+            recorded_at: last_recorded(store, size)?,
+            checkpoint: store.checkpoint()?.unwrap_or_default(),
+        };
+        Ok(Writer {
+            store,
+            identity,
+            interval,
+            around,
+            head: Arc::new(head),
+            clock: Clock::system(),
+        })
+    }
+
+    /// Writes what comes until every way to the queue is dropped.
+    pub fn run(&mut self, queue: &Receiver<Job>) -> Result<(), StoreError> {
+        let mut published_at = Instant::now();
+        loop {
+            let first = match queue.recv_timeout(self.interval) {
+                Ok(job) => Some(job),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return self.publish(),
+            };
+            let mut jobs: Vec<Job> = first.into_iter().collect();
+            let mut entries = jobs.iter().map(|job| job.work.len()).sum::<usize>();
+            while entries < GROUP {
+                let Ok(job) = queue.try_recv() else { break };
+                entries += job.work.len();
+                jobs.push(job);
+            }
+            // What was queued before the gate was shut gets no answer and is not recorded.
+            if self.around.gate.is_shut() {
+                continue;
+            }
+            let outcomes = self.write_group(&jobs)?;
+            // On disk: whoever waits for no publication need not wait longer.
+            let mut publishing = Vec::new();
+            for (job, outcomes) in jobs.into_iter().zip(outcomes) {
+                if job.work.iter().any(|work| matches!(work, Work::Publish)) {
+                    publishing.push((job, outcomes));
+                } else {
+                    // Whoever asked may have gone; the entry is written all the same.
+                    let _ = job.reply.send(outcomes);
+                }
+            }
+            if !publishing.is_empty() || published_at.elapsed() >= self.interval {
+                self.publish()?;
+                published_at = Instant::now();
+            }
+            for (job, outcomes) in publishing {
+                let _ = job.reply.send(outcomes);
+            }
+        }
+    }
+
+    fn publish(&self) -> Result<(), StoreError> {
+        if !self.around.gate.is_shut() && publish::publish(self.store, self.identity)? {
+            (self.around.announce)();
+        }
+        Ok(())
+    }
+
+    fn write_group(&mut self, jobs: &[Job]) -> Result<Vec<Vec<Outcome>>, StoreError> {
+        let mut draft = self.begin();
+        let mut decided = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let mut of_job = Vec::with_capacity(job.work.len());
+            for work in &job.work {
+                of_job.push(match work {
+                    Work::Publish => Decided::Publish,
+                    Work::Submitted(entry) => self.take_in(&mut draft, entry)?,
+                    Work::Own(own) => {
+                        let entry = self.sign_own(&draft, own)?;
+                        self.take_in(&mut draft, &entry)?
+                    }
+                });
+            }
+            decided.push(of_job);
+        }
+        if !draft.group.leaves.is_empty() {
+            self.commit(draft)?;
+        }
+        let outcome = |decided| match decided {
+            Decided::Publish => Outcome::Published,
+            Decided::Refused(refusal) => Outcome::Refused(refusal),
+            Decided::At(index, recorded_at, e, new) => Outcome::At(Written {
+                index,
+                recorded_at,
+                e,
+                new,
+                head: Arc::clone(&self.head),
+            }),
+        };
+        let of_job = |job: Vec<Decided>| job.into_iter().map(outcome).collect();
+        Ok(decided.into_iter().map(of_job).collect())
+    }
+
+    fn begin(&mut self) -> Draftgroup<'a> {
+        let now = self.clock.now();
+        // The clock may be set back; log time never goes back.
+        let recorded_at = LogTime(self.head.recorded_at.0.max(now.ms));
+        if let Some(warning) = now.warning(self.head.recorded_at) {
+            eprintln!("custodes: {warning}");
+        }
+        let group = Group {
+            expected_size: self.head.size,
+            leaves: Vec::new(),
+            nodes: Vec::new(),
+            records: Vec::new(),
+            digests: Vec::new(),
+            checkpoint: String::new(),
+        };
+        Draftgroup {
+            known: StoreKnown::new(self.store),
+            group,
+            recorded_at,
+            roots: RefCell::default(),
+        }
+    }
+
+    fn take_in(
+        &self,
+        draft: &mut Draftgroup<'_>,
+        entry: &VerifiedEntry,
+    ) -> Result<Decided, StoreError> {
+        let e = entry.hash();
+        let recorded = draft.known.entry(e);
+        draft.known.check()?;
+        if let Some(known) = recorded {
+            let recorded_at = match self.store.entry(known.index)? {
+                Some(stored) => stored.recorded_at,
+                None => draft.recorded_at,
+            };
+            return Ok(Decided::At(known.index, recorded_at, e, false));
+        }
+        if let Some(refusal) = Self::check_seen(draft, entry)? {
+            return Ok(Decided::Refused(refusal));
+        }
+        let place = Place {
+            index: EntryIndex(draft.group.expected_size.0 + draft.group.leaves.len() as u64),
+            recorded_at: draft.recorded_at,
+        };
+        let admitted = admit(Rules::embedded(), &draft.known, entry, place);
+        draft.known.check()?;
+        let admitted = match admitted {
+            Ok(admitted) => admitted,
+            Err(refusal) => return Ok(Decided::Refused(refusal)),
+        };
+        append(draft, entry, place)?;
+        draft.known.changes.extend(admitted.changes);
+        for companion in admitted.companions {
+            let Companion { chain, event, body } = companion;
+            let own = OwnEntry {
+                chain,
+                event: event.to_owned(),
+                body,
+                details: Map::new(),
+            };
+            let entry = self.sign_own(draft, &own)?;
+            match self.take_in(draft, &entry)? {
+                Decided::At(..) => {}
+                _ => panic!(
+                    "the rules refuse the entry that they themselves asked for: {}",
+                    own.event
+                ),
+            }
+        }
+        Ok(Decided::At(place.index, place.recorded_at, e, true))
+    }
+
+    /// `seen` must be a state of this very tree.
+    fn check_seen(
+        draft: &Draftgroup<'_>,
+        entry: &VerifiedEntry,
+    ) -> Result<Option<Refusal>, StoreError> {
+        let Some(seen) = entry.payload().seen else {
+            return Ok(None);
+        };
+        let ours = seen.size.0 > 0 && seen.size <= draft.group.expected_size;
+        if ours && draft.root(seen.size)? == seen.root {
+            return Ok(None);
+        }
+        Ok(Some(Refusal::new(
+            "seen-not-on-tree",
+            "The checkpoint that the signer says to have seen is not part of this log's history.",
+            "If you did see it, this log was changed or replaced: keep your checkpoint and tell your witness.",
+        )))
+    }
+
+    fn sign_own(
+        &self,
+        draft: &Draftgroup<'_>,
+        own: &OwnEntry,
+    ) -> Result<VerifiedEntry, StoreError> {
+        let chain = draft.known.chain(&own.chain.subject, own.chain.strand);
+        draft.known.check()?;
+        let (seq, prev) = chain.map_or((0, None), |chain| (chain.length, Some(chain.last)));
+        let seconds = i64::try_from(draft.recorded_at.0 / 1000).unwrap_or(0);
+        let occurred = Moment::from_unix(seconds, 0)
+            .map_err(|_| StoreError::Io("the clock shows no possible date".to_owned()))?;
+        let size = draft.group.expected_size;
+        let seen = match size.0 {
+            0 => None,
+            _ => Some(Seen {
+                size,
+                root: draft.root(size)?,
+            }),
+        };
+        let payload = Payload {
+            ledger: self.identity.origin.clone(),
+            subject: own.chain.subject.clone(),
+            strand: own.chain.strand,
+            seq,
+            prev,
+            event: own.event.clone(),
+            actor: self.identity.service.clone(),
+            occurred_at: Occurred::At(occurred),
+            seen,
+            client: super::CLIENT.to_owned(),
+            jti: Subject::from_bytes(random()?),
+            body: own.body.clone(),
+            details: Default::default(),
+        };
+        let mut salts = Vec::new();
+        for _ in 0..own.details.len() {
+            salts.push(random()?);
+        }
+        let details = own.details.clone().into_iter().collect();
+        let entry = Draft { payload, details }
+            .sign(&self.identity.service_key, || {
+                salts.pop().expect("one salt for each detail")
+            })
+            .and_then(|entry| Ok(entry.verify(&self.identity.service_key.public())?))
+            .map_err(|error| StoreError::Io(format!("the service cannot sign: {error}")))?;
+        Ok(entry)
+    }
+
+    fn commit(&mut self, mut draft: Draftgroup<'_>) -> Result<(), StoreError> {
+        let size = TreeSize(draft.group.expected_size.0 + draft.group.leaves.len() as u64);
+        let checkpoint = Checkpoint {
+            origin: self.identity.origin.clone(),
+            size,
+            root: tree::root(size, &draft.known)?,
+        };
+        draft.group.checkpoint = note::sign(
+            &checkpoint.to_text(),
+            &self.identity.origin,
+            &self.identity.log_key,
+        );
+        draft.group.nodes = std::mem::take(&mut draft.known.nodes).into_iter().collect();
+        for (key, record) in &draft.known.changes {
+            let json = serde_json::to_vec(record).expect("a record is plain data and serialises");
+            draft.group.records.push((key.to_bytes(), json));
+            if let (RecordKey::Exhibit(subject), crate::ledger::Record::Exhibit(exhibit)) =
+                (key, record)
+            {
+                draft
+                    .group
+                    .digests
+                    .extend(exhibit.digest.as_ref().map(|d| (d.sha256, subject.clone())));
+            }
+        }
+        let begun = Instant::now();
+        self.store.commit(&draft.group)?;
+        let metrics = self.around.metrics;
+        metrics.group(draft.group.leaves.len(), begun.elapsed());
+        self.head = Arc::new(Head {
+            size,
+            recorded_at: draft.recorded_at,
+            checkpoint: draft.group.checkpoint,
+        });
+        Ok(())
+    }
+}
+
+fn append(
+    draft: &mut Draftgroup<'_>,
+    entry: &VerifiedEntry,
+    place: Place,
+) -> Result<(), StoreError> {
+    let e = entry.hash();
+    let commitment = Commitment::new(place.recorded_at, e);
+    let nodes = tree::nodes_completed_by(place.index, commitment.leaf_hash(), &draft.known)?;
+    draft.known.nodes.extend(nodes);
+    let payload = entry.payload();
+    let disclosures = entry.disclosures().iter();
+    draft.group.leaves.push(NewLeaf {
+        data: commitment.leaf_data(),
+        entry: Some(NewEntry {
+            recorded_at: place.recorded_at,
+            e,
+            jws: entry.jws().to_owned(),
+            disclosures: disclosures
+                .map(|one| (one.name().to_owned(), one.as_str().to_owned()))
+                .collect(),
+            chain: payload.chain(),
+            seq: payload.seq,
+        }),
+    });
+    Ok(())
+}
+
+/// Founds a ledger: writes genesis as its first leaf.
+pub fn found(
+    store: &dyn Store,
+    identity: &Identity,
+    subject: &Subject,
+    body: Map<String, serde_json::Value>,
+) -> Result<EntryHash, StoreError> {
+    let metrics = Metrics::default();
+    let around = Around {
+        gate: Gate::open(),
+        announce: &|| {},
+        metrics: &metrics,
+    };
+    let mut writer = Writer::new(store, identity, Duration::ZERO, around)?;
+    let mut draft = writer.begin();
+    let own = OwnEntry {
+        chain: ChainId {
+            subject: subject.clone(),
+            strand: Strand::Rules,
+        },
+        event: "genesis".to_owned(),
+        body,
+        details: Map::new(),
+    };
+    let entry = writer.sign_own(&draft, &own)?;
+    match writer.take_in(&mut draft, &entry)? {
+        Decided::Refused(refusal) => Err(StoreError::Io(refusal.to_string())),
+        _ => {
+            writer.commit(draft)?;
+            writer.publish()?;
+            Ok(entry.hash())
+        }
+    }
+}
+
+/// Log time of the last entry of a log with so many leaves.
+pub fn last_recorded(store: &dyn Store, size: TreeSize) -> Result<LogTime, StoreError> {
+    let last = match size.0.checked_sub(1) {
+        Some(last) => store.entry(EntryIndex(last))?,
+        None => None,
+    };
+    Ok(last.map_or(LogTime(0), |entry| entry.recorded_at))
+}
+
+fn random<const N: usize>() -> Result<[u8; N], StoreError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)
+        .map_err(|_| StoreError::Io("the system gives no random bytes".to_owned()))?;
+    Ok(bytes)
+}
