@@ -145,7 +145,7 @@ fn a_batch_with_good_and_bad_lines_records_exactly_the_good_ones() {
         "A"
     };
     broken.replace_range(dot - 8..dot - 7, with);
-    let lines = vec![
+    let lines = [
         line(&by_jones),
         line(&registered),
         line(&second),
