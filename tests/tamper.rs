@@ -148,7 +148,7 @@ fn what_cannot_be_checked_is_named() {
         found
             .findings
             .iter()
-            .any(|one| one.words == "1 details withheld: address.")
+            .any(|one| one.words == "1 detail withheld: address.")
     );
     assert_eq!(exit(&found), 3);
     assert_eq!(found.questions[0].answer, Answer::NotShown);
@@ -547,6 +547,124 @@ fn true_entries_of_another_exhibit_or_without_their_keys_are_refused() {
 }
 
 #[test]
+fn what_is_of_the_same_case_cannot_be_withheld_as_of_another() {
+    let sample = sample();
+    let world = &sample.world;
+    let mut bundle = world.exhibit_bundle(&sample.copy);
+    let of_parent = |one: &EntryIndex| {
+        let payload = world.entries[one.0 as usize].entry.payload();
+        payload.subject == sample.video && payload.event != "viewed"
+    };
+    let indexes: Vec<EntryIndex> = bundle.entries.iter().map(|one| one.index).collect();
+    indexes
+        .into_iter()
+        .filter(of_parent)
+        .for_each(|index| withhold_entry(&mut bundle, index));
+    let found = check(&bundle.to_bytes(), &world.policy(), &[], &[]);
+    assert_eq!(exit(&found), 1, "{}", show(&found));
+    assert!(
+        found.has("withheld-not-allowed") || found.has("rule-broken"),
+        "{}",
+        show(&found)
+    );
+}
+
+#[test]
+fn a_chain_that_is_left_out_is_counted() {
+    let sample = sample();
+    let world = &sample.world;
+    let words = |bundle: &Bundle| {
+        let found = check(&bundle.to_bytes(), &world.policy(), &[], &[]);
+        assert!(
+            codes(&found, Severity::Failed).is_empty(),
+            "{}",
+            show(&found)
+        );
+        let open = found.findings.into_iter();
+        open.filter(|one| one.code == "completeness-not-shown")
+            .map(|one| one.words)
+            .collect::<String>()
+    };
+    let whole = world.exhibit_bundle(&sample.video);
+    // There are no access entries on the case.
+    assert!(
+        words(&whole).contains("1 chain is (notes, access)"),
+        "{}",
+        words(&whole)
+    );
+    let without: BTreeSet<_> = world
+        .chains
+        .keys()
+        .filter(|chain| {
+            whole
+                .chains
+                .iter()
+                .any(|one| (&one.subject, one.strand) == (&chain.subject, chain.strand))
+                && chain.strand != custodes::protocol::id::Strand::Access
+        })
+        .cloned()
+        .collect();
+    let recorded: Vec<_> = world
+        .entries
+        .iter()
+        .filter(|one| without.contains(&one.entry.payload().chain()))
+        .collect();
+    let less = world.assemble(whole.scope.clone(), &without, &recorded);
+    assert!(
+        words(&less).contains("2 chains are (notes, access)"),
+        "{}",
+        words(&less)
+    );
+    // A chain without entries needs a map proof that there is none.
+    let found = edited(&sample, |bundle| {
+        let mut none = bundle.chains[0].clone();
+        none.subject = sample.phone.clone();
+        none.entries.clear();
+        none.head = custodes::protocol::leaf::ChainHead::EMPTY;
+        bundle.chains.push(none);
+        bundle
+            .chains
+            .sort_by_key(|one| (one.subject.clone(), one.strand));
+    });
+    assert!(found.has("chain-empty"), "{}", show(&found));
+}
+
+#[test]
+fn clocks_of_witnesses_bound_the_time_of_an_entry() {
+    let mut sample = sample();
+    // The operator's clock runs a year ahead for one entry; the witness keeps its own.
+    let seal = serde_json::json!({"seal": "K7654321"});
+    let examiner = world::clone(&sample.examiner);
+    let video = sample.video.clone();
+    sample.world.wait(365 * 24 * 60);
+    let strand = custodes::protocol::id::Strand::Custody;
+    sample.world.record(
+        &examiner,
+        &video,
+        strand,
+        "sealed",
+        seal,
+        serde_json::json!({}),
+    );
+    let mut bundle = sample.world.exhibit_bundle(&video);
+    let text = bundle.checkpoints.pop().unwrap();
+    let own = text.split_inclusive('\n').take(5).collect::<String>();
+    let body = own.split("\n\n").next().unwrap().to_owned() + "\n";
+    let name = custodes::protocol::id::Origin::new("witness.example").unwrap();
+    let time = world::BEGINNING / 1000 + 7200;
+    let line = custodes::protocol::note::cosign(&body, &name, time, &sample.world.witness);
+    bundle.checkpoints.push(own + &line);
+    let found = check(&bundle.to_bytes(), &sample.world.policy(), &[], &[]);
+    let late: Vec<_> = found
+        .findings
+        .iter()
+        .filter(|one| one.code == "recorded-outside-bracket")
+        .collect();
+    assert_eq!(late.len(), 1, "{}", show(&found));
+    assert!(late[0].place.contains("sealed"), "{}", late[0]);
+}
+
+#[test]
 fn a_policy_for_another_key_of_the_same_log_is_not_satisfied() {
     let sample = sample();
     let bundle = sample.world.exhibit_bundle(&sample.video).to_bytes();
@@ -594,5 +712,65 @@ fn a_single_entry_and_its_proof() {
         if let Ok(text) = String::from_utf8(bytes) {
             assert!(!failed(&entry, &text).is_empty(), "byte {at}");
         }
+    }
+}
+
+/// The same through the program: a proof, the entry and the bundle's sidecar as files.
+#[test]
+fn the_program_catches_every_changed_byte_of_a_proof_and_entry() {
+    use custodes::protocol::tlog_proof::TlogProof;
+    use custodes::protocol::tree::prove_inclusion;
+    let sample = sample();
+    let world = &sample.world;
+    let size = world.tree.size();
+    let proof = TlogProof {
+        recorded_at: world.entries[8].recorded_at,
+        index: EntryIndex(8),
+        proof: prove_inclusion(EntryIndex(8), size, &world.tree).unwrap(),
+        checkpoint: world.checkpoint(size, true),
+    }
+    .to_text();
+    let entry = world.entries[8].entry.to_text();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (log, witness) = (world.log_vkey(), world.witness_vkey());
+    let policy = format!("log {log}\nwitness court {witness}\nquorum court\n");
+    std::fs::write(path("trust.policy"), policy).unwrap();
+    let run = |proof: &[u8], entry: &[u8]| {
+        std::fs::write(path("a.tlog-proof"), proof).unwrap();
+        std::fs::write(path("entry"), entry).unwrap();
+        let done = std::process::Command::new(env!("CARGO_BIN_EXE_custodes"))
+            .args(["verify", "a.tlog-proof", "--entry", "entry"])
+            .args([
+                "--policy",
+                "trust.policy",
+                "--accept",
+                "signature-not-checked",
+            ])
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        done.status.code()
+    };
+    assert_eq!(run(proof.as_bytes(), entry.as_bytes()), Some(0));
+    for at in 0..proof.len() {
+        let mut changed = proof.clone().into_bytes();
+        changed[at] ^= 1;
+        // What is no longer text is refused as such (2); everything else fails as a check (1).
+        let wanted = if std::str::from_utf8(&changed).is_ok() {
+            1
+        } else {
+            2
+        };
+        assert_eq!(
+            run(&changed, entry.as_bytes()),
+            Some(wanted),
+            "proof, byte {at}"
+        );
+    }
+    for at in (0..entry.len() - 1).step_by(7) {
+        let mut changed = entry.clone().into_bytes();
+        changed[at] ^= 1;
+        assert_eq!(run(proof.as_bytes(), &changed), Some(1), "entry, byte {at}");
     }
 }

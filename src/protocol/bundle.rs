@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use super::entry::EntryHash;
 use super::hash::Hash;
 use super::id::{ChainId, Origin, Strand, Subject};
-use super::json::{self, Numbers};
+use super::json::MAX_INTEGER;
 use super::leaf::ChainHead;
 use super::time::LogTime;
 use super::tree::{EntryIndex, RootHash, TreeSize};
@@ -62,8 +62,9 @@ pub enum ScopeKind {
 #[serde(transparent)]
 pub struct NodeRef(pub u32);
 
-/// One entry of the log. (A member nobody knows is caught by the canonical form.)
+/// One entry of the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "RawEntry")]
 pub struct BundleEntry {
     /// Place in the log.
     pub index: EntryIndex,
@@ -76,8 +77,42 @@ pub struct BundleEntry {
     pub content: Content,
 }
 
+/// What an entry is read as: serde's flattening would keep what it does not know in memory first.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawEntry {
+    index: EntryIndex,
+    recorded_at: LogTime,
+    proof: Vec<NodeRef>,
+    jws: Option<String>,
+    disclosures: Option<Vec<String>>,
+    withheld: Option<Vec<String>>,
+    e: Option<EntryHash>,
+}
+
+impl TryFrom<RawEntry> for BundleEntry {
+    type Error = &'static str;
+    fn try_from(raw: RawEntry) -> Result<BundleEntry, Self::Error> {
+        let content = match (raw.jws, raw.disclosures, raw.withheld, raw.e) {
+            (Some(jws), Some(disclosures), Some(withheld), None) => Content::Open(OpenContent {
+                jws,
+                disclosures,
+                withheld,
+            }),
+            (None, None, None, Some(e)) => Content::Withheld(WithheldContent { e }),
+            _ => return Err("an entry has either jws, disclosures and withheld, or e alone"),
+        };
+        Ok(BundleEntry {
+            index: raw.index,
+            recorded_at: raw.recorded_at,
+            proof: raw.proof,
+            content,
+        })
+    }
+}
+
 /// The entry itself, or its hash where it is wholly withheld.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Content {
     /// The entry with the disclosures that the recipient may see.
@@ -87,7 +122,7 @@ pub enum Content {
 }
 
 /// An entry that the recipient may read.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OpenContent {
     /// The signed part.
     pub jws: String,
@@ -98,7 +133,7 @@ pub struct OpenContent {
 }
 
 /// An entry that is wholly withheld: an access entry, or one of another case.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WithheldContent {
     /// SHA-256 of the signed part.
     pub e: EntryHash,
@@ -126,7 +161,8 @@ pub struct BundleChain {
     pub strand: Strand,
     /// Head after the last entry named here.
     pub head: ChainHead,
-    /// Log indexes of its entries, in order, from position 0.
+    /// Log indexes of its entries, in order, from position 0. None, with the head of an empty chain and a map
+    /// proof, says that there is no such chain.
     pub entries: Vec<EntryIndex>,
     /// Proof that the map of the newest checkpoint holds this length and head; null until maps are built.
     pub map: Option<MapProof>,
@@ -196,8 +232,9 @@ impl Bundle {
             return Err(BundleError::TooLong);
         }
         let shape = |error: String| BundleError::Shape(error);
-        let value = json::parse(bytes, Numbers::Integers).map_err(|e| shape(e.to_string()))?;
-        let bundle: Bundle = serde_json::from_value(value).map_err(|e| shape(e.to_string()))?;
+        // Straight into the types, each of which refuses a member twice or unknown: a tree of values in
+        // between would take many times the memory. Other spellings are refused below.
+        let bundle: Bundle = serde_json::from_slice(bytes).map_err(|e| shape(e.to_string()))?;
         if bundle.format != FORMAT {
             return Err(shape(format!(
                 "format {:?} is not {FORMAT:?}",
@@ -208,6 +245,9 @@ impl Bundle {
         if again != bytes {
             let at = again.iter().zip(bytes).take_while(|(a, b)| a == b).count();
             return Err(BundleError::NotCanonical(at));
+        }
+        if let Some(number) = bundle.numbers().find(|number| *number > MAX_INTEGER) {
+            return Err(shape(format!("{number} is above 2^53-1")));
         }
         bundle.check_order()?;
         Ok(bundle)
@@ -235,6 +275,20 @@ impl Bundle {
             .iter()
             .map(|at| self.nodes.get(at.0 as usize).copied())
             .collect()
+    }
+
+    fn numbers(&self) -> impl Iterator<Item = u64> {
+        let entries = self.entries.iter();
+        let chains = self.chains.iter();
+        let leaves = chains
+            .clone()
+            .filter_map(|one| Some(one.map.as_ref()?.leaf.0));
+        entries
+            .flat_map(|one| [one.index.0, one.recorded_at.0])
+            .chain(self.consistency.iter().map(|one| one.size.0))
+            .chain(chains.flat_map(|one| one.entries.iter().map(|index| index.0)))
+            .chain(leaves)
+            .chain([self.evaluated_at.0])
     }
 
     fn check_order(&self) -> Result<(), BundleError> {

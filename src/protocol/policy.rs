@@ -174,6 +174,11 @@ impl Policy {
                 "a log line needs a log key (type 0x01 or 0x06), not a witness key".to_owned(),
             );
         }
+        if self.witnesses.iter().any(|known| known.key.same_key(&key)) {
+            return Err(
+                "this is the key of a witness: the log would be its own witness".to_owned(),
+            );
+        }
         if self.logs.iter().any(|(known, _)| known.same_key(&key)) {
             return Err("this log key stands twice".to_owned());
         }
@@ -186,6 +191,9 @@ impl Policy {
         let key = VerifierKey::parse(key).map_err(|error| error.to_string())?;
         if key.kind() == SignatureKind::Ed25519 {
             return Err("a witness line needs a witness key (type 0x04 or 0x06)".to_owned());
+        }
+        if self.logs.iter().any(|(known, _)| known.same_key(&key)) {
+            return Err("this is the key of a log: it would be its own witness".to_owned());
         }
         if self.witnesses.iter().any(|known| known.key.same_key(&key)) {
             return Err(
@@ -332,6 +340,18 @@ mod tests {
         let again = vkey("another-name", SignatureKind::CosignatureV1, 2);
         let twice = Policy::parse(&sample(&format!("witness d {again}\nquorum a\n")));
         assert_eq!(twice.unwrap_err().line, 6);
+    }
+
+    #[test]
+    fn a_log_is_not_its_own_witness() {
+        let [log, witness] = [SignatureKind::Ed25519, SignatureKind::CosignatureV1]
+            .map(|kind| vkey("log.example", kind, 1));
+        for text in [
+            format!("log {log}\nwitness w {witness}\nquorum w\n"),
+            format!("witness w {witness}\nlog {log}\nquorum w\n"),
+        ] {
+            assert_eq!(Policy::parse(&text).unwrap_err().line, 2);
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub const TILE_WIDTH: u16 = 256;
 /// Highest tile level: 256^6 leaves are more than any log will have.
 const MAX_LEVEL: u8 = 5;
 
-/// Most path elements of N: ten, since N must fit 64 bits.
+/// Most path elements of N: seven hold the 20 digits of the largest 64-bit number.
 const MAX_ELEMENTS: usize = 7;
 
 /// A tile or entry bundle, by its path.

@@ -92,7 +92,8 @@ fn file(verified: &VerifiedBundle, exhibits: usize) -> (Answer, String) {
         (found, exhibits) if found == exhibits => (
             Answer::Proven,
             format!(
-                "The files given are, byte for byte, those registered for all {exhibits} exhibits."
+                "The files given are, byte for byte, those registered for all {exhibits} exhibits that have a \
+                 registered digest."
             ),
         ),
         (found, exhibits) => (

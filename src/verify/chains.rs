@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::bundle::Completeness;
 use super::entries::ReadEntry;
-use super::finding::{Asked, Findings};
+use super::finding::{Asked, Findings, counted};
 use super::nodes::Nodes;
 use crate::protocol::base64url;
 use crate::protocol::bundle::{Bundle, BundleChain, MapProof};
@@ -71,7 +71,8 @@ fn check_one(
     let mut failed = |code: &str, place: String, words: String| {
         findings.failed(Asked::History, code, place, words);
     };
-    if chain.entries.is_empty() {
+    // With a map proof it says that the ledger has no such chain.
+    if chain.entries.is_empty() && chain.map.is_none() {
         failed(
             "chain-empty",
             place(&chain_id),
@@ -156,13 +157,14 @@ fn check_link(
     None
 }
 
-/// Step 11. Whether the map of the newest checkpoint holds every chain's length and head.
-pub(crate) fn check_completeness(
+/// Step 11. Whether the map of the newest checkpoint holds every chain's length and head. Hands out how many
+/// chains here have no map proof.
+pub(crate) fn check_maps(
     bundle: &Bundle,
     newest: &Checkpoint,
     nodes: &mut Nodes<'_>,
     findings: &mut Findings,
-) -> Completeness {
+) -> usize {
     let empty = map::empty_subtrees();
     let mut missing = 0usize;
     let mut roots: BTreeMap<EntryIndex, Hash> = BTreeMap::new();
@@ -188,15 +190,36 @@ pub(crate) fn check_completeness(
             }
         }
     }
-    if missing > 0 {
+    missing
+}
+
+/// Step 11, second half. `unshown` chains here may go on; `absent` ones that the scope may have are not here.
+pub(crate) fn completeness(
+    bundle: &Bundle,
+    unshown: usize,
+    absent: usize,
+    findings: &mut Findings,
+) -> Completeness {
+    let mut words = Vec::new();
+    if unshown > 0 {
+        words.push(format!(
+            "For {unshown} of {} chains nothing shows that no later entry exists.",
+            bundle.chains.len()
+        ));
+    }
+    if absent > 0 {
+        words.push(format!(
+            "{} (notes, access) of these exhibits and cases not here, and nothing shows that the ledger has \
+             none.",
+            counted(absent, "chain is", "chains are")
+        ));
+    }
+    if !words.is_empty() {
         findings.unchecked(
             Asked::History,
             "completeness-not-shown",
             "chains",
-            format!(
-                "For {missing} of {} chains nothing shows that no later entry exists.",
-                bundle.chains.len()
-            ),
+            words.join(" "),
         );
         return Completeness::NotShown;
     }
@@ -238,7 +261,10 @@ fn check_map(
         return bad("map-form", "The map proof has too many siblings.");
     }
     let key = map::key(chain_id);
-    let value = map::value(key, chain.entries.len() as u64, chain.head);
+    let value = match chain.entries.len() as u64 {
+        0 => empty[map::DEPTH],
+        length => map::value(key, length, chain.head),
+    };
     let root = map::root_from(key, value, &siblings).expect("there is one sibling for each depth");
     // The map of the newest checkpoint is its last leaf; an older map would hide later entries.
     if proof.leaf.0.checked_add(1) != Some(newest.size.0) {

@@ -16,7 +16,8 @@
 //! 8. Entry 0 is the genesis; it names the policy's log key and the rules that were run.
 //! 9. Every file given is what was registered for an exhibit of the bundle.
 //! 10. Files beside the bundle have the SHA-256 that the bundle lists; manifests are readable.
-//! 11. Whether chains are shown to end where they end; `evaluated_at` is the newest time here.
+//! 11. Whether chains are shown to end where they end, and those left out not to exist; `evaluated_at` is the
+//!     newest time here; the times that the log recorded agree with the clocks of the witnesses.
 //!
 //! When 2 to 5 fail, 6 to 8 are not run: what does not stand in the log is nobody's statement. When 6 to
 //! 8 fail, 9 and 10 are not run: what the rules refuse registers nothing.
@@ -148,8 +149,7 @@ fn run(inputs: Inputs<'_>, findings: &mut Findings) -> Option<(VerifiedBundle, u
     let standing = chains::check_all(&bundle, &read, findings);
 
     // 11. Completeness, which uses the last of the nodes.
-    let completeness =
-        chains::check_completeness(&bundle, &newest.checkpoint, &mut nodes, findings);
+    let unshown = chains::check_maps(&bundle, &newest.checkpoint, &mut nodes, findings);
     nodes.check_all_used(findings);
     check_evaluated_at(&bundle, findings);
     if findings.any_failed() {
@@ -176,6 +176,8 @@ fn run(inputs: Inputs<'_>, findings: &mut Findings) -> Option<(VerifiedBundle, u
     // 5. again: which chains the scope demands is known only after the rules were run.
     let covered = Covered::of(&bundle, &replay.state);
     covered.check_chains(&bundle, &read, &replay.state, findings);
+    let absent = covered.absent(&bundle);
+    let completeness = chains::completeness(&bundle, unshown, absent, findings);
     covered.check_withheld(&bundle, &read, &standing, &replay.state, findings);
     let withheld_details = withheld_details(&read, findings);
     // What failed registers nothing that evidence could be compared with.

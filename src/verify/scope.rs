@@ -122,6 +122,24 @@ impl Covered {
         self.check_contents(state, findings);
     }
 
+    /// How many chains that these exhibits and cases may have are not here, nor shown not to exist.
+    pub(crate) fn absent(&self, bundle: &Bundle) -> usize {
+        let here: BTreeSet<ChainId> = bundle.chains.iter().map(chains::id).collect();
+        let of_exhibits = self.lineage.iter().flat_map(|one| {
+            [Strand::Custody, Strand::Notes, Strand::Access].map(|strand| (one, strand))
+        });
+        let of_cases = self.cases.iter().flat_map(|one| {
+            [Strand::Case, Strand::Exhibits, Strand::Access].map(|strand| (one, strand))
+        });
+        let may_be = of_exhibits
+            .chain(of_cases)
+            .map(|(subject, strand)| ChainId {
+                subject: subject.clone(),
+                strand,
+            });
+        may_be.filter(|chain| !here.contains(chain)).count()
+    }
+
     /// Exhibits of the case that the recipient was not given.
     fn check_contents(&self, state: &MemoryState, findings: &mut Findings) {
         for case in &self.cases {
@@ -158,6 +176,12 @@ impl Covered {
                 .into_iter()
                 .collect(),
         };
+        // By the case's table of contents, which names exhibits of which nothing can be read too.
+        let listed: BTreeSet<Subject> = own_cases
+            .iter()
+            .filter_map(|case| state.case(case))
+            .flat_map(|case| case.exhibits)
+            .collect();
         let mut withheld = 0usize;
         for (entry, standing) in read.iter().zip(standing) {
             if entry.entry.is_some() {
@@ -171,6 +195,7 @@ impl Covered {
                 Strand::Case | Strand::Exhibits => !own_cases.contains(subject),
                 Strand::Custody | Strand::Notes => {
                     !self.exhibits.contains(subject)
+                        && !listed.contains(subject)
                         && !state
                             .exhibit(subject)
                             .is_some_and(|one| own_cases.contains(&one.case))
