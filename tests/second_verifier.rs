@@ -1,0 +1,181 @@
+//! A second verifier, in another language and from `docs/FORMATS.md` alone, says the same of good and of
+//! tampered bundles. It needs the Python environment that `.ci/setup.sh` makes.
+#![allow(clippy::unwrap_used)]
+
+#[path = "common/world.rs"]
+mod world;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use custodes::ledger::rules::Rules;
+use custodes::protocol::bundle::{Bundle, Content};
+use custodes::protocol::hash::Hash;
+use custodes::verify::{Inputs, Severity, verify};
+use world::{Sample, sample, sample_of, withhold};
+
+fn python() -> Option<PathBuf> {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(
+        || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache"),
+        PathBuf::from,
+    );
+    let python = cache.join("custodes/jwcrypto/bin/python");
+    if python.exists() {
+        return Some(python);
+    }
+    assert!(
+        std::env::var_os("CI").is_none_or(|ci| ci != "true"),
+        "no Python environment: run bash .ci/setup.sh test"
+    );
+    println!("skipped: no Python environment; run bash .ci/setup.sh test");
+    None
+}
+
+/// What the second verifier prints first: "ok:" or a code.
+fn second(python: &Path, sample: &Sample, bundle: &[u8]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let world = &sample.world;
+    let (log, witness) = (world.log_vkey(), world.witness_vkey());
+    let policy = format!("log {log}\nwitness court {witness}\nquorum court\n");
+    std::fs::write(path("trust.policy"), policy).unwrap();
+    std::fs::write(path("bundle"), bundle).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/second_verifier.py");
+    let done = Command::new(python)
+        .arg(script)
+        .args([path("bundle"), path("trust.policy")])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(done.stdout).unwrap();
+    let word = said
+        .split_whitespace()
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    let error = String::from_utf8_lossy(&done.stderr);
+    assert!(!word.is_empty(), "{error}");
+    assert_eq!(done.status.success(), word == "ok:", "{said}{error}");
+    word
+}
+
+fn first_fails(sample: &Sample, bundle: &[u8], code: &str) -> bool {
+    let found = verify(Inputs {
+        bundle,
+        policy: &sample.world.policy(),
+        rules: Rules::embedded(),
+        evidence: &[],
+        sidecars: &[],
+    });
+    let mut failed = found
+        .findings
+        .iter()
+        .filter(|one| one.severity == Severity::Failed);
+    if code == "ok:" {
+        failed.next().is_none()
+    } else {
+        failed.any(|one| one.code == code)
+    }
+}
+
+#[test]
+fn both_verifiers_say_the_same() {
+    let Some(python) = python() else { return };
+    let sample = sample();
+    let world = &sample.world;
+    let foreign = sample_of("evidence.southshire.example");
+    let foreign = foreign.world.exhibit_bundle(&foreign.video);
+    let mut shortened = world.exhibit_bundle(&sample.video);
+    let registered = world
+        .entries
+        .iter()
+        .position(|one| one.entry.payload().event == "registered")
+        .unwrap();
+    let at = shortened
+        .entries
+        .iter()
+        .position(|one| one.index.0 as usize == registered)
+        .unwrap();
+    let index = shortened.entries[at].index;
+    withhold(&mut shortened, index, &["address"]);
+    for bundle in [
+        &world.exhibit_bundle(&sample.copy),
+        &world.case_bundle(&sample.case),
+        &shortened,
+    ] {
+        let bytes = bundle.to_bytes();
+        assert_eq!(second(&python, &sample, &bytes), "ok:");
+        assert!(first_fails(&sample, &bytes, "ok:"));
+    }
+
+    type Edit<'a> = Box<dyn Fn(&mut Bundle) + 'a>;
+    let edits: Vec<(&str, Edit<'_>)> = vec![
+        ("bundle-order", Box::new(|b| b.entries.swap(at, at + 1))),
+        ("entry-missing", Box::new(|b| drop(b.entries.remove(at)))),
+        ("not-in-log", Box::new(|b| b.entries[at].recorded_at.0 += 1)),
+        (
+            "other-ledger",
+            Box::new(|b| b.entries[at].content = foreign.entries[at].content.clone()),
+        ),
+        ("node-unused", Box::new(|b| b.nodes.push(Hash([0xff; 32])))),
+        (
+            "node-missing",
+            Box::new(|b| b.entries[at].proof[0].0 = 100_000),
+        ),
+        (
+            "consistency-missing",
+            Box::new(|b| drop(b.consistency.remove(0))),
+        ),
+        (
+            "consistency-failed",
+            Box::new(|b| b.consistency[0].proof.clear()),
+        ),
+        ("checkpoint-order", Box::new(|b| b.checkpoints.swap(0, 1))),
+        (
+            "checkpoint-not-signed",
+            Box::new(|b| b.checkpoints[0] = foreign.checkpoints[0].clone()),
+        ),
+        ("evaluated-at", Box::new(|b| b.evaluated_at.0 += 1)),
+        (
+            "chain-missing",
+            Box::new(|b| b.scope.subject = world.subject.clone()),
+        ),
+        ("chain-head", Box::new(|b| b.chains[0].head.0 = Hash::ZERO)),
+        ("withheld-list", Box::new(|b| open(b, at).1.clear())),
+        ("disclosure-order", Box::new(|b| open(b, at).0.swap(0, 1))),
+        (
+            "disclosure-form",
+            Box::new(|b| open(b, at).0[0] = "AAAA".to_owned()),
+        ),
+        (
+            "quorum-not-met",
+            Box::new(|b| {
+                let newest = b.checkpoints.last_mut().unwrap();
+                newest.truncate(newest.find("— witness.example").unwrap());
+            }),
+        ),
+    ];
+    for (code, edit) in edits {
+        let mut bundle = shortened.clone();
+        edit(&mut bundle);
+        let bytes = bundle.to_bytes();
+        assert_eq!(second(&python, &sample, &bytes), code);
+        assert!(
+            first_fails(&sample, &bytes, code),
+            "the first verifier: {code}"
+        );
+    }
+
+    let bytes = shortened.to_bytes();
+    for at in (0..bytes.len()).step_by(bytes.len() / 60) {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        assert_ne!(second(&python, &sample, &changed), "ok:", "byte {at}");
+    }
+}
+
+fn open(bundle: &mut Bundle, at: usize) -> (&mut Vec<String>, &mut Vec<String>) {
+    match &mut bundle.entries[at].content {
+        Content::Open(content) => (&mut content.disclosures, &mut content.withheld),
+        Content::Withheld(_) => panic!("the entry is open"),
+    }
+}
