@@ -183,7 +183,7 @@ fn two_people_sign_a_chain_without_network_while_others_write_notes() {
     let told = ok(&ledger.run("smith", &["history", PHONE]));
     let custody = told
         .lines()
-        .filter(|line| line.contains("(custody)"))
+        .filter(|line| line.ends_with(", custody]"))
         .count();
     assert_eq!(custody, 1 + CHAIN.len(), "{told}");
     // The whole is what it would have been online: it verifies, with no flag for a missing checkpoint.
@@ -381,7 +381,17 @@ fn what_cannot_be_done_offline_is_said_before_anything_is_signed() {
         ("smith", &["case", "open", "--title", "x"], "not-offline"),
         (
             "smith",
-            &["record", "party-joined", CASE, "--set", "org=cps"],
+            &[
+                "record",
+                "party-joined",
+                CASE,
+                "--set",
+                "org=cps",
+                "--set",
+                "part=court",
+                "--detail",
+                "basis=x",
+            ],
             "not-offline",
         ),
         ("smith", &["record", "sealed", PHONE], "bad-body"),
@@ -423,7 +433,7 @@ fn what_cannot_be_done_offline_is_said_before_anything_is_signed() {
             &[
                 "record",
                 "seized",
-                PHONE,
+                "44NS1234526 JSM/8",
                 "--set",
                 "kind=device",
                 "--detail",

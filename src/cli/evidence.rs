@@ -13,11 +13,9 @@ use crate::protocol::hash::Hash;
 /// Digests a file, or a folder through its manifest, and shows how far it has come.
 pub fn digest(path: &Path, output: Output) -> Result<Digested, Failure> {
     hashing::digest_path(path, output.shows_progress()).map_err(|error| {
-        Failure::new(
-            "evidence-unreadable",
-            format!("{}: {error}", path.display()),
+        Failure::new("evidence-unreadable", error.to_string()).next(
+            "check that the path is right, that you may read it, and that nothing is changing it",
         )
-        .next("check that the path is right, that you may read it, and that nothing is changing it")
     })
 }
 

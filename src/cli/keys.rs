@@ -27,7 +27,11 @@ pub fn load<K: KeyInFile>(path: &Path) -> Result<K, Failure> {
         None
     };
     keyfile::read(&pem, passphrase.as_deref().map(String::as_str))
-        .map_err(|error| Failure::new("key-unreadable", format!("{}: {error}", path.display())))
+        .map_err(|error| {
+            Failure::new("key-unreadable", format!("{}: {error}", path.display())).next(
+                "try the passphrase again; a key that is lost cannot be had back: make a new one and have it enrolled",
+            )
+        })
 }
 
 /// A key that others may read is not a key: whoever copied it signs in its owner's name.

@@ -83,7 +83,10 @@ enum Command {
 
 /// Reads the command line, runs the command, and says what it came to.
 pub fn run() -> ExitCode {
-    let line = CommandLine::parse();
+    let line = match CommandLine::try_parse() {
+        Ok(line) => line,
+        Err(error) => return misused(&error),
+    };
     let output = Output::new(line.json);
     let outcome = match line.command {
         Command::Verify(args) => verify::run(&args, output),
@@ -102,6 +105,23 @@ pub fn run() -> ExitCode {
             ExitCode::from(failure.exit)
         }
     }
+}
+
+/// Help and version, or what is wrong with the command line; for programs that too is JSON.
+fn misused(error: &clap::Error) -> ExitCode {
+    let for_programs = std::env::args_os().any(|arg| arg == "--json");
+    if !error.use_stderr() || !for_programs {
+        let _ = error.print();
+        return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(failure::CANNOT));
+    }
+    let text = error.to_string();
+    let detail = text.lines().next().unwrap_or_default();
+    let detail = detail.strip_prefix("error: ").unwrap_or(detail);
+    Output::new(true).failure(
+        &Failure::new("usage", detail)
+            .next("`custodes help` and `--help` say what each command takes"),
+    );
+    ExitCode::from(failure::CANNOT)
 }
 
 #[cfg(test)]

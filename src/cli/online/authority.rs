@@ -53,7 +53,8 @@ impl AuthorityArgs {
             return Err(Failure::new(
                 "authority",
                 format!("this is the key of {}, not of {}", actor.org(), self.org),
-            ));
+            )
+            .next("check --authority and --org"));
         }
         let policy = policy::load(&profile.policy_file())?;
         let key = keys::load(&self.authority)?;

@@ -8,6 +8,7 @@ use super::reference;
 use super::session::Session;
 use super::signing::{self, Act};
 use super::values::{self, Details};
+use super::vocabulary;
 use crate::cli::Outcome;
 use crate::protocol::id::{OrgId, Strand};
 
@@ -49,8 +50,8 @@ pub struct JoinArgs {
     /// The organisation that joins.
     #[arg(long)]
     org: OrgId,
-    /// Its part: police, forensic, prosecution, defence, court, prison, probation, oversight.
-    #[arg(long)]
+    /// Its part.
+    #[arg(long, value_parser = vocabulary::parts())]
     part: String,
     /// On what basis.
     #[arg(long, default_value = "party to the case")]
@@ -69,6 +70,9 @@ pub fn run(command: &CaseCommand, session: &Session) -> Outcome {
 }
 
 fn open(args: &OpenArgs, session: &Session) -> Outcome {
+    if let Some(text) = &args.reference {
+        reference::is_new(session, text, "case", None)?;
+    }
     let mut details = Details::default();
     details.add("title", args.title.as_str())?;
     details.add_some("reference", args.reference.as_ref())?;

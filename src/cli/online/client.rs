@@ -53,6 +53,15 @@ impl Client {
                 Failure::new("url-missing", "no address of a service is known")
                     .next("give --url, or set CUSTODES_URL")
             })?;
+        if !["http://", "https://"]
+            .iter()
+            .any(|scheme| base.starts_with(scheme))
+        {
+            return Err(
+                Failure::new("url", format!("{base:?} is not the address of a service"))
+                    .next("it begins with https:// or http://; give --url, or set CUSTODES_URL"),
+            );
+        }
         Ok(Client::to(Some(base)))
     }
 

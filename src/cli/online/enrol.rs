@@ -9,9 +9,9 @@ use super::authority::AuthorityArgs;
 use super::client::random_subject;
 use super::home::{Profile, write_atomically};
 use super::key::request;
-use super::reference;
 use super::signing::{self, Act};
 use super::values::Details;
+use super::{reference, vocabulary};
 use crate::cli::Outcome;
 use crate::cli::failure::{Failure, read_text};
 use crate::cli::keys;
@@ -32,8 +32,8 @@ const MAX_REQUEST: usize = 64 << 10;
 pub struct EnrolArgs {
     #[command(flatten)]
     authority: AuthorityArgs,
-    /// Roles, joined by commas: officer, examiner, store, system, disclosure-officer, prosecutor, defence, court and so on.
-    #[arg(long, required = true, value_delimiter = ',')]
+    /// Roles, joined by commas: officer, examiner, store, disclosure-officer, prosecutor, defence, court and so on.
+    #[arg(long, required = true, value_delimiter = ',', value_parser = vocabulary::role)]
     role: Vec<String>,
     /// The person's name: a detail, which can be withheld.
     #[arg(long)]

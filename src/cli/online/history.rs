@@ -1,12 +1,21 @@
 //! `custodes history`: what was recorded about an exhibit or a case. Looking is recorded as well.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
+use serde_json::Value;
 
 use super::reference;
 use super::session::Session;
 use super::told::{self, Told};
 use crate::cli::Outcome;
+use crate::cli::failure::Failure;
 use crate::cli::output::plain;
+use crate::protocol::digest::EvidenceDigest;
+use crate::protocol::id::ActorId;
+
+/// Longest value shown, in characters.
+const MAX_VALUE: usize = 200;
 
 /// Show what was recorded about an exhibit or a case (say why with --purpose).
 #[derive(Debug, Args)]
@@ -30,39 +39,111 @@ pub fn run(args: &HistoryArgs, session: &Session) -> Outcome {
         "{} ({kind} {subject}), as the service tells it:\n",
         args.target
     );
+    let mut names = Names {
+        session,
+        known: BTreeMap::new(),
+    };
     for one in &told {
         words.push('\n');
-        words.push_str(&line(one));
+        words.push_str(&lines(one, &mut names)?);
     }
     session.output.result(&plain(&words), &answer);
     Ok(0)
 }
 
-fn line(told: &Told) -> String {
-    let when = format!("entry {}, {}", told.index.0, told.recorded_at.in_words());
+/// People's names, as their authorities enrolled them.
+struct Names<'a> {
+    session: &'a Session,
+    known: BTreeMap<ActorId, String>,
+}
+
+impl Names<'_> {
+    /// "DC Jo Smith (northshire-police)".
+    fn of(&mut self, actor: &ActorId) -> Result<String, Failure> {
+        if let Some(name) = self.known.get(actor) {
+            return Ok(name.clone());
+        }
+        let name = match reference::name(self.session, actor)? {
+            Some(name) => format!("{name} ({})", actor.org()),
+            // The service and the authorities have no name of their own.
+            None => actor.org().to_string(),
+        };
+        self.known.insert(actor.clone(), name.clone());
+        Ok(name)
+    }
+
+    /// What the rules read, in words; nothing for what only programs can use.
+    fn value(&mut self, value: &Value) -> Result<Option<String>, Failure> {
+        let digest: Option<EvidenceDigest> = serde_json::from_value(value.clone()).ok();
+        if let Some(digest) = digest {
+            return Ok(Some(format!(
+                "SHA-256 {}, {} bytes",
+                digest.sha256.to_hex(),
+                digest.size
+            )));
+        }
+        Ok(match value {
+            Value::String(text) => match ActorId::new(text.as_str()) {
+                Ok(actor) => Some(self.of(&actor)?),
+                // Opaque ids and hashes.
+                Err(_) if matches!(text.len(), 22 | 43) && !text.contains([' ', '.', '/']) => None,
+                Err(_) => Some(text.chars().take(MAX_VALUE).collect()),
+            },
+            Value::Number(number) => Some(number.to_string()),
+            Value::Bool(yes) => Some(if *yes { "yes" } else { "no" }.to_owned()),
+            Value::Object(map) if map.len() == 1 => match map.values().next() {
+                Some(only) => self.value(only)?,
+                None => None,
+            },
+            _ => None,
+        })
+    }
+}
+
+fn lines(told: &Told, names: &mut Names<'_>) -> Result<String, Failure> {
+    let logged = told.recorded_at.in_words();
     let Some(entry) = &told.entry else {
-        return format!("{when}: withheld\n");
+        return Ok(format!("{logged}: withheld [entry {}]\n", told.index.0));
     };
     let payload = entry.payload();
-    let actor = payload.actor.subject();
-    let short = &actor.as_str()[..8];
     let mut text = format!(
-        "{when}: {} ({}) by {} {short}\n",
+        "{logged}: {}, recorded by {} [entry {}, {}]\n",
         payload.event,
-        payload.strand,
-        payload.actor.org()
+        names.of(&payload.actor)?,
+        told.index.0,
+        payload.strand
     );
+    let occurred = payload.occurred_at.in_words();
+    // To the second they are mostly the same.
+    if occurred != logged {
+        text.push_str(&format!("    happened: {occurred}\n"));
+    }
+    for (name, value) in &payload.body {
+        if let Some(value) = names.value(value)? {
+            text.push_str(&format!("    {}: {value}\n", name.replace('_', " ")));
+        }
+    }
     for disclosure in entry.disclosures() {
+        // The reader's signed request: for programs, which check it.
+        if disclosure.name() == "token" {
+            continue;
+        }
         let value = match disclosure.value() {
-            serde_json::Value::String(value) => value.clone(),
+            Value::String(value) => match ActorId::new(value.as_str()) {
+                Ok(actor) => names.of(&actor)?,
+                Err(_) => value.clone(),
+            },
             other => other.to_string(),
         };
-        let value: String = value.chars().take(200).collect();
-        text.push_str(&format!("    {}: {value}\n", disclosure.name()));
+        let value: String = value.chars().take(MAX_VALUE).collect();
+        text.push_str(&format!(
+            "    {}: {value}\n",
+            disclosure.name().replace('_', " ")
+        ));
     }
     let withheld: Vec<&str> = entry.withheld().collect();
     if !withheld.is_empty() {
         text.push_str(&format!("    withheld: {}\n", withheld.join(", ")));
     }
-    text
+    Ok(text)
 }

@@ -91,7 +91,8 @@ impl Profile {
             None => default_home()?,
         };
         let config = Config::load(&home)?;
-        let url = args.url.or_else(|| config.url.clone());
+        let given = args.url.filter(|url| !url.trim().is_empty());
+        let url = given.or_else(|| config.url.clone());
         Ok(Profile {
             home,
             config,

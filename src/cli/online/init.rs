@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::client::random_subject;
 use super::home::{Config, write_atomically};
+use super::vocabulary;
 use crate::cli::Outcome;
 use crate::cli::failure::Failure;
 use crate::cli::keys;
@@ -140,6 +141,12 @@ fn organisation(text: &str) -> Result<(OrgId, String), String> {
     let (org, sector) = text
         .split_once(':')
         .ok_or("expected NAME:SECTOR, such as cps:prosecution")?;
+    if !vocabulary::sectors().contains(&sector) {
+        return Err(format!(
+            "{sector:?} is no sector; the sectors are {}",
+            vocabulary::sectors().join(", ")
+        ));
+    }
     Ok((
         OrgId::new(org).map_err(|error| error.to_string())?,
         sector.to_owned(),

@@ -37,7 +37,15 @@ pub fn run(args: &LookupArgs, session: &Session) -> Outcome {
             .ok_or_else(|| Failure::new("usage", "--sha256: expected 64 hex digits"))?,
         (None, None) => return Err(Failure::new("usage", "name a file, or give --sha256")),
     };
-    let answer = session.read_json(&format!("/v1/lookup?sha256={}", sha256.to_hex()))?;
+    let path = format!("/v1/lookup?sha256={}", sha256.to_hex());
+    let answer = session.read_json(&path).map_err(|failure| {
+        match failure.code == "not-registered-or-not-visible" {
+            true => failure.next(
+                "no exhibit that you may see has these bytes: is it the right file, unchanged?",
+            ),
+            false => failure,
+        }
+    })?;
     let mut words = format!("SHA-256 {}", sha256.to_hex());
     for exhibit in answer["exhibits"].as_array().into_iter().flatten() {
         let text = |name: &str| exhibit[name].as_str().unwrap_or("-").to_owned();

@@ -13,6 +13,7 @@ mod signing;
 mod submission;
 mod told;
 mod values;
+mod vocabulary;
 mod watch;
 
 mod accept_genesis;

@@ -11,9 +11,9 @@ use super::register::parents;
 use super::session::Session;
 use super::signing::{self, Act};
 use super::values::{self, Details};
+use super::vocabulary;
 use crate::cli::failure::Failure;
 use crate::cli::{Outcome, evidence};
-use crate::ledger::rules::Rules;
 use crate::protocol::id::{ActorId, Strand, Subject};
 
 /// Record any event.
@@ -55,13 +55,7 @@ pub struct RecordArgs {
 
 /// Runs the command.
 pub fn run(args: &RecordArgs, session: &Session) -> Outcome {
-    let row = Rules::embedded().row(&args.event).ok_or_else(|| {
-        Failure::new(
-            "event-unknown",
-            format!("the rules know no event {:?}", args.event),
-        )
-        .next("docs/RULES.md lists the events")
-    })?;
+    let row = vocabulary::event(&args.event)?;
     let strand = row.strand;
     let mut body = values::body(&args.set)?;
     let mut details = Details::default();
@@ -69,6 +63,7 @@ pub fn run(args: &RecordArgs, session: &Session) -> Outcome {
         (true, Strand::Custody) => {
             let (case, reference) = reference::new_exhibit(session, &args.target)?;
             if let Some(reference) = reference {
+                reference::is_new(session, &reference, "exhibit", Some(&case))?;
                 details.add("reference", reference)?;
             }
             if row.body.contains_key("parents") {
@@ -79,6 +74,7 @@ pub fn run(args: &RecordArgs, session: &Session) -> Outcome {
             random_subject()?
         }
         (true, Strand::Case) => {
+            reference::is_new(session, &args.target, "case", None)?;
             details.add("reference", args.target.as_str())?;
             random_subject()?
         }
@@ -128,7 +124,8 @@ fn target(session: &Session, strand: Strand, text: &str) -> Result<Subject, Fail
         Strand::Access | Strand::Exhibits => Err(Failure::new(
             "service-only",
             "events of this kind are recorded by the service alone",
-        )),
+        )
+        .next("nothing needs to be done: the service records each reading by itself")),
     }
 }
 

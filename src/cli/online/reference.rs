@@ -55,10 +55,27 @@ pub fn exhibit(
     if let Ok(subject) = Subject::new(text) {
         return Ok(subject);
     }
-    let wanted = |one: &Match| {
+    let mut found = find(session, text, |_| true)?;
+    let a_case = found.iter().any(|one| one.kind == "case");
+    found.retain(|one| {
         one.kind == "exhibit" && within.is_none_or(|case| one.case.as_ref() == Some(case))
-    };
-    only(text, "exhibit", find(session, text, wanted)?)
+    });
+    if found.is_empty() && a_case {
+        return Err(Failure::new(
+            "reference-unknown",
+            format!("{text:?} is a case, not an exhibit"),
+        )
+        .next(format!(
+            "name the exhibit as well, such as \"{text} JSM/1\""
+        )));
+    }
+    for one in &mut found {
+        // Told apart by what people call their cases.
+        if let Some(case) = one.case.clone().filter(|_| session.carry.is_none()) {
+            one.name = called(session, &case)?;
+        }
+    }
+    only(text, "exhibit", found)
 }
 
 /// A case or an exhibit, and which.
@@ -77,6 +94,29 @@ pub fn either(session: &Session, text: &str) -> Result<(String, Subject), Failur
     }
 }
 
+/// Says so where a reference is in use: two things of one name could no longer be told apart by it.
+pub fn is_new(
+    session: &Session,
+    text: &str,
+    kind: &str,
+    within: Option<&Subject>,
+) -> Result<(), Failure> {
+    let taken = find(session, text, |one| {
+        one.kind == kind && within.is_none_or(|case| one.case.as_ref() == Some(case))
+    })?;
+    match taken.first() {
+        None => Ok(()),
+        Some(one) => Err(Failure::new(
+            "reference-taken",
+            format!(
+                "{text} is already the reference of another {kind} ({})",
+                one.subject
+            ),
+        )
+        .next("choose another reference; if it is the same thing, it needs no second entry")),
+    }
+}
+
 /// A person, by name or actor id.
 pub fn actor(session: &Session, text: &str) -> Result<ActorId, Failure> {
     if let Ok(actor) = ActorId::new(text) {
@@ -90,6 +130,12 @@ pub fn actor(session: &Session, text: &str) -> Result<ActorId, Failure> {
     found
         .actor
         .ok_or_else(|| unexpected("a person without an actor id"))
+}
+
+/// The name under which a person was enrolled.
+pub fn name(session: &Session, actor: &ActorId) -> Result<Option<String>, Failure> {
+    let found = find(session, actor.as_str(), |one| one.kind == "actor")?;
+    Ok(found.into_iter().find_map(|one| one.name))
 }
 
 /// What people call a case or exhibit.
@@ -106,7 +152,13 @@ pub fn new_exhibit(session: &Session, text: &str) -> Result<(Subject, Option<Str
         Some((case_text, reference)) => {
             Ok((case(session, case_text)?, Some(reference.trim().to_owned())))
         }
-        None => Ok((case(session, text)?, None)),
+        None => match case(session, text) {
+            Ok(case) => Ok((case, None)),
+            Err(failure) if failure.code == "reference-unknown" => Err(failure.next(
+                "this opens a new exhibit: name its case first, such as \"44NS1234526 JSM/4\"",
+            )),
+            Err(failure) => Err(failure),
+        },
     }
 }
 
@@ -193,11 +245,11 @@ fn one(text: &str, what: &str, found: Vec<Match>) -> Result<Match, Failure> {
                     .as_deref()
                     .or(one.name.as_deref())
                     .unwrap_or("-");
-                let case = one
-                    .case
-                    .as_ref()
-                    .map(|case| format!(" in case {case}"))
-                    .unwrap_or_default();
+                let case = match (&one.case, &one.name) {
+                    (Some(_), Some(name)) => format!(" in case {name}"),
+                    (Some(case), None) => format!(" in case {case}"),
+                    (None, _) => String::new(),
+                };
                 format!("\n  {} {} ({called}{case})", one.kind, one.subject)
             })
             .collect();

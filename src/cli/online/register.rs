@@ -10,9 +10,9 @@ use super::reference;
 use super::session::Session;
 use super::signing::{self, Act};
 use super::values::{self, Details};
+use super::vocabulary;
 use crate::cli::failure::Failure;
 use crate::cli::{Outcome, evidence};
-use crate::ledger::rules::Rules;
 use crate::protocol::id::{Strand, Subject};
 
 /// Register files or folders as exhibits of a case.
@@ -28,8 +28,8 @@ pub struct RegisterArgs {
     /// Files or folders; each becomes one exhibit.
     #[arg(required = true, value_name = "FILE|FOLDER")]
     paths: Vec<PathBuf>,
-    /// Kind of evidence, such as surveillance-footage or forensic-image.
-    #[arg(long)]
+    /// Kind of evidence.
+    #[arg(long, value_parser = vocabulary::kinds())]
     kind: String,
     /// What people call it, such as JSM/1 (one file only).
     #[arg(long)]
@@ -78,21 +78,16 @@ pub fn run(args: &RegisterArgs, session: &Session) -> Outcome {
         )
         .next("register them one by one"));
     }
-    let row = Rules::embedded()
-        .row(&args.event)
-        .filter(|row| row.body.contains_key("digest"));
-    let Some(row) = row.filter(|row| row.opens && row.strand == Strand::Custody) else {
+    let row = vocabulary::event(&args.event)?;
+    if !(row.opens && row.strand == Strand::Custody && row.body.contains_key("digest")) {
         return Err(Failure::new(
-            "event-unknown",
-            format!(
-                "the rules know no event {:?} that opens an exhibit with a digest",
-                args.event
-            ),
+            "usage",
+            format!("\"{}\" does not open an exhibit with a digest", args.event),
         )
         .next(
             "use --event registered, or --event acquired for what was made from another exhibit",
         ));
-    };
+    }
     let takes_parents = row.body.contains_key("parents");
     if !takes_parents && !args.parents.is_empty() {
         return Err(
@@ -101,6 +96,9 @@ pub fn run(args: &RegisterArgs, session: &Session) -> Outcome {
         );
     }
     let case = reference::case(session, &args.case)?;
+    if let Some(text) = &args.reference {
+        reference::is_new(session, text, "exhibit", Some(&case))?;
+    }
     let parents = if takes_parents {
         Some(parents(session, &args.parents, &case)?)
     } else {

@@ -13,8 +13,9 @@ use serde_json::{Map, Value, json};
 use super::client::{random, random_subject, unexpected, unix_now};
 use super::home::write_atomically;
 use super::session::Session;
-use super::watch;
+use super::{vocabulary, watch};
 use crate::cli::failure::Failure;
+use crate::ledger::schema;
 use crate::protocol::entry::{Draft, EntryHash, Payload, Seen, UnverifiedEntry};
 use crate::protocol::id::{Strand, Subject};
 use crate::protocol::receipt::Receipt;
@@ -72,6 +73,7 @@ pub struct Head {
 
 /// Signs and submits an act; offline, signs it into the carried file.
 pub fn record(session: &Session, act: &Act) -> Result<Recorded, Failure> {
+    check_form(act)?;
     if let Some(carry) = &session.carry {
         return carry.borrow_mut().sign(session, act);
     }
@@ -87,6 +89,41 @@ pub fn record(session: &Session, act: &Act) -> Result<Recorded, Failure> {
         }
     }
     Err(refused.unwrap_or_else(|| unexpected("no answer")))
+}
+
+/// What the service would refuse for its form is said before anything is signed.
+fn check_form(act: &Act) -> Result<(), Failure> {
+    let row = vocabulary::event(&act.event)?;
+    schema::check(&row.body, &act.body).map_err(|why| {
+        Failure::new("bad-body", why).next(format!(
+            "`custodes template {}` shows what it needs",
+            row.event
+        ))
+    })?;
+    let said = |name: &&String| match act.details.get(*name) {
+        None | Some(Value::Null) => false,
+        Some(Value::String(text)) => !text.trim().is_empty(),
+        Some(_) => true,
+    };
+    let Some(missing) = row.details.iter().find(|name| !said(name)) else {
+        return Ok(());
+    };
+    let flag = match missing.as_str() {
+        "power_or_consent" => {
+            "--power WORDS (register) or --detail \"power_or_consent=WORDS\"".to_owned()
+        }
+        "purpose" => "--purpose WORDS".to_owned(),
+        name => format!("--detail \"{name}=WORDS\""),
+    };
+    Err(Failure::new(
+        "detail-missing",
+        format!(
+            "\"{}\" needs to say: {}",
+            row.event,
+            missing.replace('_', " ")
+        ),
+    )
+    .next(format!("give it with {flag}")))
 }
 
 fn head(session: &Session, act: &Act) -> Result<Head, Failure> {

@@ -6,9 +6,9 @@ use crate::cli::failure::Failure;
 use crate::cli::online::client::unix_now;
 use crate::cli::online::session::Session;
 use crate::cli::online::signing::{self, Act, Head, Recorded};
-use crate::cli::online::watch;
+use crate::cli::online::{vocabulary, watch};
 use crate::ledger::rules::Row;
-use crate::ledger::{Rules, check_whole, schema};
+use crate::ledger::{Rules, check_whole};
 use crate::protocol::entry::Seen;
 use crate::protocol::id::{OrgId, Strand};
 
@@ -17,8 +17,6 @@ impl Carry {
     pub fn sign(&mut self, session: &Session, act: &Act) -> Result<Recorded, Failure> {
         let row = row(act)?;
         self.check_signer(session, row)?;
-        schema::check(&row.body, &act.body)
-            .map_err(|why| Failure::new("bad-body", why).next("correct it; nothing was signed"))?;
         self.check_offer(session, act)?;
         let head = match self.standing.get(&act.subject) {
             Some(exhibit) => Head {
@@ -141,10 +139,5 @@ fn row(act: &Act) -> Result<&'static Row, Failure> {
         )
         .next("note it on paper with its time, and record it when online with --occurred-at TIME"));
     }
-    Rules::embedded().row(&act.event).ok_or_else(|| {
-        Failure::new(
-            "event-unknown",
-            format!("the rules know no event {:?}", act.event),
-        )
-    })
+    vocabulary::event(&act.event)
 }
