@@ -415,12 +415,14 @@ impl MemoryState {
 
     /// The exhibits that a case's table of contents lists.
     pub fn exhibits_of(&self, case: &Subject) -> BTreeSet<Subject> {
-        let keys = self.records.keys();
-        keys.filter_map(|key| match key {
-            RecordKey::CaseExhibit(of, exhibit) if of == case => Some(exhibit.clone()),
-            _ => None,
-        })
-        .collect()
+        let first = RecordKey::CaseExhibit(case.clone(), Subject::from_bytes([0; 16]));
+        self.records
+            .range(first..)
+            .map_while(|(key, _)| match key {
+                RecordKey::CaseExhibit(of, exhibit) if of == case => Some(exhibit.clone()),
+                _ => None,
+            })
+            .collect()
     }
 
     /// Every record.

@@ -179,8 +179,7 @@ impl Covered {
         // By the case's table of contents, which names exhibits of which nothing can be read too.
         let listed: BTreeSet<Subject> = own_cases
             .iter()
-            .filter_map(|case| state.case(case))
-            .flat_map(|case| case.exhibits)
+            .flat_map(|case| state.exhibits_of(case))
             .collect();
         let mut withheld = 0usize;
         for (entry, standing) in read.iter().zip(standing) {
