@@ -86,7 +86,7 @@ def strict(text, code, integers=True):
 
     try:
         value = json.loads(
-            text,
+            text.decode("utf-8"),
             object_pairs_hook=pairs,
             parse_int=integer if integers else None,
             parse_float=other,
