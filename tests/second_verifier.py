@@ -1,4 +1,4 @@
-"""A second verifier of bundles, written from docs/FORMATS.md alone: it shares no line with the first.
+"""A second verifier of bundles, in another language: it follows docs/FORMATS.md and shares no line with the first.
 
     second_verifier.py BUNDLE POLICY
 

@@ -1,5 +1,5 @@
-//! A second verifier, in another language and from `docs/FORMATS.md` alone, says the same of good and of
-//! tampered bundles. It needs the Python environment that `.ci/setup.sh` makes.
+//! A second verifier, in another language, says the same of good and of tampered bundles. It needs the Python
+//! environment that `.ci/setup.sh` makes.
 #![allow(clippy::unwrap_used)]
 
 #[path = "common/world.rs"]
