@@ -1,0 +1,96 @@
+//! What users wait for: an entry acknowledged by the real service, a bundle verified, a file digested.
+//! `make bench`. Compare ratios within one run; machines differ.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+#[path = "../tests/common/ledger.rs"]
+mod ledger;
+#[path = "../tests/common/submitter.rs"]
+mod submitter;
+#[path = "../tests/common/world.rs"]
+mod world;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use custodes::cli::hashing::digest_path;
+use custodes::ledger::rules::Rules;
+use custodes::verify::{Inputs, verify};
+use submitter::{Submitter, line, subject, submit, submit_lines};
+
+/// Lines of a batch.
+const BATCH: usize = 256;
+
+fn append(criterion: &mut Criterion) {
+    let ledger = ledger::Ledger::new();
+    let officer = Submitter::of(&ledger, "smith");
+    let case = subject();
+    assert_eq!(
+        submit(&ledger.url, &officer.case(&case)).unwrap().status,
+        201
+    );
+    let mut group = criterion.benchmark_group("append");
+    group.sample_size(20);
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("one, to its receipt", |bencher| {
+        bencher.iter_batched(
+            || officer.exhibit(&case, &subject()),
+            |entry| assert_eq!(submit(&ledger.url, &entry).unwrap().status, 201),
+            BatchSize::PerIteration,
+        );
+    });
+    group.sample_size(10);
+    group.throughput(Throughput::Elements(BATCH as u64));
+    group.bench_function("a batch of 256, to its receipts", |bencher| {
+        bencher.iter_batched(
+            || -> Vec<String> {
+                (0..BATCH)
+                    .map(|_| line(&officer.exhibit(&case, &subject())))
+                    .collect()
+            },
+            |lines| {
+                let answers = submit_lines(&ledger.url, &lines).unwrap();
+                assert!(answers.iter().all(|answer| answer.status == 201));
+            },
+            BatchSize::PerIteration,
+        );
+    });
+    group.finish();
+}
+
+fn verification(criterion: &mut Criterion) {
+    let sample = world::sample();
+    let bundle = sample.world.exhibit_bundle(&sample.video).to_bytes();
+    let policy = sample.world.policy();
+    let inputs = Inputs {
+        bundle: &bundle,
+        policy: &policy,
+        rules: Rules::embedded(),
+        evidence: &[],
+        sidecars: &[],
+    };
+    assert!(verify(inputs).verified.is_some());
+    let mut group = criterion.benchmark_group("verify");
+    group.throughput(Throughput::Bytes(bundle.len() as u64));
+    group.bench_function("the bundle of one exhibit", |bencher| {
+        bencher.iter(|| verify(inputs));
+    });
+    group.finish();
+}
+
+fn digest(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("image");
+    let bytes: Vec<u8> = (0..64u32 << 20).map(|at| (at ^ (at >> 9)) as u8).collect();
+    std::fs::write(&file, &bytes).unwrap();
+    let mut group = criterion.benchmark_group("digest");
+    group.sample_size(10);
+    group.throughput(Throughput::Bytes(bytes.len() as u64));
+    group.bench_function("SHA-256 alone, in memory", |bencher| {
+        bencher.iter(|| custodes::protocol::hash::Hash::of(&[&bytes]));
+    });
+    group.bench_function("a file of 64 MiB, with its chunk tree", |bencher| {
+        bencher.iter(|| digest_path(&file, false).unwrap());
+    });
+    group.finish();
+}
+
+criterion_group!(benches, append, verification, digest);
+criterion_main!(benches);
