@@ -1,21 +1,16 @@
 //! `custodes history`: what was recorded about an exhibit or a case. Looking is recorded as well.
 
-use std::collections::BTreeMap;
-
 use clap::Args;
 use serde_json::Value;
 
+use super::names::{MAX_VALUE, Names};
 use super::reference;
 use super::session::Session;
 use super::told::{self, Told};
 use crate::cli::Outcome;
 use crate::cli::failure::Failure;
 use crate::cli::output::plain;
-use crate::protocol::digest::EvidenceDigest;
 use crate::protocol::id::ActorId;
-
-/// Longest value shown, in characters.
-const MAX_VALUE: usize = 200;
 
 /// Show what was recorded about an exhibit or a case (say why with --purpose).
 #[derive(Debug, Args)]
@@ -39,65 +34,13 @@ pub fn run(args: &HistoryArgs, session: &Session) -> Outcome {
         "{} ({kind} {subject}), as the service tells it:\n",
         args.target
     );
-    let mut names = Names {
-        session,
-        known: BTreeMap::new(),
-    };
+    let mut names = Names::new(session);
     for one in &told {
         words.push('\n');
         words.push_str(&lines(one, &mut names)?);
     }
     session.output.result(&plain(&words), &answer);
     Ok(0)
-}
-
-/// People's names, as their authorities enrolled them.
-struct Names<'a> {
-    session: &'a Session,
-    known: BTreeMap<ActorId, String>,
-}
-
-impl Names<'_> {
-    /// "DC Jo Smith (northshire-police)".
-    fn of(&mut self, actor: &ActorId) -> Result<String, Failure> {
-        if let Some(name) = self.known.get(actor) {
-            return Ok(name.clone());
-        }
-        let name = match reference::name(self.session, actor)? {
-            Some(name) => format!("{name} ({})", actor.org()),
-            // The service and the authorities have no name of their own.
-            None => actor.org().to_string(),
-        };
-        self.known.insert(actor.clone(), name.clone());
-        Ok(name)
-    }
-
-    /// What the rules read, in words; nothing for what only programs can use.
-    fn value(&mut self, value: &Value) -> Result<Option<String>, Failure> {
-        let digest: Option<EvidenceDigest> = serde_json::from_value(value.clone()).ok();
-        if let Some(digest) = digest {
-            return Ok(Some(format!(
-                "SHA-256 {}, {} bytes",
-                digest.sha256.to_hex(),
-                digest.size
-            )));
-        }
-        Ok(match value {
-            Value::String(text) => match ActorId::new(text.as_str()) {
-                Ok(actor) => Some(self.of(&actor)?),
-                // Opaque ids and hashes.
-                Err(_) if matches!(text.len(), 22 | 43) && !text.contains([' ', '.', '/']) => None,
-                Err(_) => Some(text.chars().take(MAX_VALUE).collect()),
-            },
-            Value::Number(number) => Some(number.to_string()),
-            Value::Bool(yes) => Some(if *yes { "yes" } else { "no" }.to_owned()),
-            Value::Object(map) if map.len() == 1 => match map.values().next() {
-                Some(only) => self.value(only)?,
-                None => None,
-            },
-            _ => None,
-        })
-    }
 }
 
 fn lines(told: &Told, names: &mut Names<'_>) -> Result<String, Failure> {

@@ -7,6 +7,8 @@ pub mod home;
 
 mod carry;
 mod client;
+mod guide;
+mod names;
 mod reference;
 mod session;
 mod signing;
@@ -26,6 +28,7 @@ mod enrol;
 mod history;
 mod init;
 mod key;
+mod lineage;
 mod lookup;
 mod receipt;
 mod record;
@@ -58,7 +61,9 @@ pub enum OnlineCommand {
     Transfer(transfer::TransferCommand),
     Disclose(disclose::DiscloseArgs),
     Acknowledge(disclose::AcknowledgeArgs),
+    Template(guide::template::TemplateArgs),
     History(history::HistoryArgs),
+    Lineage(lineage::LineageArgs),
     Lookup(lookup::LookupArgs),
     Bundle(bundle::BundleArgs),
     Carry(carry::take::CarryArgs),
@@ -91,6 +96,8 @@ pub fn run(command: OnlineCommand, mut args: ProfileArgs, output: Output) -> Out
         OnlineCommand::Transfer(command) => transfer::run(&command, &open(args)?),
         OnlineCommand::Disclose(command) => disclose::run(&command, &open(args)?),
         OnlineCommand::Acknowledge(command) => disclose::acknowledge(&command, &open(args)?),
+        OnlineCommand::Template(command) => guide::template::run(&command, output),
+        OnlineCommand::Lineage(command) => lineage::run(&command, &open(args)?),
         OnlineCommand::History(command) => history::run(&command, &open(args)?),
         OnlineCommand::Lookup(command) => lookup::run(&command, &open(args)?),
         OnlineCommand::Bundle(command) => bundle::run(&command, &open(args)?),

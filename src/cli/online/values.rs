@@ -65,7 +65,7 @@ impl Details {
             .try_for_each(|(name, value)| self.add(name, value.clone()))
     }
 
-    /// Adds every field of a TOML or JSON file.
+    /// Adds every field of a TOML or JSON file; one that is left empty says nothing.
     pub fn add_file(&mut self, path: &Path) -> Result<(), Failure> {
         let text = read_text(path, MAX_META)?;
         let bad = |error: String| Failure::new("metadata", format!("{}: {error}", path.display()));
@@ -84,6 +84,7 @@ impl Details {
         };
         fields
             .into_iter()
+            .filter(|(_, value)| value.as_str() != Some(""))
             .try_for_each(|(name, value)| self.add(&name, value))
     }
 

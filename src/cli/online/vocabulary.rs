@@ -25,7 +25,23 @@ fn values(event: &str, member: &str) -> Vec<&'static str> {
 
 /// Kinds of evidence.
 pub fn kinds() -> PossibleValuesParser {
-    PossibleValuesParser::new(values("seized", "kind"))
+    PossibleValuesParser::new(kind_names())
+}
+
+/// Their names.
+pub fn kind_names() -> Vec<&'static str> {
+    values("seized", "kind")
+}
+
+/// The row of an event, where the name might have been meant as a kind.
+pub fn event_or_kind(name: &str) -> Result<&'static Row, Failure> {
+    event(name).map_err(|failure| {
+        let mut kinds = kind_names().into_iter();
+        match kinds.find(|kind| strsim::jaro_winkler(name, kind) > LIKENESS + 0.1) {
+            Some(kind) => failure.next(format!("did you mean {kind}?")),
+            None => failure,
+        }
+    })
 }
 
 /// Parts that an organisation can have in a case.

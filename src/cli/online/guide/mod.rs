@@ -1,0 +1,6 @@
+//! Help with what to say: words for the fields of events, metadata by kind of evidence, and templates.
+
+mod fields;
+mod kinds;
+
+pub mod template;
