@@ -1,74 +1,331 @@
 //! Auditing a stopped ledger's folder: everything stored is read and checked again.
+//!
+//! Signatures are checked on every core ahead of the rules, which run in the order of the log on one. Memory holds
+//! the state that the rules give and some hundred bytes an entry; rows are read one after the other.
 
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, RwLock};
 
+use super::derived::{Derived, FAMILIES};
+use super::folder;
+use super::search;
+use super::stored_log::{Fault, Stored, StoredLog, leaf_of, stray};
 use crate::ledger::Rules;
-use crate::ledger::state::{Record, RecordKey};
-use crate::protocol::tree::{EntryIndex, NodeId};
-use crate::storage::{Family, Mode, RocksStore, Store, StoreError};
+use crate::ledger::state::Known as _;
+use crate::protocol::key::{KeyId, PublicKey};
+use crate::protocol::note::VerifierKey;
+use crate::storage::{
+    BlobFolder, Cursor, Engine, Family, Mode, RocksStore, Row, Store, StoreError, layout,
+};
 use crate::verify::Finding;
-use crate::verify::audit::{Audit, AuditLeaf};
+use crate::verify::audit::{self, Audit, Prepared};
 
-/// Recomputes the ledger in `folder`, which no service may have open for writing meanwhile.
+/// Entries that go from thread to thread together.
+const BATCH: usize = 256;
+
+/// Batches under way: bounds memory.
+const DEPTH: usize = 8;
+
+/// Recomputes the ledger in `folder`, which no service may have open meanwhile.
 pub fn audit(folder: &Path) -> Result<Vec<Finding>, StoreError> {
-    let store = RocksStore::open(&folder.join("db"), Mode::Read)?;
-    audit_store(&store)
-}
-
-/// Recomputes a ledger that nobody writes meanwhile.
-pub(super) fn audit_store(store: &dyn Store) -> Result<Vec<Finding>, StoreError> {
-    let mut audit = Audit::new(Rules::embedded());
-    let size = store.size()?.0;
-    for index in 0..size {
-        let at = EntryIndex(index);
-        let place = format!("entry {index}");
-        match read(store, at) {
-            Ok(Some(leaf)) => audit.step(&leaf),
-            Ok(None) => audit.unreadable(&place, "It is not stored."),
-            Err(error) => audit.unreadable(&place, &error.to_string()),
+    let opened = RocksStore::open(&folder.join("db"), Mode::Read);
+    let store = match opened {
+        Ok(store) => store,
+        Err(StoreError::Corrupt(why)) => {
+            let mut audit = Audit::new(Rules::embedded());
+            audit.found(
+                "unreadable",
+                "database",
+                &format!("It cannot be opened: {why}."),
+            );
+            return Ok(audit.finish());
         }
-    }
-    for note in [store.checkpoint()?, store.published()?]
-        .into_iter()
-        .flatten()
+        Err(error) => return Err(error),
+    };
+    let mut audit = check(store.engine());
+    if let (Some(ledger), true) = (audit.state().ledger(), audit.is_whole())
+        && let Err(why) = folder::matches_genesis(folder, &ledger)
     {
-        audit.checkpoint(&note);
+        audit.found("settings-differ", "ledger.toml", &why);
     }
-    let keys: Vec<RecordKey> = audit
-        .state()
-        .records()
-        .map(|(key, _)| key.clone())
-        .collect();
-    for key in &keys {
-        let stored = store.record(&key.to_bytes())?;
-        let stored = stored.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
-        audit.record(key, stored.as_ref());
-    }
-    if store.engine().rows(Family::Records, b"").count() != keys.len() {
-        audit.unreadable("records", "There are records that no entry gives.");
-    }
-    let mut width = size;
-    for level in 0.. {
-        for index in 0..width {
-            let id = NodeId { level, index };
-            audit.node(id, store.node(id)?);
-        }
-        width /= 2;
-        if width == 0 {
-            break;
-        }
-    }
+    check_blobs(folder, &mut audit);
     Ok(audit.finish())
 }
 
-fn read(store: &dyn Store, at: EntryIndex) -> Result<Option<AuditLeaf>, StoreError> {
-    let (Some(data), Some(stored)) = (store.leaf(at)?, store.entry(at)?) else {
-        return Ok(None);
+/// The files beside the database have the SHA-256 that is their name.
+fn check_blobs(folder: &Path, audit: &mut Audit<'_>) {
+    let checked = BlobFolder::open(folder)
+        .map_err(|error| error.to_string())
+        .and_then(|blobs| blobs.check().map_err(|error| error.to_string()));
+    match checked {
+        Ok(blobs) => {
+            for (name, _) in blobs.iter().filter(|(_, good)| !good) {
+                let words = "Its bytes do not have the SHA-256 that is its name.";
+                audit.found("blob-differs", &format!("blob {name}"), words);
+            }
+        }
+        Err(why) => audit.found(
+            "unreadable",
+            "blobs",
+            &format!("They cannot be read: {why}."),
+        ),
+    }
+}
+
+/// Recomputes a ledger that nobody writes meanwhile.
+#[cfg(test)]
+pub(super) fn audit_store(store: &dyn Store) -> Result<Vec<Finding>, StoreError> {
+    Ok(check(store.engine()).finish())
+}
+
+/// Everything but the files beside the database.
+pub(super) fn check(engine: &dyn Engine) -> Audit<'static> {
+    let (mut audit, _) = replay(engine, Leaves::AsStored);
+    let keys = audit.log_keys();
+    for family in [Family::Checkpoints, Family::Published] {
+        notes(engine, family, &keys, |note| match note {
+            Ok((_, _, checkpoint)) => audit.opened_checkpoint(&checkpoint),
+            Err(fault) => found(&mut audit, fault),
+        });
+    }
+    check_ends(engine, &keys, &mut audit);
+    check_meta(engine, &mut audit);
+    if audit.is_whole() && audit.tree().is_some() {
+        let mut faults = Vec::new();
+        if let Some(tree) = audit.tree() {
+            let derived = Derived {
+                state: audit.state(),
+                tree,
+            };
+            for family in FAMILIES {
+                derived.compare(engine, family, &mut |fault| faults.push(fault));
+            }
+        }
+        faults
+            .into_iter()
+            .for_each(|fault| found(&mut audit, fault));
+    }
+    audit
+}
+
+fn found(audit: &mut Audit<'_>, fault: Fault) {
+    audit.found(fault.code, &fault.place, &fault.words);
+}
+
+/// What stands in the tree where a leaf is missing or does not commit to its entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leaves {
+    /// The leaf as stored.
+    AsStored,
+    /// What the entry gives; only a signed root can prove it right.
+    FromEntries,
+}
+
+/// What a worker makes of one place of the log: the entry, or the leaf alone; what is wrong; the leaf, where it was
+/// not the stored one.
+type Opened = (Result<Prepared, Option<Vec<u8>>>, Vec<Fault>, Option<Row>);
+
+/// Runs the whole log again. Returns leaves that were computed in place of what is stored, too.
+pub(super) fn replay(engine: &dyn Engine, leaves: Leaves) -> (Audit<'static>, Vec<Row>) {
+    let mut audit = Audit::new(Rules::embedded());
+    let mut computed = Vec::new();
+    let keys: RwLock<HashMap<KeyId, PublicKey>> = RwLock::default();
+    let open = |stored: Stored| -> Opened {
+        let (index, kept) = (stored.index, stored.leaf.clone());
+        let (leaf, faults) = stored.open();
+        let mut leaf = match leaf {
+            Ok(leaf) => leaf,
+            Err(data) => return (Err(data), faults, None),
+        };
+        if leaves == Leaves::FromEntries {
+            leaf.data = leaf_of(leaf.recorded_at, &leaf.jws);
+        }
+        let differs = kept.as_ref() != Some(&leaf.data);
+        let row = differs.then(|| (index.0.to_be_bytes().to_vec(), leaf.data.clone()));
+        let known = |kid| {
+            let keys = keys.read().expect("no holder of this lock panics");
+            keys.get(&kid).copied()
+        };
+        (Ok(Prepared::new(leaf, known)), faults, row)
     };
-    Ok(Some(AuditLeaf {
-        recorded_at: stored.recorded_at,
-        data,
-        jws: stored.jws,
-        disclosures: stored.disclosures,
-    }))
+    let batches = || {
+        let mut log = StoredLog::new(engine);
+        let mut ended = false;
+        std::iter::from_fn(move || {
+            if ended {
+                return None;
+            }
+            let batch: Vec<Stored> = log.by_ref().take(BATCH).collect();
+            let mut faults = log.faults();
+            if batch.is_empty() {
+                ended = true;
+                faults.extend(log.strays());
+            }
+            Some((faults, batch))
+        })
+    };
+    let work = |(faults, batch): (Vec<Fault>, Vec<Stored>)| {
+        let opened: Vec<Opened> = batch.into_iter().map(open).collect();
+        (faults, opened)
+    };
+    in_order(batches, work, |(faults, batch)| {
+        faults
+            .into_iter()
+            .for_each(|fault| found(&mut audit, fault));
+        for (entry, faults, row) in batch {
+            faults
+                .into_iter()
+                .for_each(|fault| found(&mut audit, fault));
+            computed.extend(row);
+            match entry {
+                Ok(prepared) => audit.take(prepared),
+                Err(data) => audit.take_hole(data.as_deref()),
+            }
+            let new = audit.new_keys();
+            if !new.is_empty() {
+                let mut keys = keys.write().expect("no holder of this lock panics");
+                keys.extend(new);
+            }
+        }
+    });
+    (audit, computed)
+}
+
+/// Does `work` on every core and hands the results on in the order of the jobs.
+fn in_order<J: Send, R: Send, I: Iterator<Item = J>>(
+    jobs: impl FnOnce() -> I + Send,
+    work: impl Fn(J) -> R + Sync,
+    mut take: impl FnMut(R),
+) {
+    let (to_workers, waiting) = sync_channel::<(J, SyncSender<R>)>(DEPTH);
+    let (to_taker, results) = sync_channel::<Receiver<R>>(DEPTH);
+    let waiting = Mutex::new(waiting);
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let job = waiting
+                        .lock()
+                        .expect("no holder of this lock panics")
+                        .recv();
+                    let Ok((job, reply)) = job else { return };
+                    // Nobody takes it when the taker panicked, which ends everything.
+                    let _ = reply.send(work(job));
+                }
+            });
+        }
+        scope.spawn(move || {
+            for job in jobs() {
+                let (reply, result) = sync_channel(1);
+                if to_taker.send(result).is_err() || to_workers.send((job, reply)).is_err() {
+                    return;
+                }
+            }
+        });
+        for result in results {
+            take(
+                result
+                    .recv()
+                    .expect("a worker answers every job that it took"),
+            );
+        }
+    });
+}
+
+/// A checkpoint's row, and what it says.
+type Note = (Vec<u8>, String, crate::protocol::checkpoint::Checkpoint);
+
+/// Reads a family of signed notes: each with its signature checked, or what is wrong with it.
+pub(super) fn notes(
+    engine: &dyn Engine,
+    family: Family,
+    keys: &[VerifierKey],
+    take: impl FnMut(Result<Note, Fault>),
+) {
+    let work = |row: Result<Row, crate::storage::Damage>| -> Result<Note, Fault> {
+        let (key, note) = row?;
+        let place = layout::in_words(family, &key);
+        let fault = |words: &str| Fault::new("checkpoint", place.clone(), words);
+        let note = String::from_utf8(note).map_err(|_| fault("It is not text."))?;
+        let checkpoint = audit::open(&note, keys)
+            .ok_or_else(|| fault("It is not signed by the log's key, or was changed."))?;
+        if key != checkpoint.size.0.to_be_bytes() {
+            return Err(fault("It is stored under another size than it states."));
+        }
+        Ok((key, note, checkpoint))
+    };
+    in_order(|| Cursor::new(engine, family, b""), work, take);
+}
+
+/// The newest checkpoints cover the log to its end, and agree with the one kept apart.
+fn check_ends(engine: &dyn Engine, keys: &[VerifierKey], audit: &mut Audit<'_>) {
+    let size = audit.size().0;
+    let last = |family| match engine.last(family, &[0xff; 9]) {
+        Ok(Some((key, _))) => layout::number(&key, "").ok(),
+        _ => None,
+    };
+    if size > 0 && last(Family::Checkpoints) != Some(size) {
+        let words = format!("There is no checkpoint over all {size} entries stored.");
+        audit.found("checkpoint", "checkpoints", &words);
+    }
+    match engine.head() {
+        Ok(None) => audit.unchecked(
+            "head-missing",
+            "head",
+            "The file is not there, so it cannot be seen whether the database lost its end; repair makes it anew.",
+        ),
+        Err(error) => audit.found("head-differs", "head", &format!("{error}.")),
+        Ok(Some(note)) => match audit::open(&note, keys) {
+            None => audit.found(
+                "head-differs",
+                "head",
+                "It is not signed by the log's key, or was changed.",
+            ),
+            Some(checkpoint) => {
+                audit.opened_checkpoint(&checkpoint);
+                // Lines of witnesses, whose keys are not known here, are compared with the other copy. A crash
+                // between the two writes leaves the head with fewer.
+                let stored = engine.get(Family::Published, &checkpoint.size.0.to_be_bytes());
+                if let Ok(Some(stored)) = stored
+                    && !stored.starts_with(note.as_bytes())
+                {
+                    let words = "It is not the published checkpoint of its size.";
+                    audit.found("head-differs", "head", words);
+                }
+                if last(Family::Published).is_none_or(|last| last < checkpoint.size.0) {
+                    let place = format!("published checkpoint of size {}", checkpoint.size.0);
+                    let words = "It was published, as the file head shows, but is not stored.";
+                    audit.found("checkpoint", &place, words);
+                }
+            }
+        },
+    }
+}
+
+fn check_meta(engine: &dyn Engine, audit: &mut Audit<'_>) {
+    for row in Cursor::new(engine, Family::Meta, b"") {
+        match row {
+            Err(damage) => found(audit, damage.into()),
+            Ok((key, value)) => {
+                let right = match key.as_slice() {
+                    b"format" => value == layout::FORMAT.to_be_bytes(),
+                    search::SECRET => value.len() == 32,
+                    search::NEXT => {
+                        layout::number(&value, "").is_ok_and(|next| next <= audit.size().0)
+                    }
+                    _ => {
+                        found(audit, stray(Family::Meta, &key));
+                        continue;
+                    }
+                };
+                if !right {
+                    let place = layout::in_words(Family::Meta, &key);
+                    audit.found("meta", &place, "Its value is not what it can be.");
+                }
+            }
+        }
+    }
 }

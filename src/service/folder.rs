@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::sequencer;
 use crate::ledger::Rules;
+use crate::ledger::state::LedgerRecord;
 use crate::protocol::checkpoint;
 use crate::protocol::entry::EntryHash;
 use crate::protocol::id::{ActorId, OrgId, Origin, Subject};
@@ -270,6 +271,34 @@ pub(super) fn check(store: &dyn Store, identity: &Identity) -> Result<(), Folder
         }
     }
     Ok(())
+}
+
+/// Whether `ledger.toml` says what genesis says; if not, what is wrong.
+pub(super) fn matches_genesis(folder: &Path, ledger: &LedgerRecord) -> Result<(), String> {
+    let text = std::fs::read_to_string(folder.join("ledger.toml"));
+    let text = text.map_err(|error| format!("It cannot be read: {error}."))?;
+    let settings: Result<Settings, _> = toml::from_str(&text);
+    let settings = settings.map_err(|error| format!("It is not a ledger's: {error}."))?;
+    let same = settings.origin == ledger.origin
+        && settings.subject == ledger.subject
+        && settings.service == ledger.service;
+    match same {
+        true => Ok(()),
+        false => Err("It does not say what the genesis entry says.".to_owned()),
+    }
+}
+
+/// Writes `ledger.toml` anew from what genesis says.
+pub(super) fn write_settings(folder: &Path, ledger: &LedgerRecord) -> Result<(), StoreError> {
+    let settings = Settings {
+        origin: ledger.origin.clone(),
+        subject: ledger.subject.clone(),
+        service: ledger.service.clone(),
+    };
+    let path = folder.join("ledger.toml");
+    let text = toml::to_string(&settings).expect("three texts serialise");
+    std::fs::write(&path, text)
+        .map_err(|error| StoreError::Io(format!("{}: {error}", path.display())))
 }
 
 fn random_subject() -> Result<Subject, StoreError> {

@@ -16,6 +16,7 @@ use super::limits;
 use super::metrics;
 use super::problem::Problem;
 use super::routes::ROUTES;
+use super::scrub::Scrub;
 use super::search::Search;
 use super::sequencer::{self, Sequencer};
 use super::server::Places;
@@ -39,7 +40,8 @@ pub struct App {
     /// Whether `/metrics` is shown on that listener.
     pub(super) metrics_here: bool,
     tokens: Tokens,
-    pub(super) search: Search,
+    pub(super) search: Arc<Search>,
+    pub(super) scrub: Option<Arc<Scrub>>,
     url: String,
 }
 
@@ -55,30 +57,39 @@ pub struct Reach {
 
 pub(super) type Shared = State<Arc<App>>;
 
+/// What works beside the requests.
+pub struct Beside {
+    /// Has checkpoints witnessed.
+    pub witnessing: Arc<Witnessing>,
+    /// Follows the log with the index of references.
+    pub search: Arc<Search>,
+    /// Reads everything stored again, unless turned off.
+    pub scrub: Option<Arc<Scrub>>,
+}
+
 impl App {
-    /// Puts the service together; references are read in from the log.
+    /// Puts the service together.
     pub fn new(
         store: Arc<dyn Store>,
         blobs: Arc<BlobFolder>,
         identity: Arc<Identity>,
         sequencer: Sequencer,
-        witnessing: Arc<Witnessing>,
+        beside: Beside,
         reach: Reach,
-    ) -> Result<Arc<App>, StoreError> {
-        let search = Search::default();
-        search.catch_up(&*store)?;
-        Ok(Arc::new(App {
+    ) -> Arc<App> {
+        Arc::new(App {
             store,
             blobs,
             identity,
             sequencer,
-            witnessing,
+            witnessing: beside.witnessing,
             places: reach.places,
             metrics_here: reach.metrics_here,
             tokens: Tokens::new(),
-            search,
+            search: beside.search,
+            scrub: beside.scrub,
             url: reach.url,
-        }))
+        })
     }
 
     /// Who asks, from the token of this one request.
@@ -140,6 +151,13 @@ pub(super) fn text_answer(kind: &'static str, body: impl IntoResponse) -> Respon
 pub(super) async fn ready(State(app): Shared) -> Response {
     if app.sequencer.has_failed() {
         return Problem::from(sequencer::Unavailable::Stopped).into_response();
+    }
+    let scrub = app.scrub.as_ref().map(|scrub| scrub.status());
+    if scrub.as_ref().is_some_and(|scrub| !scrub.is_healthy()) {
+        let next = "Stop the service and run custodes audit, then custodes repair, on the ledger's folder.";
+        let words = "Stored data is damaged; what is damaged is in the service's log.";
+        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "damaged", words, next)
+            .into_response();
     }
     match app.witnessing.status() {
         (true, words) => text_answer("text/plain; charset=utf-8", format!("ready\n{words}\n")),

@@ -8,6 +8,7 @@ mod batch;
 mod blobs;
 mod bundles;
 mod clock;
+mod derived;
 #[cfg(test)]
 mod faults;
 mod folder;
@@ -21,11 +22,16 @@ mod public_log;
 mod publish;
 mod ranges;
 mod reads;
+mod repair;
 mod routes;
+mod scrub;
 mod search;
 mod sequencer;
 mod server;
+mod stored_log;
 mod submit;
+#[cfg(test)]
+mod tampered;
 mod tokens;
 mod views;
 mod witnessing;
@@ -35,11 +41,17 @@ mod writer;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 pub use audit::audit;
 pub use folder::{FolderError, Founded, Founding, Organisation, init};
+pub use repair::{Repair, repair};
+pub use scrub::ScrubStatus;
 
+use scrub::Scrub;
+use search::Search;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use witnessing::Witnessing;
 
@@ -63,6 +75,8 @@ pub struct Options {
     pub metrics_listen: Option<String>,
     /// The address under which readers reach it.
     pub public_url: Option<String>,
+    /// How fast the scrub reads what is stored, in bytes a second; nothing turns it off.
+    pub scrub_rate: Option<u64>,
     /// The witnesses to ask, and how many must answer.
     pub witness_policy: Policy,
     /// How often a checkpoint is published while there is news.
@@ -141,15 +155,24 @@ pub fn serve(options: Options) -> Result<(), ServeError> {
             places: Arc::clone(&places),
             metrics_here: metrics.is_none() && address.ip().is_loopback(),
         };
+        let search = Arc::new(Search::new(Arc::clone(&store)));
+        let scrub = options
+            .scrub_rate
+            .map(|rate| Scrub::new(Arc::clone(&store), rate));
+        let scrub = scrub.map(Arc::new);
+        let background = Background::start(&search, scrub.as_ref());
         let app = http::App::new(
             store,
             blobs,
             identity,
             sequencer,
-            Arc::clone(&witnessing),
+            http::Beside {
+                witnessing: Arc::clone(&witnessing),
+                search,
+                scrub,
+            },
             reach,
-        )
-        .map_err(FolderError::Store)?;
+        );
         let swept = Arc::clone(&app);
         let sweeps = tokio::spawn(async move {
             let mut hours = tokio::time::interval(SWEEP_INTERVAL);
@@ -182,12 +205,49 @@ pub fn serve(options: Options) -> Result<(), ServeError> {
         }
         witnessing.stop();
         // Every way to the sequencer is dropped by now; it ends once it has answered what it had taken.
-        let ended = tokio::task::spawn_blocking(move || writer.join());
+        let ended = tokio::task::spawn_blocking(move || {
+            let _ = writer.join();
+            background.stop();
+        });
         let _ = tokio::time::timeout(WRITER_PATIENCE, ended).await;
         Ok(())
     });
     runtime.shutdown_timeout(WRITER_PATIENCE);
     result
+}
+
+/// Threads that read what was committed, beside the service's own work.
+struct Background {
+    following: Arc<AtomicBool>,
+    scrub: Option<Arc<Scrub>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Background {
+    fn start(search: &Arc<Search>, scrub: Option<&Arc<Scrub>>) -> Background {
+        let following = Arc::new(AtomicBool::new(true));
+        let (search, flag) = (Arc::clone(search), Arc::clone(&following));
+        let mut threads = vec![std::thread::spawn(move || search.follow(&flag))];
+        if let Some(scrub) = scrub.cloned() {
+            threads.push(std::thread::spawn(move || scrub.run()));
+        }
+        Background {
+            following,
+            scrub: scrub.cloned(),
+            threads,
+        }
+    }
+
+    /// Ends them, so that nothing reads the database while it is closed.
+    fn stop(self) {
+        self.following.store(false, Ordering::SeqCst);
+        if let Some(scrub) = self.scrub {
+            scrub.stop();
+        }
+        for thread in self.threads {
+            let _ = thread.join();
+        }
+    }
 }
 
 async fn listen(address: &str) -> Result<tokio::net::TcpListener, ServeError> {

@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::search::SearchError;
 use super::sequencer::Unavailable;
 use crate::ledger::Refusal;
 use crate::storage::{BlobError, StoreError};
@@ -163,6 +164,25 @@ impl From<BlobError> for Problem {
             }
             BlobError::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<SearchError> for Problem {
+    fn from(error: SearchError) -> Problem {
+        let (status, code, next) = match error {
+            SearchError::Store(error) => return error.into(),
+            SearchError::Behind { .. } => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "index-behind",
+                "Try again in a moment, or name it by its id.",
+            ),
+            SearchError::TooCommon => (
+                StatusCode::BAD_REQUEST,
+                "reference-too-common",
+                "Give the reference of the case with it, or its id.",
+            ),
+        };
+        Problem::new(status, code, format!("{error}."), next)
     }
 }
 

@@ -1,140 +1,431 @@
-//! References and names that people use, and the subjects they stand for. Built from the entries' details at
-//! start and kept up as entries come; in memory alone.
+//! References and names that people use, and the subjects they stand for: an index that follows the log.
+//!
+//! | family | key | value |
+//! |---|---|---|
+//! | `search` | HMAC of kind and name, u64be of all ones less the index, kind, subject | empty |
+//! | `search` | HMAC of case and name, u64be of all ones less the index, kind, subject | empty |
+//! | `named` | kind, subject | u64be index of the entry that names it now |
+//! | `meta` | `search_secret` | 32 random bytes, the key of the HMAC (SHA-256) |
+//! | `meta` | `search_next` | u64be: entries before it are in the index |
+//!
+//! No name is copied here: what is looked up is hashed under the secret, and every hit is compared with the name in
+//! the entry's own disclosure. So erasing a disclosure erases the name. Newest first, by the order of keys.
+//!
+//! The index is written after the commit, unsynced; its rows and `search_next` are one batch, so after a crash it is
+//! merely behind. A look-up first catches up with the log as it is then.
 
-use std::collections::BTreeMap;
-use std::sync::RwLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
+use sha2::Sha256;
 
 use super::known::StoreKnown;
-use crate::ledger::state::Known as _;
-use crate::ledger::{ReadRight, may_read};
+use crate::ledger::may_read;
+use crate::ledger::state::Known;
 use crate::protocol::entry::UnverifiedEntry;
-use crate::protocol::id::{ActorId, Subject};
-use crate::protocol::tree::EntryIndex;
-use crate::storage::{Store, StoreError};
+use crate::protocol::id::{ActorId, Strand, Subject};
+use crate::protocol::tree::{EntryIndex, TreeSize};
+use crate::storage::{Batch, Durability, Engine, Family, Store, StoreError, layout};
 
-#[derive(Default)]
-struct Names {
-    /// Log index up to which entries were read.
-    read: u64,
-    cases: BTreeMap<Subject, String>,
-    exhibits: BTreeMap<Subject, String>,
-    actors: BTreeMap<ActorId, String>,
+/// Key of the secret.
+pub const SECRET: &[u8] = b"search_secret";
+
+/// Key of the watermark.
+pub const NEXT: &[u8] = b"search_next";
+
+/// Entries in one batch of the index.
+const STEP: u64 = 512;
+
+/// How long a look-up waits for an index that is behind.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long the follower sleeps when nobody wakes it; bounds how long a stop takes.
+const IDLE: Duration = Duration::from_millis(250);
+
+/// Most subjects of one name that a look-up reads: a name that stands for more says nothing.
+const MAX_SAME_NAME: usize = 10_000;
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A case, by its reference.
+    Case,
+    /// An exhibit, by its reference.
+    Exhibit,
+    /// A person or system, by name.
+    Actor,
+}
+
+impl Kind {
+    fn letter(self) -> u8 {
+        match self {
+            Kind::Case => b'C',
+            Kind::Exhibit => b'X',
+            Kind::Actor => b'A',
+        }
+    }
+}
+
+/// An entry that names something.
+pub struct Naming {
+    kind: Kind,
+    subject: Subject,
+    /// The name, unless it gives none.
+    name: Option<String>,
+}
+
+impl Naming {
+    /// What an entry names, if it does.
+    pub fn of(entry: &UnverifiedEntry) -> Option<Naming> {
+        let payload = entry.payload();
+        let (kind, detail, opens) = match (payload.strand, payload.event.as_str()) {
+            (Strand::Case, "case-opened") => (Kind::Case, "reference", true),
+            (Strand::Case, "case-reference-set") => (Kind::Case, "reference", false),
+            (Strand::Custody, _) if payload.seq == 0 => (Kind::Exhibit, "reference", true),
+            (_, "exhibit-re-referenced") => (Kind::Exhibit, "reference", false),
+            (Strand::Keys, "key-enrolled") => (Kind::Actor, "name", false),
+            _ => return None,
+        };
+        let name = entry.detail(detail).and_then(Value::as_str);
+        if name.is_none() && !opens {
+            return None;
+        }
+        Some(Naming {
+            kind,
+            subject: payload.subject.clone(),
+            name: name.map(str::to_owned),
+        })
+    }
+
+    /// The rows of the index that this gives; `named` keeps the last of one key.
+    pub fn rows(&self, secret: &[u8], known: &impl Known, index: EntryIndex) -> Batch {
+        let mut batch = Batch::default();
+        let named = [&[self.kind.letter()][..], &self.subject.to_bytes()].concat();
+        batch.put(Family::Named, named.clone(), index.0.to_be_bytes());
+        let Some(name) = &self.name else {
+            return batch;
+        };
+        let mut add = |mac: [u8; 32]| {
+            let newest_first = (u64::MAX - index.0).to_be_bytes();
+            batch.put(
+                Family::Search,
+                [&mac[..], &newest_first, &named].concat(),
+                [],
+            );
+        };
+        add(mac_of_name(secret, self.kind, name));
+        if let (Kind::Exhibit, Some(exhibit)) = (self.kind, known.exhibit(&self.subject)) {
+            add(mac_in_case(secret, &exhibit.case, name));
+        }
+        batch
+    }
+}
+
+fn mac(secret: &[u8], parts: [&[u8]; 3]) -> [u8; 32] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().into()
+}
+
+fn mac_of_name(secret: &[u8], kind: Kind, name: &str) -> [u8; 32] {
+    mac(secret, [b"name", &[kind.letter()], name.as_bytes()])
+}
+
+fn mac_in_case(secret: &[u8], case: &Subject, name: &str) -> [u8; 32] {
+    mac(secret, [b"case", &case.to_bytes(), name.as_bytes()])
+}
+
+/// Why a reference was not looked up.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    /// Storage.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// The index could not catch up in time.
+    #[error("the index of references is behind the log ({next} of {size} entries)")]
+    Behind {
+        /// Entries that are in the index.
+        next: u64,
+        /// Entries there are.
+        size: u64,
+    },
+    /// More things have this name than anybody could choose from.
+    #[error("more than {MAX_SAME_NAME} things have this reference")]
+    TooCommon,
 }
 
 /// The index.
-#[derive(Default)]
 pub struct Search {
-    names: RwLock<Names>,
+    store: Arc<dyn Store>,
+    /// Held while the index is written; what it holds is the secret, once it is known.
+    writing: Mutex<Option<[u8; 32]>>,
 }
 
 impl Search {
-    /// Reads entries that came since.
-    pub fn catch_up(&self, store: &dyn Store) -> Result<(), StoreError> {
-        let size = store.size()?.0;
-        if self
-            .names
-            .read()
-            .expect("no holder of this lock panics")
-            .read
-            >= size
-        {
-            return Ok(());
+    /// The index in `store`, wherever it stands.
+    pub fn new(store: Arc<dyn Store>) -> Search {
+        Search {
+            store,
+            writing: Mutex::new(None),
         }
-        let mut names = self.names.write().expect("no holder of this lock panics");
-        while names.read < size {
-            if let Some(stored) = store.entry(EntryIndex(names.read))? {
-                let disclosures = stored.disclosures.iter().map(String::as_str);
-                let entry =
-                    UnverifiedEntry::from_parts(&stored.jws, disclosures).map_err(|error| {
-                        StoreError::Corrupt(format!("entry {}: {error}", names.read))
-                    })?;
-                names.take_in(&entry);
+    }
+
+    /// Follows the log while it is told to.
+    pub fn follow(&self, following: &AtomicBool) {
+        let mut size = TreeSize(0);
+        while following.load(Ordering::SeqCst) {
+            let followed = self.store.wait_beyond(size, IDLE).and_then(|now| {
+                let (_, next) = self.catch_up(now.0, Some(Instant::now() + IDLE))?;
+                Ok(TreeSize(next))
+            });
+            match followed {
+                Ok(next) => size = next,
+                Err(error) => {
+                    eprintln!(
+                        "custodes: the index of references no longer follows the log: {error}"
+                    );
+                    return;
+                }
             }
-            names.read += 1;
         }
-        Ok(())
+    }
+
+    /// Takes in entries before `upto`, until the time is up. The secret, and how far the index is.
+    pub fn catch_up(
+        &self,
+        upto: u64,
+        until: Option<Instant>,
+    ) -> Result<([u8; 32], u64), StoreError> {
+        let mut writing = self.writing.lock().expect("no holder of this lock panics");
+        let engine = self.store.engine();
+        let secret = match *writing {
+            Some(secret) => secret,
+            None => secret(engine)?,
+        };
+        *writing = Some(secret);
+        let mut next = next(engine)?;
+        while next < upto && until.is_none_or(|until| Instant::now() < until) {
+            let end = upto.min(next + STEP);
+            let mut batch = Batch::default();
+            for index in next..end {
+                let rows = self.rows_of(&secret, EntryIndex(index))?;
+                batch.changes.extend(rows.changes);
+            }
+            batch.put(Family::Meta, NEXT, end.to_be_bytes());
+            engine.write(&batch, Durability::Later)?;
+            next = end;
+        }
+        Ok((secret, next))
+    }
+
+    fn rows_of(&self, secret: &[u8], index: EntryIndex) -> Result<Batch, StoreError> {
+        let naming = match naming_at(&*self.store, index) {
+            Ok(naming) => naming,
+            // One damaged entry must not hide all that come after it; audit and scrub name it.
+            Err(StoreError::Corrupt(_)) => None,
+            Err(error) => return Err(error),
+        };
+        let Some(naming) = naming else {
+            return Ok(Batch::default());
+        };
+        let known = StoreKnown::new(&*self.store);
+        let rows = naming.rows(secret, &known, index);
+        known.check()?;
+        Ok(rows)
     }
 
     /// What a reference may stand for, among what `actor` may see.
-    pub fn resolve(
-        &self,
-        store: &dyn Store,
-        actor: &ActorId,
-        reference: &str,
-    ) -> Result<Vec<Value>, StoreError> {
-        self.catch_up(store)?;
-        let names = self.names.read().expect("no holder of this lock panics");
-        let known = StoreKnown::new(store);
-        let mut found = Vec::new();
-        let visible = |case: &Subject| may_read(&known, actor, case);
-        let mut seen_cases: BTreeMap<Subject, ReadRight> = BTreeMap::new();
-        for (case, name) in &names.cases {
-            if (name == reference || case.as_str() == reference) && visible(case) != ReadRight::None
-            {
-                found.push(
-                    json!({"kind": "case", "subject": case, "reference": name, "case": null}),
-                );
-            }
+    pub fn resolve(&self, actor: &ActorId, reference: &str) -> Result<Vec<Value>, SearchError> {
+        let size = self.store.size()?.0;
+        let (secret, next) = self.catch_up(size, Some(Instant::now() + PATIENCE))?;
+        if next < size {
+            return Err(SearchError::Behind { next, size });
         }
-        for (exhibit, name) in &names.exhibits {
-            let Some(record) = known.exhibit(exhibit) else {
-                continue;
-            };
-            let case_name = names.cases.get(&record.case).map_or("", String::as_str);
-            let full = reference
-                .strip_prefix(case_name)
-                .is_some_and(|rest| rest.trim_start() == name)
-                && !case_name.is_empty();
-            if !full && name != reference && exhibit.as_str() != reference {
-                continue;
-            }
-            let right = seen_cases
-                .entry(record.case.clone())
-                .or_insert_with(|| visible(&record.case));
-            if right.covers(&known, exhibit) {
-                found.push(json!({"kind": "exhibit", "subject": exhibit, "reference": name, "case": record.case}));
-            }
-        }
-        for (other, name) in &names.actors {
-            if name == reference || other.as_str() == reference {
-                found.push(json!({"kind": "actor", "subject": other.subject(), "actor": other, "reference": name, "name": name, "case": null}));
-            }
-        }
+        let known = StoreKnown::new(&*self.store);
+        let asked = Asked {
+            store: &*self.store,
+            known: &known,
+            secret: &secret,
+            actor,
+        };
+        let found = asked.resolve(reference)?;
         known.check()?;
         Ok(found)
     }
 }
 
-impl Names {
-    fn take_in(&mut self, entry: &UnverifiedEntry) {
-        let payload = entry.payload();
-        let text = |name: &str| {
-            entry
-                .detail(name)
-                .and_then(Value::as_str)
-                .map(str::to_owned)
-        };
-        match payload.event.as_str() {
-            "case-opened" => {
-                let name = text("reference").unwrap_or_default();
-                self.cases.insert(payload.subject.clone(), name);
+/// The secret of the index; a new one for a new index.
+fn secret(engine: &dyn Engine) -> Result<[u8; 32], StoreError> {
+    if let Some(secret) = engine.get(Family::Meta, SECRET)? {
+        return secret
+            .try_into()
+            .map_err(|_| StoreError::Corrupt("meta".to_owned()));
+    }
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret)
+        .map_err(|_| StoreError::Io("the system gives no random bytes".to_owned()))?;
+    let mut batch = Batch::default();
+    batch.put(Family::Meta, SECRET, secret);
+    engine.write(&batch, Durability::Later)?;
+    Ok(secret)
+}
+
+/// How far the index is.
+fn next(engine: &dyn Engine) -> Result<u64, StoreError> {
+    let next = engine.get(Family::Meta, NEXT)?;
+    next.map_or(Ok(0), |next| layout::number(&next, "meta"))
+}
+
+/// What the entry at an index names. Disclosures are opened only where it names something.
+fn naming_at(store: &dyn Store, index: EntryIndex) -> Result<Option<Naming>, StoreError> {
+    let Some(row) = store
+        .engine()
+        .get(Family::Entries, &index.0.to_be_bytes())?
+    else {
+        return Ok(None);
+    };
+    let (_, jws) = layout::entry_value(index, row)?;
+    let damaged =
+        |error: &dyn std::fmt::Display| StoreError::Corrupt(format!("entry {}: {error}", index.0));
+    let bare = UnverifiedEntry::from_parts(&jws, []).map_err(|error| damaged(&error))?;
+    let payload = bare.payload();
+    let may_name = payload.seq == 0
+        || payload.strand == Strand::Keys
+        || matches!(
+            payload.event.as_str(),
+            "case-reference-set" | "exhibit-re-referenced"
+        );
+    if !may_name {
+        return Ok(None);
+    }
+    let Some(stored) = store.entry(index)? else {
+        return Ok(None);
+    };
+    let disclosures = stored.disclosures.iter().map(String::as_str);
+    let entry =
+        UnverifiedEntry::from_parts(&stored.jws, disclosures).map_err(|error| damaged(&error))?;
+    Ok(Naming::of(&entry))
+}
+
+/// One look-up.
+struct Asked<'a> {
+    store: &'a dyn Store,
+    known: &'a StoreKnown<'a>,
+    secret: &'a [u8],
+    actor: &'a ActorId,
+}
+
+impl Asked<'_> {
+    fn resolve(&self, reference: &str) -> Result<Vec<Value>, SearchError> {
+        let mut found = Vec::new();
+        // By id, or by name.
+        let id = Subject::new(reference).ok();
+        for case in self.named(Kind::Case, id.as_ref(), reference)? {
+            if may_read(self.known, self.actor, &case) != crate::ledger::ReadRight::None {
+                let name = self.name(Kind::Case, &case)?;
+                found.push(
+                    json!({"kind": "case", "subject": case, "reference": name, "case": null}),
+                );
             }
-            "case-reference-set" => {
-                self.cases
-                    .extend(text("reference").map(|name| (payload.subject.clone(), name)));
-            }
-            "seized" | "registered" | "acquired" => {
-                let name = text("reference").unwrap_or_default();
-                self.exhibits.insert(payload.subject.clone(), name);
-            }
-            "key-enrolled" => {
-                let actor = payload.body.get("actor").and_then(Value::as_str);
-                let actor = actor.and_then(|text| ActorId::new(text).ok());
-                self.actors.extend(actor.zip(text("name")));
-            }
-            _ => {}
         }
+        let mut exhibits = self.named(Kind::Exhibit, id.as_ref(), reference)?;
+        // By the case's reference, a space, and the exhibit's.
+        for (at, _) in reference.match_indices(' ') {
+            let (case, exhibit) = (&reference[..at], reference[at..].trim_start());
+            for case in self.named(Kind::Case, None, case)? {
+                let mac = mac_in_case(self.secret, &case, exhibit);
+                exhibits.extend(self.hits(mac, Kind::Exhibit, exhibit)?);
+            }
+        }
+        exhibits.sort();
+        exhibits.dedup();
+        for exhibit in exhibits {
+            let Some(record) = self.known.exhibit(&exhibit) else {
+                continue;
+            };
+            if may_read(self.known, self.actor, &record.case).covers(self.known, &exhibit) {
+                let name = self.name(Kind::Exhibit, &exhibit)?;
+                found.push(json!({"kind": "exhibit", "subject": exhibit, "reference": name, "case": record.case}));
+            }
+        }
+        let id = ActorId::new(reference).ok().map(|actor| actor.subject());
+        for subject in self.named(Kind::Actor, id.as_ref(), reference)? {
+            found.extend(self.actor(&subject)?);
+        }
+        Ok(found)
+    }
+
+    fn actor(&self, subject: &Subject) -> Result<Option<Value>, SearchError> {
+        use crate::ledger::{Record, RecordKey};
+        let Some(Record::Actor(record)) = self.known.get(&RecordKey::Actor(subject.clone())) else {
+            return Ok(None);
+        };
+        let name = self.name(Kind::Actor, subject)?;
+        Ok(Some(json!({
+            "kind": "actor", "subject": subject, "actor": record.actor, "reference": name, "name": name,
+            "case": null,
+        })))
+    }
+
+    /// Subjects that have a name now, or the one with an id.
+    fn named(
+        &self,
+        kind: Kind,
+        id: Option<&Subject>,
+        name: &str,
+    ) -> Result<Vec<Subject>, SearchError> {
+        let mut found = self.hits(mac_of_name(self.secret, kind, name), kind, name)?;
+        if let Some(id) = id {
+            let there = self.named_by(kind, id)?.is_some();
+            if there && !found.contains(id) {
+                found.push(id.clone());
+            }
+        }
+        Ok(found)
+    }
+
+    /// Subjects under a hash whose name now is indeed this one.
+    fn hits(&self, mac: [u8; 32], kind: Kind, name: &str) -> Result<Vec<Subject>, SearchError> {
+        let mut found = Vec::new();
+        let rows = self.store.engine().rows(Family::Search, &mac);
+        for (at, row) in rows.enumerate() {
+            let (key, _) = row?;
+            if !key.starts_with(&mac) {
+                break;
+            }
+            if at == MAX_SAME_NAME {
+                return Err(SearchError::TooCommon);
+            }
+            let subject = key.get(41..).and_then(|bytes| bytes.try_into().ok());
+            let subject = subject.map(Subject::from_bytes);
+            let subject = subject.ok_or_else(|| StoreError::Corrupt("search".to_owned()))?;
+            // A subject that got another name since, or whose name was erased, has this one no more.
+            if self.name(kind, &subject)? == name && !found.contains(&subject) {
+                found.push(subject);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The entry that names a subject now.
+    fn named_by(&self, kind: Kind, subject: &Subject) -> Result<Option<EntryIndex>, StoreError> {
+        let key = [&[kind.letter()][..], &subject.to_bytes()].concat();
+        let index = self.store.engine().get(Family::Named, &key)?;
+        index
+            .map(|index| layout::number(&index, "named").map(EntryIndex))
+            .transpose()
+    }
+
+    /// The name that a subject has now; empty if it has none, or none that is left.
+    fn name(&self, kind: Kind, subject: &Subject) -> Result<String, StoreError> {
+        let Some(index) = self.named_by(kind, subject)? else {
+            return Ok(String::new());
+        };
+        let naming = naming_at(self.store, index)?;
+        let name = naming.filter(|naming| naming.kind == kind && naming.subject == *subject);
+        Ok(name.and_then(|naming| naming.name).unwrap_or_default())
     }
 }

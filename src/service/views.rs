@@ -233,8 +233,6 @@ pub async fn get_resolve(
     Query(query): Query<Resolve>,
 ) -> Result<Response, Problem> {
     let reader = app.reader(&headers, &method, &uri, BodyHash::Known(None))?;
-    let found = app
-        .search
-        .resolve(&*app.store, &reader.actor, &query.reference)?;
+    let found = app.search.resolve(&reader.actor, &query.reference)?;
     Ok(json_answer(StatusCode::OK, &json!({"matches": found})))
 }

@@ -19,8 +19,10 @@
 //!
 //! Beside the rows the engine keeps the newest published checkpoint once more, apart (`head`).
 
+use super::engine::Family;
 use super::sealed;
 use super::store::StoreError;
+use crate::ledger::RecordKey;
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ChainId, Subject};
 use crate::protocol::time::LogTime;
@@ -95,4 +97,55 @@ pub fn number(bytes: &[u8], what: &str) -> Result<u64, StoreError> {
 
 pub(super) fn utf8(bytes: Vec<u8>, what: &str) -> Result<String, StoreError> {
     String::from_utf8(bytes).map_err(|_| StoreError::Corrupt(what.to_owned()))
+}
+
+/// A row's place in words, for findings.
+pub fn in_words(family: Family, key: &[u8]) -> String {
+    let shown = known_in_words(family, key);
+    shown.unwrap_or_else(|| format!("{} row with key {}", family.name(), hex::encode(key)))
+}
+
+fn known_in_words(family: Family, key: &[u8]) -> Option<String> {
+    let hash = || Some(Hash(key.get(..32)?.try_into().ok()?));
+    let index = || number(key, "").ok();
+    Some(match family {
+        Family::Meta => format!("meta {}", std::str::from_utf8(key).ok()?),
+        Family::Entries => format!("entry {}", index()?),
+        Family::Leaves => format!("leaf {}", index()?),
+        Family::Checkpoints => format!("checkpoint of size {}", index()?),
+        Family::Published => format!("published checkpoint of size {}", index()?),
+        Family::Disclosures | Family::DisclosureKeys => {
+            let (index, name) = key.split_first_chunk::<8>()?;
+            let name = std::str::from_utf8(name)
+                .ok()
+                .filter(|name| !name.is_empty())?;
+            let index = u64::from_be_bytes(*index);
+            let what = match family {
+                Family::Disclosures => "detail",
+                _ => "key of detail",
+            };
+            format!("entry {index}, {what} {name}")
+        }
+        Family::ByHash if key.len() == 32 => format!("by_hash of entry {}", hash()?),
+        Family::Chains => {
+            let (chain, seq) = key.split_at_checked(key.len().checked_sub(8)?)?;
+            let (subject, strand) = chain.split_first_chunk::<16>()?;
+            let strand = std::str::from_utf8(strand.strip_suffix(&[0])?).ok()?;
+            let subject = Subject::from_bytes(*subject);
+            format!(
+                "chain {subject} {strand}, position {}",
+                number(seq, "").ok()?
+            )
+        }
+        Family::Nodes => {
+            let (level, index) = key.split_first()?;
+            format!("tree node {} of level {level}", number(index, "").ok()?)
+        }
+        Family::Records => format!("record {:?}", RecordKey::from_bytes(key)?),
+        Family::Digests => {
+            let exhibit = Subject::from_bytes(key.get(32..)?.try_into().ok()?);
+            format!("digest {} of exhibit {exhibit}", hash()?.to_hex())
+        }
+        _ => return None,
+    })
 }

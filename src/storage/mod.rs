@@ -18,4 +18,5 @@ pub use cursor::{Cursor, Damage};
 pub use engine::{Batch, Durability, Engine, Family, Rows};
 pub use log_store::{LogStore, Mode};
 pub use rocks::{RocksEngine, RocksStore};
+pub(crate) use rocks::{lock, sync_folder};
 pub use store::{Group, NewEntry, NewLeaf, Row, Store, StoreError, StoredEntry};

@@ -53,6 +53,28 @@ impl RocksStore {
         let engine = RocksEngine::open(path, mode, options, lock)?;
         LogStore::new(engine, mode, &shown)
     }
+
+    /// The same for whoever holds the lock already.
+    pub(crate) fn open_locked(path: &Path, mode: Mode) -> Result<RocksStore, StoreError> {
+        let options = options(DBRecoveryMode::TolerateCorruptedTailRecords);
+        let engine = RocksEngine::open(path, mode, options, None)?;
+        LogStore::new(engine, mode, &path.display().to_string())
+    }
+
+    /// Opens what RocksDB can save of a database that cannot be opened, in a copy. Nothing in it may be believed
+    /// that is not proven.
+    pub(crate) fn salvage(path: &Path, copy: &Path) -> Result<RocksStore, StoreError> {
+        let fail = |error: std::io::Error| file_error(path, &error);
+        std::fs::create_dir(copy).map_err(fail)?;
+        for file in std::fs::read_dir(path).map_err(fail)? {
+            let file = file.map_err(fail)?;
+            std::fs::copy(file.path(), copy.join(file.file_name())).map_err(fail)?;
+        }
+        let options = options(DBRecoveryMode::SkipAnyCorruptedRecord);
+        DB::repair(&options, copy).map_err(io)?;
+        let engine = RocksEngine::open(copy, Mode::Write, options, None)?;
+        LogStore::new(engine, Mode::Write, &path.display().to_string())
+    }
 }
 
 /// Settings of the database.

@@ -1,14 +1,20 @@
 //! Auditing a whole ledger: every entry in the order of the log, everything recomputed.
 //!
-//! In scope: leaves, times, `seen`, signatures, rules, the tree, and the state that the rules give. Out of scope:
-//! reading storage (the service feeds this, one entry at a time) and the trust policy of a reader.
+//! In scope: leaves, times, `seen`, signatures, rules, the tree, checkpoints, and the state that the rules give. Out
+//! of scope: reading storage and comparing its rows (the service does that), threads (it makes [`Prepared`] entries
+//! on several), and the trust policy of a reader.
+//!
+//! Where an entry is missing, the rules cannot be run any further: what follows is still checked against its leaf,
+//! its form and its signature, and the audit says from where on the rules were not run.
 
+use super::audit_state::AuditState;
 use super::finding::{Asked, Finding, Findings};
-use crate::ledger::state::{Known as _, MemoryState, Record, RecordKey};
+use crate::ledger::state::{Known as _, Record, RecordKey};
 use crate::ledger::{Place, Rules, admit, signer};
-use crate::protocol::checkpoint;
-use crate::protocol::entry::{EntryHash, UnverifiedEntry};
+use crate::protocol::checkpoint::{self, Checkpoint};
+use crate::protocol::entry::{EntryHash, UnverifiedEntry, VerifiedEntry};
 use crate::protocol::hash::Hash;
+use crate::protocol::key::{KeyId, PublicKey};
 use crate::protocol::leaf::Commitment;
 use crate::protocol::note::VerifierKey;
 use crate::protocol::time::LogTime;
@@ -26,12 +32,63 @@ pub struct AuditLeaf {
     pub disclosures: Vec<String>,
 }
 
+/// An entry with everything done that does not depend on the entries before it.
+pub struct Prepared {
+    recorded_at: LogTime,
+    data: Vec<u8>,
+    e: EntryHash,
+    entry: Result<Checked, String>,
+}
+
+/// An entry whose form is right.
+enum Checked {
+    /// Signed by the key that its header names: a key id is a hash of the key, so it does not matter by whose word
+    /// the key was found.
+    Verified(Box<VerifiedEntry>),
+    Unverified(Box<UnverifiedEntry>),
+}
+
+impl Prepared {
+    /// Parses an entry, and checks its signature if the key that it names is known already.
+    pub fn new(leaf: AuditLeaf, key: impl FnOnce(KeyId) -> Option<PublicKey>) -> Prepared {
+        let disclosures = leaf.disclosures.iter().map(String::as_str);
+        let entry = UnverifiedEntry::from_parts(&leaf.jws, disclosures);
+        let entry = entry.map_err(|error| error.to_string());
+        let checked = entry.map(|entry| {
+            let verified = key(entry.kid()).and_then(|key| entry.clone().verify(&key).ok());
+            match verified {
+                Some(verified) => Checked::Verified(Box::new(verified)),
+                None => Checked::Unverified(Box::new(entry)),
+            }
+        });
+        Prepared {
+            recorded_at: leaf.recorded_at,
+            data: leaf.data,
+            e: EntryHash(Hash::of(&[leaf.jws.as_bytes()])),
+            entry: checked,
+        }
+    }
+
+    /// The entry, if its form is right.
+    pub fn entry(&self) -> Option<&UnverifiedEntry> {
+        match &self.entry {
+            Ok(Checked::Verified(entry)) => Some(entry),
+            Ok(Checked::Unverified(entry)) => Some(entry),
+            Err(_) => None,
+        }
+    }
+}
+
 /// An audit under way.
 pub struct Audit<'r> {
     rules: &'r Rules,
-    state: MemoryState,
+    state: AuditState,
     tree: MemoryTree,
     last: LogTime,
+    /// The first entry that the rules could not be run on, because it is not there or has no form.
+    stopped: Option<EntryIndex>,
+    /// Whether every leaf is in the tree.
+    tree_whole: bool,
     findings: Findings,
 }
 
@@ -40,73 +97,95 @@ impl<'r> Audit<'r> {
     pub fn new(rules: &'r Rules) -> Audit<'r> {
         Audit {
             rules,
-            state: MemoryState::default(),
+            state: AuditState::default(),
             tree: MemoryTree::default(),
             last: LogTime(0),
+            stopped: None,
+            tree_whole: true,
             findings: Findings::default(),
         }
     }
 
     /// Takes the next entry of the log.
-    pub fn step(&mut self, leaf: &AuditLeaf) {
-        let index = EntryIndex(self.tree.size().0);
-        let place = format!("entry {}", index.0);
-        let e = EntryHash(Hash::of(&[leaf.jws.as_bytes()]));
-        // 1. The leaf commits to the entry and its time, and time does not go back.
-        if Commitment::new(leaf.recorded_at, e).leaf_data() != leaf.data {
-            let words =
-                "The leaf does not commit to the entry and the time that are stored for it.";
-            self.findings
-                .failed(Asked::History, "leaf-differs", &place, words);
-        }
-        if leaf.recorded_at < self.last {
-            let words = "It is said to have been recorded before the entry that precedes it.";
-            self.findings
-                .failed(Asked::History, "time-backwards", &place, words);
-        }
-        self.last = self.last.max(leaf.recorded_at);
-        // 2. to 4. Form, signature, rules.
-        self.check_entry(index, leaf, &place);
-        // 5. The leaf takes its place in the tree as published.
-        self.tree.append(tree::leaf_hash(&leaf.data));
+    pub fn step(&mut self, leaf: AuditLeaf) {
+        self.take(Prepared::new(leaf, |_| None));
     }
 
-    fn check_entry(&mut self, index: EntryIndex, leaf: &AuditLeaf, place: &str) {
-        let disclosures = leaf.disclosures.iter().map(String::as_str);
-        let entry = match UnverifiedEntry::from_parts(&leaf.jws, disclosures) {
-            Ok(entry) => entry,
-            Err(error) => {
-                return self.findings.failed(
-                    Asked::History,
-                    "entry-form",
-                    place,
-                    format!("{error}."),
-                );
+    /// Takes the next entry of the log, prepared.
+    pub fn take(&mut self, prepared: Prepared) {
+        let index = EntryIndex(self.tree.size().0);
+        let place = format!("entry {}", index.0);
+        // 1. The leaf commits to the entry and its time, and time does not go back.
+        if Commitment::new(prepared.recorded_at, prepared.e).leaf_data() != prepared.data {
+            let words =
+                "The leaf does not commit to the entry and the time that are stored for it.";
+            self.history("leaf-differs", &place, words);
+        }
+        if prepared.recorded_at < self.last {
+            let words = "It is said to have been recorded before the entry that precedes it.";
+            self.history("time-backwards", &place, words);
+        }
+        self.last = self.last.max(prepared.recorded_at);
+        // 2. to 4. Form, signature, rules.
+        match prepared.entry {
+            Ok(entry) => self.check_entry(index, prepared.recorded_at, entry, &place),
+            Err(why) => {
+                self.history("entry-form", &place, &format!("{why}."));
+                self.stopped.get_or_insert(index);
             }
+        }
+        // 5. The leaf takes its place in the tree as published.
+        self.tree.append(tree::leaf_hash(&prepared.data));
+    }
+
+    /// Takes the next place of the log, whose entry is not there; its leaf may be.
+    pub fn take_hole(&mut self, data: Option<&[u8]>) {
+        let index = EntryIndex(self.tree.size().0);
+        self.stopped.get_or_insert(index);
+        self.tree_whole &= data.is_some();
+        self.tree.append(tree::leaf_hash(data.unwrap_or_default()));
+    }
+
+    fn check_entry(
+        &mut self,
+        index: EntryIndex,
+        recorded_at: LogTime,
+        entry: Checked,
+        place: &str,
+    ) {
+        let unverified = match &entry {
+            Checked::Verified(entry) => entry,
+            Checked::Unverified(entry) => &**entry,
         };
-        if entry.withheld().next().is_some() {
-            let names: Vec<&str> = entry.withheld().collect();
+        if unverified.withheld().next().is_some() {
+            let names: Vec<&str> = unverified.withheld().collect();
             let words = format!("Details are not stored: {}.", names.join(", "));
             self.findings
                 .failed(Asked::Handling, "disclosure-missing", place, words);
         }
-        if let Some(seen) = entry.payload().seen {
+        if let (Some(seen), true) = (unverified.payload().seen, self.tree_whole) {
             let there = seen.size.0 > 0 && seen.size <= self.tree.size();
             if !there || tree::root(seen.size, &self.tree) != Ok(seen.root) {
                 let words = "The signer saw a state of the log that is not part of this history.";
-                self.findings
-                    .failed(Asked::History, "seen-not-on-tree", place, words);
+                self.history("seen-not-on-tree", place, words);
             }
         }
-        let key = match signer(&self.state, &entry) {
+        let key = match signer(&self.state, unverified) {
             Ok(key) => key,
+            // The entry that enrols the key may be what is not there.
+            Err(_) if self.stopped.is_some() => return,
             Err(refusal) => {
+                let words = refusal.why;
                 return self
                     .findings
-                    .failed(Asked::Signers, "signer-unknown", place, refusal.why);
+                    .failed(Asked::Signers, "signer-unknown", place, words);
             }
         };
-        let verified = match entry.verify(&key) {
+        let verified = match entry {
+            Checked::Verified(verified) => Ok(*verified),
+            Checked::Unverified(entry) => entry.verify(&key),
+        };
+        let verified = match verified {
             Ok(verified) => verified,
             Err(error) => {
                 return self.findings.failed(
@@ -117,10 +196,10 @@ impl<'r> Audit<'r> {
                 );
             }
         };
-        let at = Place {
-            index,
-            recorded_at: leaf.recorded_at,
-        };
+        if self.stopped.is_some() {
+            return;
+        }
+        let at = Place { index, recorded_at };
         match admit(self.rules, &self.state, &verified, at) {
             Ok(admitted) => self.state.apply(admitted.changes),
             Err(refusal) => {
@@ -134,29 +213,49 @@ impl<'r> Audit<'r> {
         }
     }
 
+    /// The log's keys, by the genesis entry.
+    pub fn log_keys(&self) -> Vec<VerifierKey> {
+        let keys = self.state.ledger().map(|ledger| ledger.log_keys);
+        let keys = keys.unwrap_or_default();
+        keys.iter()
+            .filter_map(|key| VerifierKey::parse(key).ok())
+            .collect()
+    }
+
     /// Checks a signed checkpoint against the tree recomputed; call it when all entries it covers are in.
     pub fn checkpoint(&mut self, note: &str) {
-        let keys = self
-            .state
-            .ledger()
-            .map_or_else(Vec::new, |ledger| ledger.log_keys);
-        let keys = keys.iter().filter_map(|key| VerifierKey::parse(key).ok());
-        let Some(checkpoint) = keys
-            .into_iter()
-            .find_map(|key| checkpoint::open(note, &key).ok())
-        else {
-            let words = "A checkpoint is not signed by the log's key.";
-            return self
-                .findings
-                .failed(Asked::History, "checkpoint", "checkpoints", words);
-        };
-        let (size, root) = (checkpoint.0.size, checkpoint.0.root);
-        if size > self.tree.size() || tree::root(size, &self.tree) != Ok(root) {
+        match open(note, &self.log_keys()) {
+            Some(checkpoint) => self.opened_checkpoint(&checkpoint),
+            None => self.history(
+                "checkpoint",
+                "checkpoints",
+                "A checkpoint is not signed by the log's key.",
+            ),
+        }
+    }
+
+    /// The same for a checkpoint whose signature was checked.
+    pub fn opened_checkpoint(&mut self, checkpoint: &Checkpoint) {
+        let (size, root) = (checkpoint.size, checkpoint.root);
+        if size > self.tree.size() {
+            let words = format!(
+                "The log signed a tree of {} entries; {} are stored, so entries were lost.",
+                size.0,
+                self.tree.size().0
+            );
+            let place = format!("checkpoint of size {}", size.0);
+            self.history("root-differs", &place, &words);
+        } else if self.tree_whole && tree::root(size, &self.tree) != Ok(root) {
             let words = "The entries stored do not give the root that the log signed.";
             let place = format!("checkpoint of size {}", size.0);
-            self.findings
-                .failed(Asked::History, "root-differs", place, words);
+            self.history("root-differs", &place, words);
         }
+    }
+
+    /// Whether a checkpoint whose signature was checked is one of the tree recomputed.
+    pub fn agrees(&self, checkpoint: &Checkpoint) -> bool {
+        let there = checkpoint.size <= self.tree.size() && self.tree_whole;
+        there && tree::root(checkpoint.size, &self.tree) == Ok(checkpoint.root)
     }
 
     /// Checks a stored record of the rules' state against the state recomputed.
@@ -164,8 +263,7 @@ impl<'r> Audit<'r> {
         if self.state.get(key).as_ref() != stored {
             let words =
                 "The stored state is not what the entries give; it can be rebuilt from them.";
-            self.findings
-                .failed(Asked::History, "state-differs", format!("{key:?}"), words);
+            self.history("state-differs", &format!("{key:?}"), words);
         }
     }
 
@@ -174,29 +272,70 @@ impl<'r> Audit<'r> {
         if self.tree.node(id).ok() != stored {
             let words =
                 "The stored tree is not what the entries give; it can be rebuilt from them.";
-            self.findings
-                .failed(Asked::History, "node-differs", format!("{id:?}"), words);
+            self.history("node-differs", &format!("{id:?}"), words);
         }
     }
 
-    /// Something stored that could not be read at all.
-    pub fn unreadable(&mut self, place: &str, why: &str) {
-        self.findings
-            .failed(Asked::History, "unreadable", place, why);
+    /// Something about what is stored that whoever reads it found.
+    pub fn found(&mut self, code: &str, place: &str, words: &str) {
+        self.history(code, place, words);
     }
 
-    /// Number of entries so far.
+    /// Something that could not be checked.
+    pub fn unchecked(&mut self, code: &str, place: &str, words: &str) {
+        self.findings.unchecked(Asked::History, code, place, words);
+    }
+
+    fn history(&mut self, code: &str, place: &str, words: &str) {
+        self.findings.failed(Asked::History, code, place, words);
+    }
+
+    /// Number of leaves so far.
     pub fn size(&self) -> TreeSize {
         self.tree.size()
     }
 
-    /// Every record of the state recomputed.
-    pub fn state(&self) -> &MemoryState {
+    /// Whether the rules were run on every entry so far; else the state is not the ledger's.
+    pub fn is_whole(&self) -> bool {
+        self.stopped.is_none()
+    }
+
+    /// Whether anything failed so far.
+    pub fn any_failed(&self) -> bool {
+        self.findings.any_failed()
+    }
+
+    /// The state recomputed.
+    pub fn state(&self) -> &AuditState {
         &self.state
     }
 
+    /// Keys enrolled since this was last asked.
+    pub fn new_keys(&mut self) -> Vec<(KeyId, PublicKey)> {
+        self.state.new_keys()
+    }
+
+    /// The tree recomputed, if every leaf was there.
+    pub fn tree(&self) -> Option<&MemoryTree> {
+        self.tree_whole.then_some(&self.tree)
+    }
+
     /// What was found.
-    pub fn finish(self) -> Vec<Finding> {
+    pub fn finish(mut self) -> Vec<Finding> {
+        if let Some(index) = self.stopped {
+            let place = format!("entry {} and later", index.0);
+            let words =
+                "The rules of custody were not run from here on, since this entry is not readable.";
+            self.findings
+                .unchecked(Asked::Handling, "rules-not-run", &place, words);
+        }
         self.findings.into_list()
     }
+}
+
+/// Opens a checkpoint under any of the log's keys; a signature by another of them must be right too.
+pub fn open(note: &str, keys: &[VerifierKey]) -> Option<Checkpoint> {
+    let keys: Vec<&VerifierKey> = keys.iter().collect();
+    let opened = checkpoint::open_with(note, &keys, &[]);
+    opened.ok().map(|(checkpoint, _)| checkpoint)
 }

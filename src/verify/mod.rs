@@ -30,6 +30,7 @@
 
 mod answers;
 pub mod audit;
+pub mod audit_state;
 pub mod bundle;
 mod chains;
 mod checkpoints;

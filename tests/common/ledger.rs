@@ -176,6 +176,16 @@ impl Ledger {
         self.service.take().unwrap().wait().unwrap()
     }
 
+    /// Stops the service as an operator would, and waits until it has ended.
+    pub fn stop(&mut self) {
+        if let Some(mut service) = self.service.take() {
+            let pid = service.id().to_string();
+            let asked = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+            assert!(asked.success());
+            assert!(service.wait().unwrap().success());
+        }
+    }
+
     /// Kills the service as a power cut would: no handler runs.
     pub fn kill(&mut self) {
         if let Some(mut service) = self.service.take() {

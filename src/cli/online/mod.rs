@@ -34,6 +34,7 @@ mod receipt;
 mod record;
 mod register;
 mod register_many;
+mod repair;
 mod serve;
 mod transfer;
 
@@ -69,6 +70,7 @@ pub enum OnlineCommand {
     Carry(carry::take::CarryArgs),
     Submit(carry::submit::SubmitArgs),
     Audit(audit::AuditArgs),
+    Repair(repair::RepairArgs),
 }
 
 /// Runs the command.
@@ -87,6 +89,7 @@ pub fn run(command: OnlineCommand, mut args: ProfileArgs, output: Output) -> Out
         OnlineCommand::Init(command) => init::run(&command, output),
         OnlineCommand::Serve(command) => serve::run(&command, output),
         OnlineCommand::Audit(command) => audit::run(&command, output),
+        OnlineCommand::Repair(command) => repair::run(&command, output),
         OnlineCommand::Key(command) => key::run(&command, Profile::load(args)?, output),
         OnlineCommand::Case(command) => case::run(&command, &open(args)?),
         OnlineCommand::Register(command) => register::run(&command, &open(args)?),

@@ -39,6 +39,9 @@ pub struct ServeArgs {
     /// A listener for Prometheus `/metrics` alone [default: where it listens, if only this machine reaches that].
     #[arg(long, value_name = "ADDRESS:PORT")]
     metrics_listen: Option<String>,
+    /// How fast everything stored is read and hashed again while the service runs, in bytes a second; 0 turns it off.
+    #[arg(long, default_value_t = 1 << 20, value_name = "BYTES")]
+    scrub_rate: u64,
     /// The address under which readers reach it, which their tokens name [default: where it listens].
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
@@ -59,6 +62,7 @@ pub fn run(args: &ServeArgs, _output: Output) -> Outcome {
         ready_file: args.ready_file.clone(),
         metrics_listen: args.metrics_listen.clone(),
         public_url: args.public_url.clone(),
+        scrub_rate: (args.scrub_rate > 0).then_some(args.scrub_rate),
         witness_policy: policy::load(
             &args
                 .witness_policy
