@@ -415,7 +415,9 @@ impl MemoryState {
 
     /// The exhibits that a case's table of contents lists.
     pub fn exhibits_of(&self, case: &Subject) -> BTreeSet<Subject> {
-        let first = RecordKey::CaseExhibit(case.clone(), Subject::from_bytes([0; 16]));
+        // Keys are in the order of their texts, in which "-" comes first.
+        let least = Subject::new("---------------------A").expect("the text of 16 bytes");
+        let first = RecordKey::CaseExhibit(case.clone(), least);
         self.records
             .range(first..)
             .map_while(|(key, _)| match key {
@@ -476,5 +478,23 @@ mod tests {
         }
         assert_eq!(RecordKey::from_bytes(b""), None);
         assert_eq!(RecordKey::from_bytes(b"?"), None);
+    }
+
+    #[test]
+    fn every_exhibit_of_a_case_is_listed_whatever_its_id_begins_with() {
+        let case = Subject::from_bytes([7; 16]);
+        let other = Subject::from_bytes([8; 16]);
+        let mut state = MemoryState::default();
+        let mut all = BTreeSet::new();
+        let least = Subject::new("---------------------A").unwrap();
+        let some = (0..=255).map(|first| Subject::from_bytes([first; 16]));
+        for exhibit in some.chain([least]) {
+            for of in [&case, &other] {
+                let key = RecordKey::CaseExhibit(of.clone(), exhibit.clone());
+                state.apply([(key, Record::Fact(EntryHash(Hash::of(&[b"e"]))))]);
+            }
+            all.insert(exhibit);
+        }
+        assert_eq!(state.exhibits_of(&case), all);
     }
 }
