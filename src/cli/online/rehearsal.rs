@@ -212,7 +212,7 @@ impl Stage {
             strand: Strand::Custody,
             opens: false,
             event: "sealed".to_owned(),
-            body: Map::new(),
+            body: Map::from_iter([("seal".to_owned(), json!("B1"))]),
             details: BTreeMap::from([
                 ("bag".to_owned(), json!("B1")),
                 ("note".to_owned(), json!("x")),
