@@ -88,7 +88,7 @@ fn a_list_is_registered_once_however_often_it_is_run() {
         .ledger
         .run("smith", &["history", "44NS1234526 BWV/7"]));
     assert!(
-        found.contains("camera: cam 7, chest") && found.contains("file_name: clip 7.mp4"),
+        found.contains("camera: cam 7, chest") && found.contains("file name: clip 7.mp4"),
         "{found}"
     );
     let again = json(&sitting.run(&[]));

@@ -116,7 +116,7 @@ fn what_is_withheld_is_named_and_nothing_is_made_up() {
         looked.contains("1 of 1 consultations are withheld"),
         "{looked}"
     );
-    assert!(page_one::page_one(&found).contains("Withheld: 4 details, and 1 whole entries."));
+    assert!(page_one::page_one(&found).contains("Withheld: 4 details, and 1 whole entry."));
 }
 
 #[test]

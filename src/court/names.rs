@@ -49,7 +49,9 @@ impl<'a> Names<'a> {
             }
         }
         let subject = payload.subject.clone();
-        if let Some(reference) = detail("reference") {
+        // A reference is given when something is opened, or set anew; in other entries the word may mean anything.
+        let names_it = payload.seq == 0 || payload.event == "case-reference-set";
+        if let (true, Some(reference)) = (names_it, detail("reference")) {
             self.references.insert(subject.clone(), reference);
         }
         if let (Strand::Case, Some(title)) = (payload.strand, detail("title")) {
