@@ -164,7 +164,7 @@ fn apply(bundle: &mut Bundle, what: u8, a: usize, b: usize) {
             let size = custodes::protocol::tree::TreeSize(1 + b as u64 % size.0);
             bundle
                 .checkpoints
-                .push(sample.world.checkpoint(size, a % 2 == 0));
+                .push(sample.world.checkpoint(size, a.is_multiple_of(2)));
         }
         19 => {
             if let Some(place) = pick(bundle.consistency.len(), a) {
@@ -193,14 +193,14 @@ fn apply(bundle: &mut Bundle, what: u8, a: usize, b: usize) {
             bundle.chains[chain].map = Some(MapProof {
                 leaf: EntryIndex(sample.world.tree.size().0.wrapping_sub(b as u64)),
                 proof: Vec::new(),
-                present: Hash([if b % 2 == 0 { 0 } else { 0xff }; 32]).to_base64url(),
+                present: Hash([if b.is_multiple_of(2) { 0 } else { 0xff }; 32]).to_base64url(),
                 siblings: [NodeRef(0)].repeat(b % 300),
             });
         }
         25 => {
             bundle.scope.subject =
                 [&sample.video, &sample.copy, &sample.phone, &sample.case][b % 4].clone();
-            if a % 4 == 0 {
+            if a.is_multiple_of(4) {
                 bundle.scope.kind = custodes::protocol::bundle::ScopeKind::Case;
             }
         }
