@@ -77,9 +77,10 @@ fn stopped_ledger() -> Ledger {
     ledger
 }
 
-/// Every row that is there, or nothing if the database cannot be read to the end.
+/// Rows by family and key.
 type Rows = BTreeMap<(Family, Vec<u8>), Vec<u8>>;
 
+/// Every row that is there, or nothing if the database cannot be read to the end.
 fn rows(folder: &Path) -> Option<Rows> {
     let store = RocksStore::open(&folder.join("db"), Mode::Read).ok()?;
     let mut all = BTreeMap::new();

@@ -45,9 +45,8 @@ pub fn audit(folder: &Path) -> Result<Vec<Finding>, StoreError> {
         Err(error) => return Err(error),
     };
     let mut audit = check(store.engine());
-    if let (Some(ledger), true) = (audit.state().ledger(), audit.is_whole())
-        && let Err(why) = folder::matches_genesis(folder, &ledger)
-    {
+    let ledger = audit.state().ledger().filter(|_| audit.is_whole());
+    if let Some(Err(why)) = ledger.map(|ledger| folder::matches_genesis(folder, &ledger)) {
         audit.found("settings-differ", "ledger.toml", &why);
     }
     check_blobs(folder, &mut audit);

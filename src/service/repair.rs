@@ -281,15 +281,18 @@ fn copy_notes(
     let mut committed = 0;
     for family in [Family::Checkpoints, Family::Published] {
         audit::notes(engine, family, &keys, |note| {
-            if let (Ok((key, note, checkpoint)), true) = (note, copied.is_ok())
-                && audit.agrees(&checkpoint)
-            {
-                if family == Family::Checkpoints {
-                    committed = committed.max(checkpoint.size.0);
-                }
-                newest = newest.clone().max(Some((checkpoint.size.0, note.clone())));
-                copied = writer.put(family, key, note.into_bytes());
+            let note = note
+                .ok()
+                .filter(|(_, _, checkpoint)| audit.agrees(checkpoint));
+            let Some((key, note, checkpoint)) = note.filter(|_| copied.is_ok()) else {
+                return;
+            };
+            let size = checkpoint.size.0;
+            if family == Family::Checkpoints {
+                committed = committed.max(size);
             }
+            newest = newest.take().max(Some((size, note.clone())));
+            copied = writer.put(family, key, note.into_bytes());
         });
     }
     copied?;

@@ -1,6 +1,7 @@
 //! The log as it is stored, entry by entry, out of four families of rows read side by side; and what is wrong with
 //! the rows themselves.
 
+use std::collections::BTreeMap;
 use std::iter::Peekable;
 
 use crate::protocol::entry::EntryHash;
@@ -47,11 +48,16 @@ pub struct Stored {
     /// The leaf, if it is there.
     pub leaf: Option<Vec<u8>>,
     entry: Option<Vec<u8>>,
-    /// Name, sealed text and key of each disclosure, as far as they are there.
-    disclosures: Vec<SealedRow>,
+    /// By name.
+    disclosures: BTreeMap<Vec<u8>, Sealed>,
 }
 
-type SealedRow = (Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>);
+/// A disclosure as far as it is there.
+#[derive(Default)]
+struct Sealed {
+    text: Option<Vec<u8>>,
+    key: Option<Vec<u8>>,
+}
 
 impl Stored {
     /// The entry with its disclosures opened, if it is there, and what is wrong. A leaf that is missing is computed.
@@ -81,10 +87,10 @@ impl Stored {
             }
         };
         let mut disclosures = Vec::new();
-        for (name, sealed, secret) in self.disclosures {
+        for (name, Sealed { text, key: secret }) in self.disclosures {
             let key = [&at.to_be_bytes()[..], &name].concat();
             let place = layout::in_words(Family::Disclosures, &key);
-            let opened = match (&sealed, &secret) {
+            let opened = match (&text, &secret) {
                 (None, _) => Err("Its text is not stored or not readable; its key is."),
                 (_, None) => {
                     Err("Its key is not stored or not readable, so its text cannot be opened.")
@@ -258,15 +264,12 @@ impl Iterator for StoredLog<'_> {
             false,
             faults,
         );
-        let mut disclosures = std::collections::BTreeMap::new();
+        let mut disclosures: BTreeMap<Vec<u8>, Sealed> = BTreeMap::new();
         for (key, value) in texts {
-            disclosures.insert(key[8..].to_vec(), (Some(value), None));
+            disclosures.entry(key[8..].to_vec()).or_default().text = Some(value);
         }
         for (key, value) in keys {
-            disclosures
-                .entry(key[8..].to_vec())
-                .or_insert((None, None))
-                .1 = Some(value);
+            disclosures.entry(key[8..].to_vec()).or_default().key = Some(value);
         }
         let index = EntryIndex(self.next);
         self.next += 1;
@@ -274,10 +277,7 @@ impl Iterator for StoredLog<'_> {
             index,
             leaf: leaf.map(|(_, value)| value),
             entry: entry.map(|(_, value)| value),
-            disclosures: disclosures
-                .into_iter()
-                .map(|(name, (text, key))| (name, text, key))
-                .collect(),
+            disclosures,
         })
     }
 }

@@ -70,10 +70,30 @@ impl RocksStore {
             let file = file.map_err(fail)?;
             std::fs::copy(file.path(), copy.join(file.file_name())).map_err(fail)?;
         }
+        // Where only the name of the manifest was changed, everything is there.
+        point_at_newest_manifest(copy).map_err(fail)?;
+        if let Ok(store) = RocksStore::open_locked(copy, Mode::Read) {
+            return Ok(store);
+        }
         let options = options(DBRecoveryMode::SkipAnyCorruptedRecord);
         DB::repair(&options, copy).map_err(io)?;
         let engine = RocksEngine::open(copy, Mode::Write, options, None)?;
         LogStore::new(engine, Mode::Write, &path.display().to_string())
+    }
+}
+
+/// Makes the file `CURRENT` name the newest manifest that is there.
+fn point_at_newest_manifest(path: &Path) -> std::io::Result<()> {
+    let mut newest = None;
+    for file in std::fs::read_dir(path)? {
+        let name = file?.file_name().into_string().unwrap_or_default();
+        if name.starts_with("MANIFEST-") {
+            newest = newest.max(Some(name));
+        }
+    }
+    match newest {
+        Some(name) => std::fs::write(path.join("CURRENT"), name + "\n"),
+        None => Ok(()),
     }
 }
 
