@@ -91,13 +91,7 @@ pub(super) fn check(engine: &dyn Engine) -> Audit<'static> {
     }
     check_ends(engine, &keys, &mut audit);
     check_meta(engine, &mut audit);
-    // The index of references is compared with the entries whenever it is used, and the scrub's place proves
-    // nothing: of these it is enough that they can be read.
-    for family in [Family::Search, Family::Named, Family::Scrub] {
-        for damage in Cursor::new(engine, family, b"").filter_map(Result::err) {
-            found(&mut audit, damage.into());
-        }
-    }
+    check_followers(engine, &mut audit);
     if audit.is_whole() && audit.tree().is_some() {
         let mut faults = Vec::new();
         if let Some(tree) = audit.tree() {
@@ -308,6 +302,38 @@ fn check_ends(engine: &dyn Engine, keys: &[VerifierKey], audit: &mut Audit<'_>) 
                 }
             }
         },
+    }
+}
+
+/// Rows of what follows the log are read and have their form; whether they are all there is seen by nobody, and
+/// look-ups compare each with the entry that it leads to.
+fn check_followers(engine: &dyn Engine, audit: &mut Audit<'_>) {
+    for family in [Family::Search, Family::Named, Family::Scrub] {
+        for row in Cursor::new(engine, family, b"") {
+            let (key, value) = match row {
+                Ok(row) => row,
+                Err(damage) => {
+                    found(audit, damage.into());
+                    continue;
+                }
+            };
+            let right = match family {
+                Family::Search => key.len() == 57 && value.is_empty(),
+                Family::Named => {
+                    let index = layout::number(&value, "");
+                    key.len() == 17 && index.is_ok_and(|index| index < audit.size().0)
+                }
+                _ => true,
+            };
+            if !right {
+                let place = layout::in_words(family, &key);
+                audit.found(
+                    "index-differs",
+                    &place,
+                    "It has not the form of such a row.",
+                );
+            }
+        }
     }
 }
 

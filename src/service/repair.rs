@@ -64,8 +64,8 @@ pub fn repair(folder: &Path) -> Result<Repair, StoreError> {
     let (source, unreadable) = match RocksStore::open_locked(&db, Mode::Read) {
         Ok(store) => (store, None),
         Err(StoreError::Corrupt(why) | StoreError::Io(why)) if db.exists() => {
-            let store = RocksStore::salvage(&db, &salvaged)?;
-            (store, Some(why))
+            let (store, in_part) = RocksStore::salvage(&db, &salvaged)?;
+            (store, Some(Unreadable { why, in_part }))
         }
         Err(error) => return Err(error),
     };
@@ -91,23 +91,27 @@ pub fn repair(folder: &Path) -> Result<Repair, StoreError> {
     Ok(Repair { mended, lost, kept })
 }
 
+/// A database that cannot be opened.
+struct Unreadable {
+    why: String,
+    /// Whether it was saved only in part.
+    in_part: bool,
+}
+
 /// What was mended, what was lost, and whether `repaired` is to be put in place.
 type Made = (Vec<Finding>, Vec<Finding>, bool);
 
 fn from(
     folder: &Path,
     source: &RocksStore,
-    unreadable: Option<String>,
+    unreadable: Option<Unreadable>,
     repaired: &Path,
 ) -> Result<Made, StoreError> {
     let engine = source.engine();
     let mut before = audit::check(engine);
-    if let Some(why) = &unreadable {
-        before.found(
-            "unreadable",
-            "database",
-            &format!("It cannot be opened: {why}."),
-        );
+    if let Some(Unreadable { why, .. }) = &unreadable {
+        let words = format!("It cannot be opened: {why}.");
+        before.found("unreadable", "database", &words);
     }
     let ledger = before.state().ledger().filter(|_| before.is_whole());
     let settings = ledger
@@ -124,6 +128,14 @@ fn from(
     // 1. The log, with leaves as its entries give them, must be what was signed.
     let (audit, leaves) = audit::replay(engine, Leaves::FromEntries);
     let mut lost = Vec::new();
+    if unreadable.is_some_and(|unreadable| unreadable.in_part) {
+        // The log proves itself whole below; of other rows nobody knows how many there were.
+        lost.push(finding(&Fault::new(
+            "unreadable",
+            "database".to_owned(),
+            "It could not be opened, so parts were left behind: checkpoints, publications and blobs may be missing.",
+        )));
+    }
     let notes = signed(engine, &audit, &mut lost);
     let covered = notes
         .last()

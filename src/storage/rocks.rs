@@ -61,9 +61,9 @@ impl RocksStore {
         LogStore::new(engine, mode, &path.display().to_string())
     }
 
-    /// Opens what RocksDB can save of a database that cannot be opened, in a copy. Nothing in it may be believed
-    /// that is not proven.
-    pub(crate) fn salvage(path: &Path, copy: &Path) -> Result<RocksStore, StoreError> {
+    /// Opens what RocksDB can save of a database that cannot be opened, in a copy; and whether rows may have been
+    /// left behind. Nothing in it may be believed that is not proven.
+    pub(crate) fn salvage(path: &Path, copy: &Path) -> Result<(RocksStore, bool), StoreError> {
         let fail = |error: std::io::Error| file_error(path, &error);
         std::fs::create_dir(copy).map_err(fail)?;
         for file in std::fs::read_dir(path).map_err(fail)? {
@@ -73,12 +73,13 @@ impl RocksStore {
         // Where only the name of the manifest was changed, everything is there.
         point_at_newest_manifest(copy).map_err(fail)?;
         if let Ok(store) = RocksStore::open_locked(copy, Mode::Read) {
-            return Ok(store);
+            return Ok((store, false));
         }
         let options = options(DBRecoveryMode::SkipAnyCorruptedRecord);
         DB::repair(&options, copy).map_err(io)?;
         let engine = RocksEngine::open(copy, Mode::Write, options, None)?;
-        LogStore::new(engine, Mode::Write, &path.display().to_string())
+        let store = LogStore::new(engine, Mode::Write, &path.display().to_string())?;
+        Ok((store, true))
     }
 }
 
