@@ -3,6 +3,7 @@
 use std::path::Path;
 
 /// A check failed.
+#[cfg(feature = "service")]
 pub const CHECK_FAILED: u8 = 1;
 
 /// Usage, environment, or a refusal by the service.
@@ -34,6 +35,7 @@ impl Failure {
     }
 
     /// A check failed (exit code 1).
+    #[cfg(feature = "service")]
     pub fn check(code: &str, detail: impl Into<String>) -> Failure {
         Failure {
             exit: CHECK_FAILED,
