@@ -209,9 +209,9 @@ pub(crate) fn completeness(
     }
     if absent > 0 {
         words.push(format!(
-            "{} (notes, access) of these exhibits and cases not here, and nothing shows that the ledger has \
+            "{} of these exhibits and cases (notes, access) not here, and nothing shows that the ledger has \
              none.",
-            counted(absent, "chain is", "chains are")
+            counted(absent, "chain", "chains")
         ));
     }
     if !words.is_empty() {

@@ -98,14 +98,19 @@ pub fn run(args: &InitArgs, output: Output) -> Outcome {
     }
     let words = format!(
         "Founded the ledger {} in {}, with {} organisation{}.\nIts log key, for every trust policy:\n{}\n\
-         Its post-quantum log key, for witnesses and policies for the long term:\n{}\n\
+         Its post-quantum log key, for witnesses and policies for the long term, is in {}: {}\n\
          Each organisation accepts it with: custodes key accept-genesis --authority {}/ORG.pem --org ORG",
         args.origin,
         args.dir.display(),
         args.orgs.len(),
         if args.orgs.len() == 1 { "" } else { "s" },
         founded.log_vkeys[0],
-        founded.log_vkeys[1],
+        args.dir.join("policy").display(),
+        founded.log_vkeys[1]
+            .splitn(3, '+')
+            .take(2)
+            .collect::<Vec<_>>()
+            .join("+"),
         authorities.display(),
     );
     let value = json!({
