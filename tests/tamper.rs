@@ -588,7 +588,7 @@ fn a_chain_that_is_left_out_is_counted() {
     let whole = world.exhibit_bundle(&sample.video);
     // There are no access entries on the case.
     assert!(
-        words(&whole).contains("1 chain is (notes, access)"),
+        words(&whole).contains("Not here: 1 chain of these"),
         "{}",
         words(&whole)
     );
@@ -611,7 +611,7 @@ fn a_chain_that_is_left_out_is_counted() {
         .collect();
     let less = world.assemble(whole.scope.clone(), &without, &recorded);
     assert!(
-        words(&less).contains("2 chains are (notes, access)"),
+        words(&less).contains("Not here: 2 chains of these"),
         "{}",
         words(&less)
     );

@@ -209,7 +209,7 @@ pub(crate) fn completeness(
     }
     if absent > 0 {
         words.push(format!(
-            "{} of these exhibits and cases (notes, access) not here, and nothing shows that the ledger has \
+            "Not here: {} of these exhibits and cases (notes, access), and nothing shows that the ledger has \
              none.",
             counted(absent, "chain", "chains")
         ));
