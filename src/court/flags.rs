@@ -41,12 +41,25 @@ pub fn flags(bundle: &VerifiedBundle) -> String {
             .exhibit
             .as_ref()
             .map_or_else(String::new, |one| format!(", {}", names.exhibit(one)));
+        let explained: Vec<String> = flag
+            .explained
+            .iter()
+            .map(|one| {
+                let place = match places.get(&one.e) {
+                    Some(item) => format!("entry {}", item.index.0),
+                    None => "an entry that is not here".to_owned(),
+                };
+                let who = names.person_within(&one.by);
+                format!(" Explained by {who} on {} ({place}).", one.at.in_words())
+            })
+            .collect();
         text.push_str(&format!(
-            "- {}: {} [{}; {}{exhibit}]\n",
+            "- {}: {} [{}; {}{exhibit}]{}\n",
             severity(flag.severity),
             flag.words,
             flag.code,
             entries.join(", "),
+            explained.concat(),
         ));
     }
     text.push_str("\nA flag is computed from the entries; it can be explained, never removed.\n");

@@ -86,7 +86,12 @@ fn facts(bundle: &VerifiedBundle) -> String {
     for exhibit in exhibits {
         text.push_str(&exhibit_facts(bundle, &names, exhibit));
     }
-    text.push_str(&format!("Flags: {}.\n", flag_counts(bundle)));
+    let explained = bundle.flags.iter().filter(|one| !one.explained.is_empty());
+    let explained = match explained.count() {
+        0 => String::new(),
+        count => format!("; {count} of them explained"),
+    };
+    text.push_str(&format!("Flags: {}{explained}.\n", flag_counts(bundle)));
     let withheld: usize = bundle
         .withheld_details
         .iter()
@@ -158,11 +163,15 @@ fn exhibit_facts(bundle: &VerifiedBundle, names: &Names<'_>, exhibit: &Subject) 
 }
 
 /// Flags that say that a handover has one side only, or the wrong one.
-const BREAKS: [&str; 4] = [
+const BREAKS: [&str; 8] = [
     "accepted-without-offer",
     "accepted-from-other",
     "not-the-holder",
     "seal-differs",
+    "one-side-only",
+    "custody-assumed",
+    "lost",
+    "after-end",
 ];
 
 fn continuity(bundle: &VerifiedBundle, exhibit: &Subject) -> String {

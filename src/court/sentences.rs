@@ -56,10 +56,10 @@ pub fn line(bundle: &VerifiedBundle, names: &Names<'_>, item: &VerifiedItem) -> 
     line
 }
 
-struct Writer<'a> {
-    bundle: &'a VerifiedBundle,
-    names: &'a Names<'a>,
-    entry: &'a VerifiedEntry,
+pub(super) struct Writer<'a> {
+    pub(super) bundle: &'a VerifiedBundle,
+    pub(super) names: &'a Names<'a>,
+    pub(super) entry: &'a VerifiedEntry,
 }
 
 impl Writer<'_> {
@@ -118,7 +118,7 @@ impl Writer<'_> {
                 ),
                 &["description", "power_or_consent", "reference"],
             ),
-            "acquired" => (
+            "acquired" | "copied" | "derived" | "split" => (
                 format!(
                     "they made {exhibit} ({}, {}) out of {}{}, with {}",
                     self.kind(),
@@ -194,11 +194,14 @@ impl Writer<'_> {
                 ),
                 &[],
             ),
-            other => (format!("there was the event \"{other}\""), &[]),
+            other => match self.more(other) {
+                Some(told) => told,
+                None => (format!("there was the event \"{other}\""), &[]),
+            },
         }
     }
 
-    fn body(&self, name: &str) -> Option<&Value> {
+    pub(super) fn body(&self, name: &str) -> Option<&Value> {
         self.entry
             .payload()
             .body
@@ -206,31 +209,31 @@ impl Writer<'_> {
             .filter(|value| !value.is_null())
     }
 
-    fn text(&self, name: &str) -> &str {
+    pub(super) fn text(&self, name: &str) -> &str {
         self.body(name)
             .and_then(Value::as_str)
             .unwrap_or("(not stated)")
     }
 
-    fn kind(&self) -> String {
+    pub(super) fn kind(&self) -> String {
         self.text("kind").replace('-', " ")
     }
 
     /// `before` and a body member, where it is there.
-    fn after(&self, before: &str, name: &str) -> String {
+    pub(super) fn after(&self, before: &str, name: &str) -> String {
         self.body(name)
             .map_or_else(String::new, |value| format!("{before}{}", plain(value)))
     }
 
     /// `before` and a detail, where it is disclosed.
-    fn said(&self, before: &str, name: &str) -> String {
+    pub(super) fn said(&self, before: &str, name: &str) -> String {
         self.entry
             .detail(name)
             .map_or_else(String::new, |value| format!("{before}{}", quoted(value)))
     }
 
     /// `before` and a person of the body, where one is named.
-    fn by(&self, before: &str, name: &str) -> String {
+    pub(super) fn by(&self, before: &str, name: &str) -> String {
         let actor = self
             .body(name)
             .and_then(Value::as_str)
@@ -240,7 +243,7 @@ impl Writer<'_> {
         })
     }
 
-    fn exhibit(&self, name: &str) -> String {
+    pub(super) fn exhibit(&self, name: &str) -> String {
         match Subject::new(self.text(name)) {
             Ok(subject) => self.names.exhibit(&subject),
             Err(_) => "an exhibit".to_owned(),
@@ -283,7 +286,7 @@ impl Writer<'_> {
         }
     }
 
-    fn list(&self, name: &str) -> String {
+    pub(super) fn list(&self, name: &str) -> String {
         let items = self.body(name).and_then(Value::as_array);
         let word = |value: &Value| match Subject::new(value.as_str().unwrap_or_default()) {
             Ok(subject) => self.names.exhibit(&subject),
@@ -301,7 +304,7 @@ impl Writer<'_> {
         serde_json::from_value(self.body("digest")?.clone()).ok()
     }
 
-    fn digest(&self) -> String {
+    pub(super) fn digest(&self) -> String {
         self.own_digest().map_or_else(
             || "no digest".to_owned(),
             |digest| {
@@ -334,7 +337,7 @@ impl Writer<'_> {
     }
 
     /// `found` and the entry that a member points at, or `none`.
-    fn pointing(&self, name: &str, found: &str, none: &str) -> String {
+    pub(super) fn pointing(&self, name: &str, found: &str, none: &str) -> String {
         let Some(Ok(e)) = self
             .body(name)
             .and_then(Value::as_str)

@@ -6,11 +6,12 @@
 use serde_json::{Map, Value};
 
 use super::context::Context;
+use super::flags::FlagRule;
 use super::outcome::{Flag, Refusal};
 use super::rules::{Row, Rules};
 use super::schema::{self, Identity};
 use super::state::{ChainRecord, EntryRecord, KeyRecord, Known, Record, RecordKey};
-use super::{effects, flags, refusals};
+use super::{effects, flagged, refusals};
 use crate::protocol::entry::{EntryHash, UnverifiedEntry, VerifiedEntry};
 use crate::protocol::id::{ChainId, Strand};
 use crate::protocol::key::PublicKey;
@@ -141,7 +142,7 @@ pub fn admit(
     {
         return Err(detail_missing(name));
     }
-    let context = Context::new(known, entry, place);
+    let context = Context::new(rules, known, entry, place);
     for rule in &row.refuse {
         refusals::refuse(*rule, &context)?;
     }
@@ -151,13 +152,21 @@ pub fn admit(
         .is_none_or(|ledger| ledger.service == payload.actor);
     let always = if by_service { &[] } else { rules.always_flag() };
     for rule in always.iter().chain(&row.flag) {
-        found.extend(flags::flag(*rule, &context));
+        if flagged::found(*rule, &context) {
+            found.push(*rule);
+        }
     }
     let (mut changes, companions) = effects::apply(row.effect, &context)?;
+    if !found.is_empty() {
+        let key = RecordKey::Flagged(e);
+        changes.push((key, Record::Flagged(found.clone())));
+    }
+    let exhibit = context.exhibit().map(|_| payload.subject.clone());
+    let flag = |rule: FlagRule| rule.raise(e, exhibit.clone());
     changes.extend(position_changes(known, entry, place));
     Ok(Admitted {
         changes,
-        flags: found,
+        flags: found.into_iter().map(flag).collect(),
         companions,
     })
 }

@@ -1,12 +1,16 @@
 //! What predicates and effects look at: the entry, its place, and what was known before it.
 
+use std::collections::BTreeMap;
+
 use serde::de::DeserializeOwned;
 
 use super::admit::Place;
+use super::flags;
+use super::rules::Rules;
 use super::schema;
 use super::state::{CaseRecord, ExhibitRecord, Known, Offer};
-use crate::protocol::entry::VerifiedEntry;
-use crate::protocol::id::{ActorId, Subject};
+use crate::protocol::entry::{EntryHash, VerifiedEntry};
+use crate::protocol::id::{ActorId, OrgId, Strand, Subject};
 
 /// What predicates look at.
 pub struct Context<'a, K: Known + ?Sized> {
@@ -16,16 +20,59 @@ pub struct Context<'a, K: Known + ?Sized> {
     pub entry: &'a VerifiedEntry,
     /// Where and when the log takes it in.
     pub place: Place,
+    /// The table.
+    pub rules: &'a Rules,
 }
 
 impl<'a, K: Known + ?Sized> Context<'a, K> {
     /// Puts the three together.
-    pub fn new(known: &'a K, entry: &'a VerifiedEntry, place: Place) -> Context<'a, K> {
+    pub fn new(
+        rules: &'a Rules,
+        known: &'a K,
+        entry: &'a VerifiedEntry,
+        place: Place,
+    ) -> Context<'a, K> {
         Context {
             known,
             entry,
             place,
+            rules,
         }
+    }
+
+    /// A threshold in seconds: as the parties changed it, or as the table has it.
+    pub fn threshold(&self, name: &str) -> i64 {
+        flags::threshold(self.rules, self.known, name)
+    }
+
+    /// Whether an entry is one about the same subject, other than a reading.
+    pub fn is_of_subject(&self, e: EntryHash) -> bool {
+        self.known.entry(e).is_some_and(|entry| {
+            entry.chain.subject == *self.subject() && entry.chain.strand != Strand::Access
+        })
+    }
+
+    /// Holds on the exhibit and on its case, or on the case itself, and who placed them.
+    pub fn holds(&self) -> BTreeMap<EntryHash, OrgId> {
+        let exhibit = self.exhibit();
+        let case = match &exhibit {
+            Some(exhibit) => self.known.case(&exhibit.case),
+            None => self.case(),
+        };
+        let of_exhibit = exhibit.into_iter().flat_map(|one| one.holds);
+        of_exhibit
+            .chain(case.into_iter().flat_map(|one| one.holds))
+            .collect()
+    }
+
+    /// Who placed the hold that the body names on this very exhibit or case, if it is in force.
+    pub fn named_hold(&self) -> Option<OrgId> {
+        let named = self.read::<EntryHash>("hold")?;
+        let holds = match self.exhibit() {
+            Some(exhibit) => exhibit.holds,
+            None => self.case()?.holds,
+        };
+        holds.get(&named).cloned()
     }
 
     /// Reads a body member.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::admit::Companion;
@@ -10,15 +10,16 @@ use super::context::Context;
 use super::outcome::Refusal;
 use super::schema::{Identity, Organisation, Parent};
 use super::state::{
-    ActorRecord, CaseRecord, ExhibitRecord, Holder, KeyRecord, Known, LedgerRecord, Offer,
-    OrgRecord, Recipient, Record, RecordKey, Role,
+    ActorRecord, CaseRecord, ExhibitRecord, KeyRecord, Known, LedgerRecord, Offer, OrgRecord,
+    Recipient, Record, RecordKey, Role, Status,
 };
+use super::{exhibits, proposals};
 use crate::protocol::entry::EntryHash;
 use crate::protocol::id::{ActorId, ChainId, OrgId, Strand, Subject};
 use crate::protocol::time::Moment;
 
 /// The closed list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// Nothing but the entry itself.
@@ -53,9 +54,53 @@ pub enum Effect {
     AddExhibit,
     /// Recipients may read these exhibits.
     Disclose,
+    /// An organisation leaves the case.
+    LeaveParty,
+    /// A hold on the whole case is in force.
+    PlaceCaseHold,
+    /// A hold on the whole case is lifted.
+    LiftCaseHold,
+    /// The actor's roles are those stated.
+    ChangeRoles,
+    /// A change of a threshold is proposed; it holds once more than half of the organisations stand behind it.
+    ProposeRule,
+    /// One organisation more stands behind a proposed change.
+    ApproveRule,
+    /// What was flagged on these entries under this category is explained.
+    Explain,
+    /// The exhibit is in a store.
+    Store,
+    /// A carrier has the exhibit; the holder still answers for it.
+    Consign,
+    /// Somebody outside the ledger has the exhibit; the holder still answers for it.
+    HandOutside,
+    /// The exhibit is lost.
+    Lose,
+    /// The exhibit is held again, by the signer.
+    Find,
+    /// The exhibit was given back.
+    Return,
+    /// The exhibit was destroyed as decided.
+    Dispose,
+    /// The exhibit was destroyed by accident.
+    Destroy,
+    /// A hold on the exhibit is in force.
+    PlaceHold,
+    /// A hold on the exhibit is lifted.
+    LiftHold,
+    /// The exhibit is to be kept until then.
+    SetRetention,
+    /// The disposal of the exhibit is authorised.
+    AuthoriseDisposal,
+    /// Privilege in the exhibit is claimed; it cannot be scheduled or disclosed.
+    ClaimPrivilege,
+    /// The claim of privilege is decided; it lasts if upheld.
+    ResolvePrivilege,
+    /// Once two people say the same, the exhibit is held by the person they name.
+    Restate,
 }
 
-type Changes = Vec<(RecordKey, Record)>;
+pub(super) type Changes = Vec<(RecordKey, Record)>;
 
 /// The changes and the entries that must follow.
 pub fn apply<K: Known + ?Sized>(
@@ -90,22 +135,34 @@ pub fn apply<K: Known + ?Sized>(
                 e: context.entry.hash(),
                 to,
                 by: context.actor().clone(),
+                at: context.place.recorded_at,
             });
         }),
         Effect::Accept => change_exhibit(context, |exhibit| {
             exhibit.offer = None;
-            exhibit.holder = holder(context.actor());
+            exhibits::hold(exhibit, context.actor());
         }),
         Effect::CloseOffer => change_exhibit(context, |exhibit| exhibit.offer = None),
+        Effect::LeaveParty => change_case(context, |case| {
+            if let Some(org) = context.read::<OrgId>("org") {
+                case.parties.remove(&org);
+            }
+        }),
+        Effect::PlaceCaseHold => change_case(context, |case| {
+            case.holds
+                .insert(context.entry.hash(), context.actor().org());
+        }),
+        Effect::LiftCaseHold => change_case(context, |case| {
+            case.holds.retain(|e, _| Some(*e) != context.read("hold"));
+        }),
+        Effect::ChangeRoles => change_roles(context),
+        Effect::ProposeRule => proposals::propose(context),
+        Effect::ApproveRule => proposals::approve(context),
+        Effect::Explain => exhibits::explain(context),
+        // What is left changes the exhibit alone.
+        other => change_exhibit(context, |exhibit| exhibits::change(other, context, exhibit)),
     };
     Ok((changes, Vec::new()))
-}
-
-fn holder(actor: &ActorId) -> Holder {
-    Holder {
-        org: actor.org(),
-        person: Some(actor.clone()),
-    }
 }
 
 fn change_case<K: Known + ?Sized>(
@@ -229,6 +286,7 @@ fn genesis<K: Known + ?Sized>(context: &Context<'_, K>) -> Result<Changes, Refus
         log_keys: context.read("log").ok_or_else(|| read("log"))?,
         rules: context.read("rules").ok_or_else(|| read("rules"))?,
         orgs,
+        thresholds: BTreeMap::new(),
     };
     changes.push((RecordKey::Ledger, Record::Ledger(ledger)));
     Ok(changes)
@@ -279,6 +337,18 @@ fn enrol_key<K: Known + ?Sized>(context: &Context<'_, K>) -> Result<Changes, Ref
     ])
 }
 
+fn change_roles<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
+    let key = RecordKey::Actor(context.subject().clone());
+    let (Some(Record::Actor(mut record)), Some(roles)) = (
+        context.known.get(&key),
+        context.read::<BTreeSet<Role>>("roles"),
+    ) else {
+        return Vec::new(); // the rules refuse an actor who is not enrolled
+    };
+    record.roles = roles;
+    vec![(key, Record::Actor(record))]
+}
+
 fn revoke_key<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
     let Some(kid) = context.read("key") else {
         return Vec::new();
@@ -303,6 +373,7 @@ fn open_case<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
     let case = CaseRecord {
         opened_by: context.actor().clone(),
         parties: BTreeMap::from([(org, sector)]),
+        holds: BTreeMap::new(),
     };
     vec![(
         RecordKey::Case(context.subject().clone()),
@@ -346,13 +417,21 @@ fn open_exhibit<K: Known + ?Sized>(
         case,
         kind: kind.to_owned(),
         digest: context.read("digest"),
-        holder: holder(context.actor()),
+        holder: exhibits::holder(context.actor()),
         offer: None,
         seals_used: seal.iter().cloned().collect(),
         seal,
         parents: parents.into_iter().map(|parent| parent.exhibit).collect(),
         role: context.text("role").unwrap_or("original").to_owned(),
         opened: e,
+        status: Status::Held,
+        place: None,
+        carrier: None,
+        holds: BTreeMap::new(),
+        retain_until: None,
+        authorised: None,
+        privileged: false,
+        restatement: None,
     };
     Ok((
         vec![(RecordKey::Exhibit(exhibit), Record::Exhibit(record))],

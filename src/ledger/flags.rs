@@ -1,23 +1,16 @@
 //! What rows of the table may flag: a closed list of predicates over reports of what happened.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::context::Context;
 use super::outcome::{Flag, Severity};
-use super::schema::{ExhibitDigest, Parent};
-use super::state::{Known, Recipient};
-use crate::protocol::digest::EvidenceDigest;
+use super::rules::Rules;
+use super::state::{ExhibitRecord, Known, Record, RecordKey, Status};
 use crate::protocol::entry::EntryHash;
-use crate::protocol::id::ActorId;
-
-/// Tolerated difference between the signer's and the log's clock, seconds.
-const CLOCK_TOLERANCE: i64 = 300;
-
-/// Recorded later than this after it happened is late, seconds.
-const LATE: i64 = 24 * 3600;
+use crate::protocol::id::{Code, Strand, Subject};
+use crate::protocol::time::LogTime;
 
 /// What is flagged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FlagRule {
     /// Said to have happened after it was recorded.
@@ -58,185 +51,346 @@ pub enum FlagRule {
     AcceptedDigestDiffers,
     /// The recipient of a disclosure computed another digest.
     AcknowledgedDigestDiffers,
+    /// Accepted long after it was offered.
+    OfferOpenLong,
+    /// Recorded after the exhibit was returned, disposed of or destroyed.
+    AfterEnd,
+    /// Recorded while the exhibit was lost, and not its finding.
+    WhileLost,
+    /// A copy whose bytes are not its source's.
+    CopyDiffers,
+    /// A handover to or from somebody who has no key.
+    OneSideOnly,
+    /// Bytes handed to somebody without a key differ from those registered.
+    DigestReplacedAtHandover,
+    /// Custody taken over by a supervisor.
+    CustodyAssumed,
+    /// The exhibit is reported lost.
+    Lost,
+    /// Found though not recorded as lost.
+    FoundNotLost,
+    /// The exhibit was destroyed by accident.
+    DestroyedUnplanned,
+    /// Returned, disposed of or destroyed under a hold.
+    UnderHold,
+    /// Returned or disposed of without an authorisation that stands.
+    NotAuthorised,
+    /// Disposed of by the person who authorised it.
+    OwnAuthorisation,
+    /// Examined on an original or master that has bytes, not on a working copy.
+    NotAWorkingCopy,
+    /// A search whose result no second person reviewed.
+    NoReviewer,
+    /// A search without recorded corroboration.
+    NoCorroboration,
+    /// Recorded as verified with a digest that is not the registered one.
+    VerifiedDiffers,
+    /// A check of the bytes failed.
+    VerificationFailed,
+    /// Words of an earlier entry corrected.
+    Corrected,
+    /// Custody restated, by two people.
+    CustodyRestated,
+    /// An irregularity raised by somebody.
+    IrregularityRaised,
+    /// At the stated time: offered long ago and not answered.
+    OfferStillOpen,
+    /// At the stated time: kept longer than its retention.
+    RetentionOverdue,
 }
 
-/// Flags, or not.
-pub fn flag<K: Known + ?Sized>(rule: FlagRule, context: &Context<'_, K>) -> Option<Flag> {
-    use FlagRule as F;
-    use Severity::{Info, Notice, Serious};
-    let payload = context.entry.payload();
-    let exhibit = context.exhibit();
-    let exhibit_ref = exhibit.as_ref();
-    let org = context.actor().org();
-    let recorded = i64::try_from(context.place.recorded_at.0 / 1000).unwrap_or(i64::MAX);
-    let own = context.read::<Option<EvidenceDigest>>("digest").flatten();
-    let registered = exhibit_ref.and_then(|exhibit| exhibit.digest.clone());
-    let offer = exhibit_ref.and_then(|exhibit| exhibit.offer.clone());
-    let named_offer = context.read::<Option<EntryHash>>("offer").flatten();
-    let holder = exhibit_ref.map(|exhibit| &exhibit.holder);
-    let seal = context.text("seal");
-    let (code, severity, found, words) = match rule {
-        F::ClockAhead => (
-            "clock-ahead",
-            Notice,
-            payload.occurred_at.earliest() > recorded + CLOCK_TOLERANCE,
-            "It is said to have happened after it was recorded: a clock was wrong.",
-        ),
-        F::RecordedLate => (
-            "recorded-late",
-            Info,
-            payload.occurred_at.earliest() < recorded - LATE,
-            "It was recorded more than a day after it is said to have happened.",
-        ),
-        F::SeenMissing => (
-            "seen-missing",
-            Info,
-            payload.seen.is_none(),
-            "The signer did not commit to any state of the log: it was signed offline.",
-        ),
-        F::NotTheHolder => (
-            "not-the-holder",
-            Notice,
-            holder.is_some_and(|holder| holder.org != org),
-            "It was recorded by somebody who did not hold the exhibit.",
-        ),
-        F::ColleagueOfHolder => (
-            "colleague-of-holder",
-            Info,
-            holder.is_some_and(|holder| {
-                holder
-                    .person
-                    .as_ref()
-                    .is_some_and(|person| person != context.actor())
-            }),
-            "It was offered by a colleague of the person who held it.",
-        ),
-        F::DigestReplaced => (
-            "digest-differs",
-            Serious,
-            registered.is_some() && own != registered,
-            "The bytes are not those that were digested before.",
-        ),
-        F::SealReused => (
-            "seal-reused",
-            Notice,
-            exhibit_ref
-                .zip(seal)
-                .is_some_and(|(exhibit, seal)| exhibit.seals_used.contains(seal)),
-            "The seal number was used on this exhibit before.",
-        ),
-        F::SealedTwice => (
-            "sealed-twice",
-            Notice,
-            exhibit_ref.is_some_and(|exhibit| exhibit.seal.is_some()),
-            "It was sealed while another seal was recorded on it.",
-        ),
-        F::NotSealed => (
-            "not-sealed",
-            Notice,
-            exhibit_ref.is_some_and(|exhibit| exhibit.seal.is_none()),
-            "It was unsealed while no seal was recorded on it.",
-        ),
-        F::SealDiffers => (
-            "seal-differs",
-            Serious,
-            exhibit_ref.is_some_and(|exhibit| {
-                seal.is_some() && exhibit.seal.is_some() && exhibit.seal.as_deref() != seal
-            }),
-            "The seal that was seen is not the seal that was recorded.",
-        ),
-        F::VerificationDiffers => (
-            "verification-differs",
-            Serious,
-            context
-                .read::<EvidenceDigest>("verification")
-                .is_some_and(|check| Some(check) != own),
-            "The copy's verification gave another digest than the copy: the copy failed.",
-        ),
-        F::ReadErrors => (
-            "read-errors",
-            Notice,
-            context
-                .read::<u64>("read_errors")
-                .is_some_and(|count| count > 0),
-            "Parts of the source could not be read.",
-        ),
-        F::ParentDigestDiffers => (
-            "parent-digest-differs",
-            Serious,
-            context
-                .read::<Vec<Parent>>("parents")
-                .unwrap_or_default()
-                .iter()
-                .any(|parent| {
-                    let registered = context
-                        .known
-                        .exhibit(&parent.exhibit)
-                        .and_then(|exhibit| exhibit.digest);
-                    registered.is_some() && parent.digest.is_some() && parent.digest != registered
-                }),
-            "The source's bytes were not those that were registered.",
-        ),
-        F::AcceptedWithoutOffer => (
-            "accepted-without-offer",
-            Notice,
-            named_offer.is_none() || offer.as_ref().map(|offer| offer.e) != named_offer,
-            "It was accepted without an open offer.",
-        ),
-        F::AcceptedByColleague => (
-            "accepted-by-colleague",
-            Info,
-            offer.as_ref().is_some_and(|offer| match &offer.to {
-                Recipient::Actor(actor) => actor != context.actor(),
-                Recipient::Org(to) => *to != org,
-            }),
-            "It was accepted by somebody other than the person it was offered to.",
-        ),
-        F::AcceptedFromOther => (
-            "accepted-from-other",
-            Notice,
-            context.read::<ActorId>("from").is_some_and(|from| {
-                let giver = offer.as_ref().map(|offer| offer.by.clone());
-                giver
-                    .or_else(|| holder.and_then(|holder| holder.person.clone()))
-                    .is_some_and(|giver| giver != from)
-            }),
-            "The recipient names another giver than the one who offered or held it.",
-        ),
-        F::AcceptedWithoutDigest => (
-            "accepted-without-digest",
-            Notice,
-            registered.is_some() && own.is_none(),
-            "The recipient did not compute a digest of their own.",
-        ),
-        F::AcceptedDigestDiffers => (
-            "accepted-digest-differs",
-            Serious,
-            registered.is_some() && own.is_some() && own != registered,
-            "The bytes the recipient received are not those that were registered.",
-        ),
-        F::AcknowledgedDigestDiffers => (
-            "acknowledged-digest-differs",
-            Serious,
-            context
-                .read::<Vec<ExhibitDigest>>("digests")
-                .unwrap_or_default()
-                .iter()
-                .any(|one| {
-                    let registered = context
-                        .known
-                        .exhibit(&one.exhibit)
-                        .and_then(|exhibit| exhibit.digest);
-                    registered.is_some_and(|registered| registered != one.digest)
-                }),
-            "The bytes that were disclosed are not those that were registered.",
-        ),
+impl FlagRule {
+    /// Its code, how much it matters, and its words.
+    pub fn says(self) -> (&'static str, Severity, &'static str) {
+        use FlagRule as F;
+        use Severity::{Info, Notice, Serious};
+        match self {
+            F::ClockAhead => (
+                "clock-ahead",
+                Notice,
+                "It is said to have happened after it was recorded: a clock was wrong.",
+            ),
+            F::RecordedLate => (
+                "recorded-late",
+                Info,
+                "It was recorded more than a day after it is said to have happened.",
+            ),
+            F::SeenMissing => (
+                "seen-missing",
+                Info,
+                "The signer did not commit to any state of the log: it was signed offline.",
+            ),
+            F::NotTheHolder => (
+                "not-the-holder",
+                Notice,
+                "It was recorded by somebody who did not hold the exhibit.",
+            ),
+            F::ColleagueOfHolder => (
+                "colleague-of-holder",
+                Info,
+                "It was offered by a colleague of the person who held it.",
+            ),
+            F::DigestReplaced => (
+                "digest-differs",
+                Serious,
+                "The bytes are not those that were digested before.",
+            ),
+            F::SealReused => (
+                "seal-reused",
+                Notice,
+                "The seal number was used on this exhibit before.",
+            ),
+            F::SealedTwice => (
+                "sealed-twice",
+                Notice,
+                "It was sealed while another seal was recorded on it.",
+            ),
+            F::NotSealed => (
+                "not-sealed",
+                Notice,
+                "It was unsealed while no seal was recorded on it.",
+            ),
+            F::SealDiffers => (
+                "seal-differs",
+                Serious,
+                "The seal that was seen is not the seal that was recorded.",
+            ),
+            F::VerificationDiffers => (
+                "verification-differs",
+                Serious,
+                "The copy's verification gave another digest than the copy: the copy failed.",
+            ),
+            F::ReadErrors => (
+                "read-errors",
+                Notice,
+                "Parts of the source could not be read.",
+            ),
+            F::ParentDigestDiffers => (
+                "parent-digest-differs",
+                Serious,
+                "The source's bytes were not those that were registered.",
+            ),
+            F::AcceptedWithoutOffer => (
+                "accepted-without-offer",
+                Notice,
+                "It was accepted without an open offer.",
+            ),
+            F::AcceptedByColleague => (
+                "accepted-by-colleague",
+                Info,
+                "It was accepted by somebody other than the person it was offered to.",
+            ),
+            F::AcceptedFromOther => (
+                "accepted-from-other",
+                Notice,
+                "The recipient names another giver than the one who offered or held it.",
+            ),
+            F::AcceptedWithoutDigest => (
+                "accepted-without-digest",
+                Notice,
+                "The recipient did not compute a digest of their own.",
+            ),
+            F::AcceptedDigestDiffers => (
+                "accepted-digest-differs",
+                Serious,
+                "The bytes the recipient received are not those that were registered.",
+            ),
+            F::AcknowledgedDigestDiffers => (
+                "acknowledged-digest-differs",
+                Serious,
+                "The bytes that were disclosed are not those that were registered.",
+            ),
+            F::OfferOpenLong => (
+                "offer-open-long",
+                Notice,
+                "The offer had been open for longer than the ledger's threshold when it was accepted.",
+            ),
+            F::AfterEnd => (
+                "after-end",
+                Serious,
+                "It was recorded after the exhibit was returned, disposed of or destroyed.",
+            ),
+            F::WhileLost => (
+                "while-lost",
+                Notice,
+                "It was recorded while the exhibit was recorded as lost.",
+            ),
+            F::CopyDiffers => (
+                "copy-differs",
+                Serious,
+                "The copy's bytes are not those of its source: the copy failed.",
+            ),
+            F::OneSideOnly => (
+                "one-side-only",
+                Notice,
+                "Only one side attests to this handover: the other has no key.",
+            ),
+            F::DigestReplacedAtHandover => (
+                "handed-digest-differs",
+                Serious,
+                "The bytes handed over are not those that were registered.",
+            ),
+            F::CustodyAssumed => (
+                "custody-assumed",
+                Notice,
+                "Custody was taken over without the holder's own entry.",
+            ),
+            F::Lost => ("lost", Serious, "The exhibit was recorded as lost."),
+            F::FoundNotLost => (
+                "found-not-lost",
+                Notice,
+                "It was recorded as found though it was not recorded as lost.",
+            ),
+            F::DestroyedUnplanned => (
+                "destroyed-unplanned",
+                Serious,
+                "The exhibit was destroyed without anybody's decision.",
+            ),
+            F::UnderHold => (
+                "under-hold",
+                Serious,
+                "A hold on the exhibit or its case was in force.",
+            ),
+            F::NotAuthorised => (
+                "not-authorised",
+                Serious,
+                "It names no authorisation of disposal that stands for this exhibit.",
+            ),
+            F::OwnAuthorisation => (
+                "own-authorisation",
+                Serious,
+                "The person who disposed of it had authorised the disposal.",
+            ),
+            F::NotAWorkingCopy => (
+                "not-a-working-copy",
+                Notice,
+                "It was examined though it is not a working copy.",
+            ),
+            F::NoReviewer => (
+                "no-reviewer",
+                Serious,
+                "Nobody other than the operator reviewed the result of the search.",
+            ),
+            F::NoCorroboration => (
+                "no-corroboration",
+                Notice,
+                "No corroboration of the search's result was recorded.",
+            ),
+            F::VerifiedDiffers => (
+                "verified-differs",
+                Serious,
+                "It was recorded as verified, but the digests are not both the registered one.",
+            ),
+            F::VerificationFailed => (
+                "verification-failed",
+                Serious,
+                "The bytes were checked and were not those expected.",
+            ),
+            F::Corrected => (
+                "corrected",
+                Info,
+                "Words of an earlier entry were corrected; the earlier entry stands as it was.",
+            ),
+            F::CustodyRestated => (
+                "custody-restated",
+                Serious,
+                "The custody was restated: what earlier entries give was wrong.",
+            ),
+            F::IrregularityRaised => (
+                "irregularity-raised",
+                Notice,
+                "Somebody raised an irregularity.",
+            ),
+            F::OfferStillOpen => (
+                "offer-still-open",
+                Notice,
+                "An offer has been open for longer than the ledger's threshold.",
+            ),
+            F::RetentionOverdue => (
+                "retention-overdue",
+                Notice,
+                "The exhibit is kept beyond the time that was set for it.",
+            ),
+        }
+    }
+
+    /// The flag on an entry.
+    pub fn raise(self, e: EntryHash, exhibit: Option<Subject>) -> Flag {
+        let (code, severity, words) = self.says();
+        Flag {
+            code,
+            severity,
+            entries: vec![e],
+            exhibit,
+            words: words.to_owned(),
+            explained: Vec::new(),
+        }
+    }
+}
+
+/// What stands to be flagged of an exhibit at a stated log time, whatever was recorded last.
+pub fn standing_flags(
+    rules: &Rules,
+    known: &(impl Known + ?Sized),
+    exhibit: &Subject,
+    record: &ExhibitRecord,
+    at: LogTime,
+) -> Vec<Flag> {
+    let now = i64::try_from(at.0 / 1000).unwrap_or(i64::MAX);
+    let stands = |rule: &FlagRule| {
+        let e = match (rule, &record.offer, record.retain_until) {
+            (FlagRule::OfferStillOpen, Some(offer), _) => {
+                let since = i64::try_from(offer.at.0 / 1000).unwrap_or(i64::MAX);
+                (now - since > threshold(rules, known, "offer_open_for")).then_some(offer.e)
+            }
+            (FlagRule::RetentionOverdue, _, Some(until)) => {
+                let kept = matches!(record.status, Status::Held | Status::Outside);
+                (kept && record.holds.is_empty() && now > until).then_some(record.opened)
+            }
+            _ => None,
+        };
+        e.map(|e| rule.raise(e, Some(exhibit.clone())))
     };
-    found.then(|| Flag {
-        code,
-        severity,
-        entries: vec![context.entry.hash()],
-        exhibit: exhibit_ref.map(|_| context.subject().clone()),
-        words: words.to_owned(),
-    })
+    rules.standing_flag().iter().filter_map(stands).collect()
+}
+
+/// A threshold in seconds: as the parties changed it, or as the table has it.
+pub fn threshold(rules: &Rules, known: &(impl Known + ?Sized), name: &str) -> i64 {
+    let changed = known
+        .ledger()
+        .and_then(|one| one.thresholds.get(name).copied());
+    let seconds = changed.or_else(|| rules.thresholds().get(name).copied());
+    i64::try_from(seconds.expect("rows and predicates name thresholds of the table"))
+        .unwrap_or(i64::MAX)
+}
+
+/// Adds who explained each flag.
+pub fn explain(known: &(impl Known + ?Sized), flags: &mut [Flag]) {
+    for flag in flags {
+        let code = Code::new(flag.code).expect("codes of flags are codes");
+        for e in &flag.entries {
+            if let Some(Record::Explained(given)) =
+                known.get(&RecordKey::Explained(*e, code.clone()))
+            {
+                flag.explained.extend(given);
+            }
+        }
+    }
+}
+
+/// What the rules flagged on an entry that is in the log, with its explanations so far.
+pub fn flags_of(known: &(impl Known + ?Sized), e: EntryHash) -> Vec<Flag> {
+    let (Some(Record::Flagged(rules)), Some(entry)) =
+        (known.get(&RecordKey::Flagged(e)), known.entry(e))
+    else {
+        return Vec::new();
+    };
+    let exhibit = matches!(entry.chain.strand, Strand::Custody | Strand::Notes)
+        .then_some(entry.chain.subject);
+    let mut flags: Vec<Flag> = rules
+        .into_iter()
+        .map(|rule| rule.raise(e, exhibit.clone()))
+        .collect();
+    explain(known, &mut flags);
+    flags
 }

@@ -8,15 +8,22 @@
 pub mod admit;
 pub mod context;
 pub mod effects;
+mod exhibits;
+mod flagged;
 pub mod flags;
 pub mod outcome;
+pub mod page;
+mod proposals;
 pub mod read;
+mod record_key;
+mod refusal_words;
 pub mod refusals;
 pub mod rules;
 pub mod schema;
 pub mod state;
 
 pub use admit::{Admitted, Companion, Place, admit, check_whole, signer};
+pub use flags::{explain, flags_of, standing_flags};
 pub use outcome::{Flag, Refusal, Severity};
 pub use read::{AccessView, ReadRight, access_view, may_read};
 pub use rules::Rules;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::state::Explanation;
 use crate::protocol::entry::EntryHash;
 use crate::protocol::id::Subject;
 
@@ -53,4 +54,6 @@ pub struct Flag {
     pub exhibit: Option<Subject>,
     /// Plain words.
     pub words: String,
+    /// Who explained it. A flag is never removed.
+    pub explained: Vec<Explanation>,
 }

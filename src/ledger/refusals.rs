@@ -1,18 +1,18 @@
 //! What rows of the table may refuse: a closed list of predicates, each with its code and words.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::context::Context;
 use super::outcome::Refusal;
 use super::schema::Parent;
-use super::state::{Known, Recipient, RecordKey, Role};
+use super::state::{Known, Recipient, Record, RecordKey, Role};
 use crate::protocol::entry::EntryHash;
 use crate::protocol::id::{ActorId, OrgId, Strand, Subject};
 use crate::protocol::key::{KeyId, PublicKey};
 use crate::protocol::token::Possession;
 
 /// What is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RefuseRule {
     /// Only the service records this.
@@ -71,6 +71,36 @@ pub enum RefuseRule {
     RecipientsInCase,
     /// The disclosure must be one made to the signer's organisation.
     DisclosedToMe,
+    /// The entry pointed at must be one of this exhibit, and not a reading.
+    TargetOfSubject,
+    /// Every entry pointed at must be one of this exhibit, and not a reading.
+    TargetsOfSubject,
+    /// A second person countersigns the restatement that waits, with the same holder.
+    RestatementMatches,
+    /// The hold named must be in force.
+    HoldInForce,
+    /// Only those who placed a hold, or a court, may lift it.
+    HoldOfMine,
+    /// Nothing under a hold may be authorised for disposal.
+    NoHold,
+    /// Who holds an exhibit cannot authorise its disposal.
+    NotOwnDisposal,
+    /// Only a claim of privilege can be decided.
+    PrivilegeClaimed,
+    /// The signer's organisation must be a party of the exhibit's case, or the signer an auditor.
+    InCaseOrAuditor,
+    /// The organisation must be a party of the case.
+    PartyOfCase,
+    /// The exhibit must be one of this case.
+    ExhibitInCase,
+    /// Nothing in which privilege is claimed or upheld may be scheduled or disclosed.
+    NotPrivileged,
+    /// The chain must be that of an enrolled actor.
+    SubjectIsEnrolled,
+    /// The entry named must be a proposal.
+    ProposalOpen,
+    /// An organisation stands behind a proposal once.
+    NotApprovedByMe,
 }
 
 /// Refuses, or not.
@@ -94,7 +124,12 @@ pub fn refuse<K: Known + ?Sized>(
             let authority = known
                 .org(&org)
                 .is_some_and(|record| record.authority == *context.actor());
-            authority && actor.org() == org
+            let holder = known.get(&RecordKey::Actor(context.subject().clone()));
+            let ours = match holder {
+                Some(Record::Actor(holder)) => holder.actor.org() == org,
+                _ => true,
+            };
+            authority && actor.org() == org && ours
         }
         R::SubjectIsActor => context.read::<ActorId>("actor").is_some_and(|actor| {
             actor.subject() == *context.subject()
@@ -207,138 +242,77 @@ pub fn refuse<K: Known + ?Sized>(
             });
             here && named == Some(true)
         }
+        R::TargetOfSubject => context
+            .read("target")
+            .is_some_and(|e| context.is_of_subject(e)),
+        R::TargetsOfSubject => context
+            .read::<Vec<EntryHash>>("targets")
+            .is_some_and(|all| all.iter().all(|e| context.is_of_subject(*e))),
+        R::RestatementMatches => {
+            match context.read::<Option<EntryHash>>("countersigns").flatten() {
+                None => true,
+                Some(e) => context
+                    .exhibit()
+                    .and_then(|one| one.restatement)
+                    .is_some_and(|first| {
+                        first.e == e
+                            && first.by != *context.actor()
+                            && Some(first.holder) == context.read("holder")
+                    }),
+            }
+        }
+        R::HoldInForce => context.named_hold().is_some(),
+        R::HoldOfMine => {
+            context.named_hold().is_some_and(|by| by == org)
+                || known
+                    .actor(context.actor())
+                    .is_some_and(|actor| actor.roles.contains(&Role::Court))
+        }
+        R::NoHold => context.holds().is_empty(),
+        R::NotOwnDisposal => context
+            .exhibit()
+            .is_some_and(|one| one.holder.person.as_ref() != Some(context.actor())),
+        R::PrivilegeClaimed => context.exhibit().is_some_and(|one| one.privileged),
+        R::InCaseOrAuditor => context.exhibit().is_some_and(|exhibit| {
+            let auditor = known
+                .actor(context.actor())
+                .is_some_and(|actor| actor.roles.contains(&Role::Auditor));
+            auditor || context.is_party(&exhibit.case)
+        }),
+        R::PartyOfCase => context.case().is_some_and(|case| {
+            context
+                .read("org")
+                .is_some_and(|named| case.parties.contains_key::<OrgId>(&named))
+        }),
+        R::ExhibitInCase => context
+            .read("exhibit")
+            .is_some_and(|one| known.has_exhibit(context.subject(), &one)),
+        R::NotPrivileged => {
+            let named = context.read::<Vec<Subject>>("exhibits").unwrap_or_default();
+            // Of an exhibit that is not in a bundle nothing is known: only an audit can tell.
+            named
+                .into_iter()
+                .chain(context.read::<Subject>("exhibit"))
+                .all(|one| {
+                    known
+                        .exhibit(&one)
+                        .is_none_or(|exhibit| !exhibit.privileged)
+                })
+        }
+        R::SubjectIsEnrolled => known
+            .get(&RecordKey::Actor(context.subject().clone()))
+            .is_some(),
+        R::ProposalOpen => context
+            .read("proposal")
+            .is_some_and(|e| known.get(&RecordKey::Proposal(e)).is_some()),
+        R::NotApprovedByMe => {
+            context
+                .read("proposal")
+                .is_some_and(|e| match known.get(&RecordKey::Proposal(e)) {
+                    Some(Record::Proposal(proposal)) => !proposal.behind.contains(&org),
+                    _ => false,
+                })
+        }
     };
-    if ok { Ok(()) } else { Err(refusal(rule)) }
-}
-
-fn refusal(rule: RefuseRule) -> Refusal {
-    use RefuseRule as R;
-    let (code, why, next) = match rule {
-        R::ByService => (
-            "not-service",
-            "Only the service itself records this event.",
-            "Nothing needs to be done: the service records it.",
-        ),
-        R::NamesGenesis => (
-            "other-genesis",
-            "The entry does not name this ledger's genesis entry.",
-            "Look at the ledger's genesis, then sign again.",
-        ),
-        R::OwnOrganisation => (
-            "outside-organisation",
-            "An authority enrols and revokes only in its own organisation.",
-            "Ask the authority of that person's organisation.",
-        ),
-        R::SubjectIsActor => (
-            "subject-is-not-actor",
-            "The chain is not that of the actor being enrolled, or the id is taken by another.",
-            "Sign again for the actor's own chain.",
-        ),
-        R::NoReservedRole => (
-            "reserved-role",
-            "The roles \"service\" and \"authority\" come from genesis alone.",
-            "Choose other roles.",
-        ),
-        R::KeyIsNew => (
-            "key-taken",
-            "This key is enrolled already; a key belongs to one actor for ever.",
-            "Make a new key (custodes key new).",
-        ),
-        R::ProofOfPossession => (
-            "no-possession",
-            "The proof that the person holds this key does not verify.",
-            "Ask the person for a new proof (custodes key show).",
-        ),
-        R::KeyOfSubject => (
-            "key-of-another",
-            "The key is not a key of this actor.",
-            "Check the key id (custodes key show).",
-        ),
-        R::NewCase | R::NewExhibit => (
-            "already-open",
-            "An exhibit or case with this id is open already.",
-            "Sign again with a new id.",
-        ),
-        R::InCase | R::InNamedCase | R::InCaseOfExhibit => (
-            "no-standing",
-            "There is no such case or exhibit, or your organisation is not in the case.",
-            "Check the reference, or ask a party to let your organisation join.",
-        ),
-        R::OrganisationKnown => (
-            "unknown-organisation",
-            "The organisation is not one of this ledger's.",
-            "Check its name.",
-        ),
-        R::ParentsKnown => (
-            "unknown-parent",
-            "A parent is not an exhibit of a case that your organisation is in.",
-            "Check the parents' references.",
-        ),
-        R::HoldsIt => (
-            "not-holder",
-            "One cannot offer what another organisation holds.",
-            "Ask the holder to offer it.",
-        ),
-        R::OfferToOther => (
-            "offer-to-self",
-            "One cannot offer an exhibit to oneself.",
-            "Name another person or organisation.",
-        ),
-        R::RecipientInCase => (
-            "recipient-not-in-case",
-            "The recipient is not in the case.",
-            "Let their organisation join first (custodes case join).",
-        ),
-        R::NoOpenOffer => (
-            "offer-open",
-            "The exhibit is on offer already.",
-            "Withdraw that offer first.",
-        ),
-        R::OfferIsOpen => (
-            "no-such-offer",
-            "The offer named is not open.",
-            "Look at the exhibit's history.",
-        ),
-        R::OfferedToMe => (
-            "not-offeree",
-            "The offer was not made to your organisation.",
-            "Only those it was made to can refuse it.",
-        ),
-        R::OfferedByMe => (
-            "not-offeror",
-            "The offer was not made by your organisation.",
-            "Only those who made it can withdraw it.",
-        ),
-        R::ExhibitOfThisCase => (
-            "not-in-case",
-            "The exhibit was not opened in this case.",
-            "Nothing needs to be done: the service records this.",
-        ),
-        R::ChildOfThisExhibit => (
-            "not-a-child",
-            "The exhibit was not made from this one.",
-            "Nothing needs to be done: the service records this.",
-        ),
-        R::CauseKnown => (
-            "unknown-cause",
-            "The entry named as cause is not in the ledger.",
-            "Nothing needs to be done: the service records this.",
-        ),
-        R::ExhibitsInCase => (
-            "not-disclosable",
-            "Only exhibits of this case can be disclosed in it.",
-            "Check the references.",
-        ),
-        R::RecipientsInCase => (
-            "recipient-not-in-case",
-            "A recipient is not in the case.",
-            "Let their organisation join first (custodes case join).",
-        ),
-        R::DisclosedToMe => (
-            "not-disclosed-to-you",
-            "The entry named is not a disclosure to your organisation in this case.",
-            "Check the disclosure's id.",
-        ),
-    };
-    Refusal::new(code, why, next)
+    if ok { Ok(()) } else { Err(rule.refusal()) }
 }

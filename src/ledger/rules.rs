@@ -3,12 +3,14 @@
 //! A row says of one event: on which strand, whether it may open a chain, which roles may record it, what its
 //! body holds, which details it must name, what is refused, what is flagged, what it changes, and the category
 //! of processing that DPA 2018 s.62 asks to be logged. Everything a row names is in a closed list: a table
-//! with an unknown name does not load.
+//! with an unknown name does not load. Lists that many rows share (kinds of evidence, the roles of everybody)
+//! stand once under `lists`; `"@name"` stands for one.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::effects::Effect;
 use super::flags::FlagRule;
@@ -48,7 +50,11 @@ pub struct Row {
 #[serde(deny_unknown_fields)]
 struct Table {
     version: u64,
+    #[allow(dead_code)] // used up when the rows were read
+    lists: Value,
+    thresholds: BTreeMap<String, u64>,
     always_flag: Vec<FlagRule>,
+    standing_flag: Vec<FlagRule>,
     events: Vec<Row>,
 }
 
@@ -57,6 +63,8 @@ struct Table {
 pub struct Rules {
     rows: BTreeMap<String, Row>,
     always_flag: Vec<FlagRule>,
+    standing_flag: Vec<FlagRule>,
+    thresholds: BTreeMap<String, u64>,
     sha256: Hash,
 }
 
@@ -68,8 +76,13 @@ pub struct BadRules(String);
 impl Rules {
     /// Reads a table.
     pub fn parse(text: &str) -> Result<Rules, BadRules> {
-        let table: Table =
-            serde_json::from_str(text).map_err(|error| BadRules(error.to_string()))?;
+        let bad = |error: serde_json::Error| BadRules(error.to_string());
+        let mut value: Value = serde_json::from_str(text).map_err(bad)?;
+        let lists = value.get("lists").cloned().unwrap_or_default();
+        if let Some(events) = value.get_mut("events") {
+            put_lists(events, &lists)?;
+        }
+        let table: Table = serde_json::from_value(value).map_err(bad)?;
         if table.version != 1 {
             return Err(BadRules(format!("version {} is not 1", table.version)));
         }
@@ -82,6 +95,8 @@ impl Rules {
         Ok(Rules {
             rows,
             always_flag: table.always_flag,
+            standing_flag: table.standing_flag,
+            thresholds: table.thresholds,
             sha256: Hash::of(&[text.as_bytes()]),
         })
     }
@@ -114,9 +129,37 @@ impl Rules {
         self.rows.values()
     }
 
+    /// What is flagged of an exhibit at a stated log time, whatever was recorded last.
+    pub fn standing_flag(&self) -> &[FlagRule] {
+        &self.standing_flag
+    }
+
+    /// Thresholds and their values where the parties changed nothing, in seconds.
+    pub fn thresholds(&self) -> &BTreeMap<String, u64> {
+        &self.thresholds
+    }
+
     /// What is flagged on every event that a person records.
     pub fn always_flag(&self) -> &[FlagRule] {
         &self.always_flag
+    }
+}
+
+/// Puts each list in the place of its name.
+fn put_lists(value: &mut Value, lists: &Value) -> Result<(), BadRules> {
+    match value {
+        Value::String(text) => {
+            if let Some(name) = text.strip_prefix('@') {
+                *value = lists
+                    .get(name)
+                    .cloned()
+                    .ok_or_else(|| BadRules(format!("there is no list {name:?}")))?;
+            }
+            Ok(())
+        }
+        Value::Array(items) => items.iter_mut().try_for_each(|item| put_lists(item, lists)),
+        Value::Object(map) => map.values_mut().try_for_each(|item| put_lists(item, lists)),
+        _ => Ok(()),
     }
 }
 
@@ -126,12 +169,13 @@ mod tests {
 
     #[test]
     fn the_embedded_table_loads_and_unknown_names_do_not() {
-        assert_eq!(Rules::embedded().rows().count(), 23);
+        assert_eq!(Rules::embedded().rows().count(), 71);
         for (from, to) in [
             ("\"in-case\"", "\"in-cases\""),
             ("\"effect\": \"offer\"", "\"effect\": \"offers\""),
             ("\"type\": \"code\"", "\"type\": \"prose\""),
             ("\"event\": \"sealed\"", "\"event\": \"unsealed\""),
+            ("\"@any\"", "\"@anybody\""),
             ("\"version\": 1", "\"version\": 2"),
         ] {
             assert!(Rules::text().contains(from), "{from}");

@@ -8,12 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::flags::FlagRule;
+pub use super::record_key::RecordKey;
 use crate::protocol::digest::EvidenceDigest;
 use crate::protocol::entry::EntryHash;
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ActorId, ChainId, OrgId, Origin, Strand, Subject};
 use crate::protocol::key::{KeyId, PublicKey};
 use crate::protocol::leaf::ChainHead;
+use crate::protocol::time::LogTime;
 use crate::protocol::tree::EntryIndex;
 
 /// What a person or system may do.
@@ -36,121 +39,8 @@ pub enum Role {
     Service,
 }
 
-/// Names one record.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum RecordKey {
-    /// The ledger itself.
-    Ledger,
-    /// An organisation.
-    Org(OrgId),
-    /// An actor, by the subject of their `keys` chain.
-    Actor(Subject),
-    /// A key.
-    Key(KeyId),
-    /// A case.
-    Case(Subject),
-    /// An exhibit.
-    Exhibit(Subject),
-    /// A chain.
-    Chain(ChainId),
-    /// An entry.
-    Entry(EntryHash),
-    /// That a case has an exhibit.
-    CaseExhibit(Subject, Subject),
-    /// That an exhibit of a case was disclosed to an organisation: case, exhibit, organisation.
-    Disclosed(Subject, Subject, OrgId),
-    /// That an entry discloses something to an organisation.
-    DisclosedBy(EntryHash, OrgId),
-}
-
-impl RecordKey {
-    /// The key as bytes: a letter, then the id.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let (letter, id): (u8, Vec<u8>) = match self {
-            RecordKey::Ledger => (b'L', Vec::new()),
-            RecordKey::Org(org) => (b'O', org.as_str().into()),
-            RecordKey::Actor(subject) => (b'A', subject.to_bytes().into()),
-            RecordKey::Key(kid) => (b'K', kid.0.0.into()),
-            RecordKey::Case(subject) => (b'C', subject.to_bytes().into()),
-            RecordKey::Exhibit(subject) => (b'X', subject.to_bytes().into()),
-            RecordKey::Chain(chain) => (
-                b'H',
-                [&chain.subject.to_bytes(), chain.strand.as_str().as_bytes()].concat(),
-            ),
-            RecordKey::Entry(e) => (b'E', e.0.0.into()),
-            RecordKey::CaseExhibit(case, exhibit) => {
-                (b'M', [case.to_bytes(), exhibit.to_bytes()].concat())
-            }
-            RecordKey::Disclosed(case, exhibit, org) => (
-                b'D',
-                [
-                    &case.to_bytes()[..],
-                    &exhibit.to_bytes(),
-                    org.as_str().as_bytes(),
-                ]
-                .concat(),
-            ),
-            RecordKey::DisclosedBy(e, org) => {
-                (b'R', [&e.0.0[..], org.as_str().as_bytes()].concat())
-            }
-        };
-        [&[letter], id.as_slice()].concat()
-    }
-
-    /// The key that has these bytes.
-    pub fn from_bytes(bytes: &[u8]) -> Option<RecordKey> {
-        let (letter, id) = bytes.split_first()?;
-        let hash = || Some(Hash(id.try_into().ok()?));
-        let subject = || Some(Subject::from_bytes(id.try_into().ok()?));
-        match letter {
-            b'L' if id.is_empty() => Some(RecordKey::Ledger),
-            b'O' => {
-                let org = OrgId::new(std::str::from_utf8(id).ok()?);
-                org.ok().map(RecordKey::Org)
-            }
-            b'A' => subject().map(RecordKey::Actor),
-            b'K' => hash().map(|hash| RecordKey::Key(KeyId(hash))),
-            b'C' => subject().map(RecordKey::Case),
-            b'X' => subject().map(RecordKey::Exhibit),
-            b'H' => {
-                let (subject, strand) = id.split_first_chunk::<16>()?;
-                Some(RecordKey::Chain(ChainId {
-                    subject: Subject::from_bytes(*subject),
-                    strand: Strand::parse(std::str::from_utf8(strand).ok()?)?,
-                }))
-            }
-            b'E' => hash().map(|hash| RecordKey::Entry(EntryHash(hash))),
-            b'M' => {
-                let (case, exhibit) = two_subjects(id)?;
-                exhibit
-                    .is_empty()
-                    .then_some(RecordKey::CaseExhibit(case.0, case.1))
-            }
-            b'D' => {
-                let ((case, exhibit), org) = two_subjects(id)?;
-                Some(RecordKey::Disclosed(case, exhibit, org_id(org)?))
-            }
-            b'R' => {
-                let (e, org) = id.split_first_chunk::<32>()?;
-                Some(RecordKey::DisclosedBy(EntryHash(Hash(*e)), org_id(org)?))
-            }
-            _ => None,
-        }
-    }
-}
-
-fn two_subjects(bytes: &[u8]) -> Option<((Subject, Subject), &[u8])> {
-    let (first, rest) = bytes.split_first_chunk::<16>()?;
-    let (second, rest) = rest.split_first_chunk::<16>()?;
-    let pair = (Subject::from_bytes(*first), Subject::from_bytes(*second));
-    Some((pair, rest))
-}
-
-fn org_id(bytes: &[u8]) -> Option<OrgId> {
-    OrgId::new(std::str::from_utf8(bytes).ok()?).ok()
-}
-
 /// A record.
+#[allow(clippy::large_enum_variant)] // A record is read or written, then dropped; few are held at once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)] // each variant holds the type that documents it
 pub enum Record {
@@ -164,6 +54,10 @@ pub enum Record {
     Entry(EntryRecord),
     /// The entry that says so.
     Fact(EntryHash),
+    /// What a replay of the log would flag: derived state like every other record, and audited as such.
+    Flagged(Vec<FlagRule>),
+    Explained(Vec<Explanation>),
+    Proposal(ProposalRecord),
 }
 
 /// What genesis said of the ledger.
@@ -183,6 +77,8 @@ pub struct LedgerRecord {
     pub rules: Hash,
     /// Organisations.
     pub orgs: BTreeSet<OrgId>,
+    /// Thresholds that the parties changed, in seconds; others are those of the table.
+    pub thresholds: BTreeMap<String, u64>,
 }
 
 /// An organisation.
@@ -231,6 +127,8 @@ pub struct CaseRecord {
     pub opened_by: ActorId,
     /// Organisations in the case, and their part.
     pub parties: BTreeMap<OrgId, String>,
+    /// Holds on the whole case, and who placed them.
+    pub holds: BTreeMap<EntryHash, OrgId>,
 }
 
 /// Who has an exhibit.
@@ -271,6 +169,68 @@ pub struct Offer {
     pub to: Recipient,
     /// By whom.
     pub by: ActorId,
+    /// When the log recorded it.
+    pub at: LogTime,
+}
+
+/// What became of an exhibit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Somebody has it.
+    Held,
+    /// Somebody outside the ledger has it; the last holder answers for it.
+    Outside,
+    /// Nobody knows where it is.
+    Lost,
+    /// It was given back.
+    Returned,
+    /// It was destroyed as authorised, or as somebody thought it was.
+    Disposed,
+    /// It was destroyed by accident.
+    Destroyed,
+}
+
+/// Who authorised disposal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Authorisation {
+    /// The entry.
+    pub e: EntryHash,
+    /// Who.
+    pub by: ActorId,
+}
+
+/// What one person says the custody should be, until a second person says the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restatement {
+    /// The entry.
+    pub e: EntryHash,
+    /// Who says so.
+    pub by: ActorId,
+    /// Who is said to hold it.
+    pub holder: ActorId,
+}
+
+/// Somebody's explanation of a flag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// The entry that explains.
+    pub e: EntryHash,
+    /// Who.
+    pub by: ActorId,
+    /// When the log recorded it.
+    pub at: LogTime,
+}
+
+/// A proposed change of a threshold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProposalRecord {
+    /// Which.
+    pub threshold: String,
+    /// Its new value, in seconds.
+    pub seconds: u64,
+    /// Organisations that stand behind it, the proposer's included.
+    pub behind: BTreeSet<OrgId>,
 }
 
 /// An exhibit.
@@ -296,6 +256,22 @@ pub struct ExhibitRecord {
     pub role: String,
     /// The entry that opened it.
     pub opened: EntryHash,
+    /// What became of it.
+    pub status: Status,
+    /// Where it is kept, if in a store.
+    pub place: Option<String>,
+    /// Who carries it, if it is on its way.
+    pub carrier: Option<String>,
+    /// Holds on it, and who placed them.
+    pub holds: BTreeMap<EntryHash, OrgId>,
+    /// To be kept until this Unix second, if set.
+    pub retain_until: Option<i64>,
+    /// Who authorised its disposal, if anybody did.
+    pub authorised: Option<Authorisation>,
+    /// Whether privilege is claimed, or was upheld.
+    pub privileged: bool,
+    /// A restatement of its custody that waits for a second person.
+    pub restatement: Option<Restatement>,
 }
 
 /// Where a chain stands.
@@ -440,45 +416,8 @@ impl Known for MemoryState {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn keys_are_read_back_from_their_bytes() {
-        let subject = Subject::from_bytes([b'X'; 16]);
-        let chain = ChainId {
-            subject: subject.clone(),
-            strand: Strand::Exhibits,
-        };
-        for key in [
-            RecordKey::Ledger,
-            RecordKey::Org(OrgId::new("police").unwrap()),
-            RecordKey::Actor(subject.clone()),
-            RecordKey::Key(KeyId(Hash([1; 32]))),
-            RecordKey::Case(subject.clone()),
-            RecordKey::Exhibit(subject.clone()),
-            RecordKey::CaseExhibit(subject.clone(), Subject::from_bytes([7; 16])),
-            RecordKey::Chain(chain),
-            RecordKey::Entry(EntryHash(Hash([2; 32]))),
-        ] {
-            let bytes = key.to_bytes();
-            assert_eq!(RecordKey::from_bytes(&bytes), Some(key.clone()));
-            let longer = [&bytes[..], b"~"].concat();
-            assert_eq!(RecordKey::from_bytes(&longer), None, "{key:?}");
-        }
-        let org = OrgId::new("police").unwrap();
-        for key in [
-            RecordKey::Disclosed(subject.clone(), subject.clone(), org.clone()),
-            RecordKey::DisclosedBy(EntryHash(Hash([3; 32])), org),
-        ] {
-            let bytes = key.to_bytes();
-            assert_eq!(RecordKey::from_bytes(&bytes), Some(key));
-            assert_eq!(RecordKey::from_bytes(&bytes[..33]), None);
-        }
-        assert_eq!(RecordKey::from_bytes(b""), None);
-        assert_eq!(RecordKey::from_bytes(b"?"), None);
-    }
 
     #[test]
     fn every_exhibit_of_a_case_is_listed_whatever_its_id_begins_with() {

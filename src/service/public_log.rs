@@ -10,6 +10,7 @@ use super::http::{Shared, json_answer, text_answer};
 use super::known::StoreKnown;
 use super::problem::Problem;
 use crate::ledger::Rules;
+use crate::ledger::page::body_schema;
 use crate::ledger::state::Known as _;
 use crate::protocol::checkpoint;
 use crate::protocol::hash::Hash;
@@ -37,6 +38,15 @@ pub async fn get_ledger(State(app): Shared) -> Result<Response, Problem> {
 /// The rules table, as text.
 pub async fn get_rules() -> Response {
     text_answer("application/json", Rules::text())
+}
+
+/// The JSON Schema of an event's body.
+pub async fn get_schema(Path(event): Path<String>) -> Result<Response, Problem> {
+    let event = event.strip_suffix(".json").unwrap_or(&event);
+    let row = Rules::embedded()
+        .row(event)
+        .ok_or_else(Problem::not_visible)?;
+    Ok(json_answer(StatusCode::OK, &body_schema(row)))
 }
 
 /// A consistency proof between two sizes of the log.

@@ -8,7 +8,7 @@ use super::problem::Problem;
 use super::sequencer::{Answer, OwnEntry, Work};
 use super::tokens::Reader;
 use crate::ledger::state::Known as _;
-use crate::ledger::{AccessView, ReadRight, access_view, may_read};
+use crate::ledger::{AccessView, ReadRight, access_view, flags_of, may_read};
 use crate::protocol::bundle::ScopeKind;
 use crate::protocol::entry::{EntryHash, UnverifiedEntry};
 use crate::protocol::hash::Hash;
@@ -128,6 +128,7 @@ pub fn history(store: &dyn Store, target: &Target) -> Result<Value, Problem> {
         ScopeKind::Exhibit => &[Strand::Custody, Strand::Notes, Strand::Access],
         ScopeKind::Case => &[Strand::Case, Strand::Exhibits, Strand::Access],
     };
+    let known = StoreKnown::new(store);
     let mut entries = Vec::new();
     for strand in strands {
         for index in store.chain(&ChainId {
@@ -147,12 +148,14 @@ pub fn history(store: &dyn Store, target: &Target) -> Result<Value, Problem> {
                 json!({
                     "index": index,
                     "recorded_at": stored.recorded_at,
+                    "flags": flags_of(&known, EntryHash(Hash::of(&[stored.jws.as_bytes()]))),
                     "chain": {"subject": target.subject, "strand": strand},
                     content.0: content.1,
                 }),
             ));
         }
     }
+    known.check()?;
     entries.sort_by_key(|(index, _)| *index);
     let entries: Vec<Value> = entries.into_iter().map(|(_, entry)| entry).collect();
     Ok(json!({"entries": entries}))

@@ -221,6 +221,14 @@ pub const ROUTES: &[Route] = &[
         ..PLAIN
     },
     Route {
+        path: "/schemas/{event}",
+        summary: "The JSON Schema of an event's body, made from the rules; the name may end in .json.",
+        answers: &[(200, JSON, "JsonSchema", "The schema.")],
+        problems: &[404],
+        handler: || get(public_log::get_schema),
+        ..PLAIN
+    },
+    Route {
         path: "/v1/consistency/{old}/{new}",
         summary: "Proof that the log of one size is a beginning of the log of another (RFC 6962).",
         answers: &[(200, JSON, "Proof", "The proof.")],

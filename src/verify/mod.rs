@@ -169,7 +169,7 @@ fn run(inputs: Inputs<'_>, findings: &mut Findings) -> Option<(VerifiedBundle, u
         replay.step(inputs.rules, read, standing, findings);
     }
     replay.check_companions(&read, &standing, findings);
-    replay.late_flags(&read);
+    replay.late_flags(inputs.rules, &read, bundle.evaluated_at);
 
     // 8. Genesis.
     replay::check_genesis(&read, &newest.logs, inputs.rules, findings);

@@ -16,6 +16,7 @@ use crate::ledger::admit::{self, Companion, Place};
 use crate::ledger::outcome::{Flag, Refusal, Severity};
 use crate::ledger::rules::Rules;
 use crate::ledger::state::{ChainRecord, Known as _, MemoryState, Record, RecordKey};
+use crate::ledger::{explain, standing_flags};
 use crate::protocol::entry::{EntryHash, UnverifiedEntry, VerifiedEntry};
 use crate::protocol::id::{ActorId, ChainId, Strand, Subject};
 use crate::protocol::leaf::ChainHead;
@@ -209,7 +210,7 @@ impl Replay {
     }
 
     /// Flags that only later entries bring to light.
-    pub(crate) fn late_flags(&mut self, read: &[ReadEntry]) {
+    pub(crate) fn late_flags(&mut self, rules: &Rules, read: &[ReadEntry], at: LogTime) {
         for (read, entry) in read.iter().zip(&self.entries) {
             let Some(entry) = entry else { continue };
             let Some(since) = self
@@ -232,9 +233,26 @@ impl Replay {
                         "It is signed with a key that was later declared compromised from before \
                             this was recorded."
                             .into(),
+                    explained: Vec::new(),
                 });
             }
         }
+        // What is still so at the stated time, and who explained what.
+        let exhibits = self
+            .state
+            .records()
+            .filter_map(|(key, record)| match record {
+                Record::Exhibit(record) => Some((key, record)),
+                _ => None,
+            });
+        let mut standing = Vec::new();
+        for (key, record) in exhibits {
+            if let RecordKey::Exhibit(exhibit) = key {
+                standing.extend(standing_flags(rules, &self.state, exhibit, record, at));
+            }
+        }
+        self.flags.extend(standing);
+        explain(&self.state, &mut self.flags);
     }
 }
 

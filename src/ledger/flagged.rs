@@ -1,0 +1,159 @@
+//! When something is to be flagged: the predicates behind [`FlagRule`].
+
+use super::context::Context;
+use super::flags::FlagRule;
+use super::schema::{ExhibitDigest, Parent};
+use super::state::{Known, Recipient, Status};
+use crate::protocol::digest::EvidenceDigest;
+use crate::protocol::entry::EntryHash;
+use crate::protocol::id::{ActorId, Strand};
+
+/// Whether something is to be flagged.
+pub fn found<K: Known + ?Sized>(rule: FlagRule, context: &Context<'_, K>) -> bool {
+    use FlagRule as F;
+    let payload = context.entry.payload();
+    let exhibit = context.exhibit();
+    let exhibit_ref = exhibit.as_ref();
+    let org = context.actor().org();
+    let recorded = i64::try_from(context.place.recorded_at.0 / 1000).unwrap_or(i64::MAX);
+    let own = context.read::<Option<EvidenceDigest>>("digest").flatten();
+    let registered = exhibit_ref.and_then(|exhibit| exhibit.digest.clone());
+    let offer = exhibit_ref.and_then(|exhibit| exhibit.offer.clone());
+    let named_offer = context.read::<Option<EntryHash>>("offer").flatten();
+    let holder = exhibit_ref.map(|exhibit| &exhibit.holder);
+    let seal = context.text("seal");
+    let custody = payload.strand == Strand::Custody;
+    match rule {
+        F::ClockAhead => {
+            payload.occurred_at.earliest() > recorded + context.threshold("clock_tolerance")
+        }
+        F::RecordedLate => {
+            payload.occurred_at.earliest() < recorded - context.threshold("recorded_late_after")
+        }
+        F::SeenMissing => payload.seen.is_none(),
+        F::NotTheHolder => holder.is_some_and(|holder| holder.org != org),
+        F::ColleagueOfHolder => holder.is_some_and(|holder| {
+            holder
+                .person
+                .as_ref()
+                .is_some_and(|person| person != context.actor())
+        }),
+        F::DigestReplaced => registered.is_some() && own != registered,
+        F::SealReused => exhibit_ref
+            .zip(seal)
+            .is_some_and(|(exhibit, seal)| exhibit.seals_used.contains(seal)),
+        F::SealedTwice => exhibit_ref.is_some_and(|exhibit| exhibit.seal.is_some()),
+        F::NotSealed => exhibit_ref.is_some_and(|exhibit| exhibit.seal.is_none()),
+        F::SealDiffers => exhibit_ref.is_some_and(|exhibit| {
+            seal.is_some() && exhibit.seal.is_some() && exhibit.seal.as_deref() != seal
+        }),
+        F::VerificationDiffers => context
+            .read::<EvidenceDigest>("verification")
+            .is_some_and(|check| Some(check) != own),
+        F::ReadErrors => context
+            .read::<u64>("read_errors")
+            .is_some_and(|count| count > 0),
+        F::ParentDigestDiffers => context
+            .read::<Vec<Parent>>("parents")
+            .unwrap_or_default()
+            .iter()
+            .any(|parent| {
+                let registered = context
+                    .known
+                    .exhibit(&parent.exhibit)
+                    .and_then(|exhibit| exhibit.digest);
+                registered.is_some() && parent.digest.is_some() && parent.digest != registered
+            }),
+        F::AcceptedWithoutOffer => {
+            named_offer.is_none() || offer.as_ref().map(|offer| offer.e) != named_offer
+        }
+        F::AcceptedByColleague => offer.as_ref().is_some_and(|offer| match &offer.to {
+            Recipient::Actor(actor) => actor != context.actor(),
+            Recipient::Org(to) => *to != org,
+        }),
+        F::AcceptedFromOther => context.read::<ActorId>("from").is_some_and(|from| {
+            let giver = offer.as_ref().map(|offer| offer.by.clone());
+            giver
+                .or_else(|| holder.and_then(|holder| holder.person.clone()))
+                .is_some_and(|giver| giver != from)
+        }),
+        F::AcceptedWithoutDigest => registered.is_some() && own.is_none(),
+        F::AcceptedDigestDiffers => registered.is_some() && own.is_some() && own != registered,
+        F::AcknowledgedDigestDiffers => context
+            .read::<Vec<ExhibitDigest>>("digests")
+            .unwrap_or_default()
+            .iter()
+            .any(|one| {
+                let registered = context
+                    .known
+                    .exhibit(&one.exhibit)
+                    .and_then(|exhibit| exhibit.digest);
+                registered.is_some_and(|registered| registered != one.digest)
+            }),
+        F::OfferOpenLong => offer.as_ref().is_some_and(|offer| {
+            let open = context.place.recorded_at.0.saturating_sub(offer.at.0) / 1000;
+            i64::try_from(open).unwrap_or(i64::MAX) > context.threshold("offer_open_for")
+        }),
+        F::AfterEnd => {
+            custody
+                && exhibit_ref.is_some_and(|one| {
+                    matches!(
+                        one.status,
+                        Status::Returned | Status::Disposed | Status::Destroyed
+                    )
+                })
+        }
+        F::WhileLost => {
+            custody
+                && payload.event != "found"
+                && exhibit_ref.is_some_and(|one| one.status == Status::Lost)
+        }
+        F::CopyDiffers => context
+            .read::<Vec<Parent>>("parents")
+            .unwrap_or_default()
+            .iter()
+            .any(|parent| {
+                let source = context
+                    .known
+                    .exhibit(&parent.exhibit)
+                    .and_then(|one| one.digest);
+                source.is_some_and(|source| own.as_ref() != Some(&source))
+            }),
+        F::OneSideOnly => true,
+        F::DigestReplacedAtHandover => registered.is_some() && own.is_some() && own != registered,
+        F::CustodyAssumed => true,
+        F::Lost => true,
+        F::FoundNotLost => exhibit_ref.is_some_and(|one| one.status != Status::Lost),
+        F::DestroyedUnplanned => true,
+        F::UnderHold => !context.holds().is_empty(),
+        F::NotAuthorised => {
+            let named = context.read::<Option<EntryHash>>("authorisation").flatten();
+            let stands = exhibit_ref
+                .and_then(|one| one.authorised.as_ref())
+                .map(|one| one.e);
+            named.is_none() || named != stands
+        }
+        F::OwnAuthorisation => exhibit_ref
+            .and_then(|one| one.authorised.as_ref())
+            .is_some_and(|one| one.by == *context.actor()),
+        F::NotAWorkingCopy => {
+            registered.is_some()
+                && exhibit_ref.is_some_and(|one| matches!(one.role.as_str(), "original" | "master"))
+        }
+        F::NoReviewer => context
+            .read::<Option<ActorId>>("reviewer")
+            .flatten()
+            .is_none_or(|one| one == *context.actor()),
+        F::NoCorroboration => !payload.details.contains_key("corroboration"),
+        F::VerifiedDiffers => {
+            let actual = context.read::<EvidenceDigest>("actual");
+            actual != context.read("expected") || (registered.is_some() && actual != registered)
+        }
+        F::VerificationFailed => true,
+        F::Corrected => true,
+        F::CustodyRestated => true,
+        F::IrregularityRaised => true,
+        // Judged at a stated time, not on an entry: see standing_flags.
+        F::OfferStillOpen | F::RetentionOverdue => false,
+    }
+}

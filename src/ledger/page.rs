@@ -1,0 +1,176 @@
+//! Pages made from the table: `docs/RULES.md` for people, a JSON Schema of each event's body for programs.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::effects::Effect;
+use super::flags::FlagRule;
+use super::outcome::Severity;
+use super::refusals::RefuseRule;
+use super::rules::{Row, Rules};
+use super::schema::{Member, MemberType};
+
+const HEAD: &str = "\
+# The rules of custody
+
+Made from `src/ledger/rules.json`; a test fails when this page is stale. The service, the verifier and an audit run the very same rules.
+
+**Permissions are refused, reports of fact are not.** What a person reports as having happened is taken in and, where something is
+wrong with it, flagged. A flag is worked out from the entries each time; it can be explained, never removed. What is refused changes nothing.
+
+Every entry is also refused when its form, signature, key, place in its chain or `seen` is not right, when its signer has no role that may
+record it, when its body does not fit, or when a detail that it needs is not named.
+";
+
+/// The page.
+pub fn rules_page(rules: &Rules) -> String {
+    let mut page = String::from(HEAD);
+    let mut refused = BTreeSet::new();
+    let mut flagged = BTreeSet::new();
+    for row in rules.rows() {
+        refused.extend(row.refuse.iter().map(|rule| refused_line(*rule)));
+        flagged.extend(row.flag.iter().map(|rule| flagged_line(*rule)));
+    }
+    let standing = rules.standing_flag().iter();
+    flagged.extend(standing.map(|rule| flagged_line(*rule)));
+    flagged.extend(rules.always_flag().iter().map(|rule| flagged_line(*rule)));
+    page.push_str("\n## What is refused, and why\n\n| code | why | what to do |\n|---|---|---|\n");
+    page.extend(refused);
+    page.push_str(
+        "\n## What is flagged, and why\n\n| code | how much it matters | words |\n|---|---|---|\n",
+    );
+    page.extend(flagged);
+    page.push_str("\n## Thresholds\n\nIn seconds. Authorities change one with `rule-proposed` and `rule-approved`: it holds from the entry with which more than half\nof the organisations stand behind it, and a verifier uses the value that held at each entry.\n\n| threshold | seconds |\n|---|---|\n");
+    for (name, seconds) in rules.thresholds() {
+        page.push_str(&format!("| `{name}` | {seconds} |\n"));
+    }
+    page.push_str("\n## Events\n");
+    for row in rules.rows() {
+        page.push_str(&event(row));
+    }
+    page
+}
+
+fn refused_line(rule: RefuseRule) -> String {
+    let refusal = rule.refusal();
+    format!(
+        "| `{}` | {} | {} |\n",
+        refusal.code, refusal.why, refusal.next
+    )
+}
+
+fn flagged_line(rule: FlagRule) -> String {
+    let (code, severity, words) = rule.says();
+    let matters = match severity {
+        Severity::Serious => "serious",
+        Severity::Notice => "to be explained",
+        Severity::Info => "for information",
+    };
+    format!("| `{code}` | {matters} | {words} |\n")
+}
+
+fn name<T: serde::Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(text)) => text,
+        _ => String::new(), // every closed list is one of plain names
+    }
+}
+
+fn codes(list: impl Iterator<Item = String>) -> String {
+    let names: Vec<String> = list.map(|one| format!("`{one}`")).collect();
+    match names.is_empty() {
+        true => "nothing".to_owned(),
+        false => names.join(", "),
+    }
+}
+
+fn event(row: &Row) -> String {
+    let member = |(name, member): (&String, &Member)| match member.required {
+        true => name.clone(),
+        false => format!("{name} (optional)"),
+    };
+    let mut text = format!(
+        "\n### `{}`\n\nStrand `{}`. May be recorded by: {}.\n\n- body: {}\n- details needed: {}\n- refused: {}\n- flagged: {}\n",
+        row.event,
+        row.strand,
+        row.roles.iter().map(name).collect::<Vec<_>>().join(", "),
+        codes(row.body.iter().map(member)),
+        codes(row.details.iter().cloned()),
+        codes(row.refuse.iter().map(|rule| rule.refusal().code)),
+        codes(row.flag.iter().map(|rule| rule.says().0.to_owned())),
+    );
+    if row.effect != Effect::None {
+        text.push_str(&format!("- changes: `{}`\n", name(&row.effect)));
+    }
+    if let Some(category) = &row.category {
+        text.push_str(&format!("- DPA 2018 s.62: {category}\n"));
+    }
+    text
+}
+
+/// The JSON Schema of an event's body. It says what can be said without the rules: forms, lists, what must be there.
+pub fn body_schema(row: &Row) -> Value {
+    let mut properties = Map::new();
+    for (name, member) in &row.body {
+        properties.insert(name.clone(), member_schema(member));
+    }
+    let required = row.body.iter().filter(|(_, member)| member.required);
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": row.event,
+        "type": "object",
+        "properties": properties,
+        "required": required.map(|(name, _)| name).collect::<Vec<_>>(),
+        "additionalProperties": false,
+    })
+}
+
+fn member_schema(member: &Member) -> Value {
+    use MemberType as T;
+    let text = |pattern: &str| json!({"type": "string", "pattern": pattern});
+    let subject = || text("^[A-Za-z0-9_-]{22}$");
+    let hash = || text("^[A-Za-z0-9_-]{43}$");
+    let org = || json!({"type": "string", "minLength": 1});
+    let actor = || text("^[^/]+/[A-Za-z0-9_-]{22}$");
+    let digest = || {
+        json!({
+            "type": "object",
+            "properties": {
+                "kind": {"enum": ["file", "manifest"]},
+                "sha256": hash(),
+                "size": {"type": "integer", "minimum": 0},
+                "chunks": hash(),
+            },
+            "required": ["kind", "sha256", "size", "chunks"],
+            "additionalProperties": false,
+        })
+    };
+    let or_null = |schema: Value| json!({"anyOf": [schema, {"type": "null"}]});
+    let list = |items: Value| json!({"type": "array", "items": items, "maxItems": 1000});
+    match member.kind {
+        T::Null => json!({"type": "null"}),
+        T::Bool => json!({"type": "boolean"}),
+        T::Integer => json!({"type": "integer", "minimum": 0}),
+        T::Enum => json!({"enum": member.values}),
+        T::Code => json!({"type": "string", "minLength": 1, "maxLength": 128}),
+        T::Subject => subject(),
+        T::Subjects => list(subject()),
+        T::Org => org(),
+        T::Orgs => list(org()),
+        T::Actor => actor(),
+        T::ActorOrNull => or_null(actor()),
+        T::Recipient => json!({"type": "object", "minProperties": 1, "maxProperties": 1}),
+        T::Hash | T::KeyId => hash(),
+        T::Hashes => list(hash()),
+        T::HashOrNull => or_null(hash()),
+        T::Digest => digest(),
+        T::DigestOrNull => or_null(digest()),
+        T::TimeOrNull => json!({"type": ["string", "null"]}),
+        T::Key | T::Identity => json!({"type": ["object", "string"]}),
+        T::Jws => json!({"type": "string"}),
+        T::Roles => list(json!({"type": "string"})),
+        T::Parents | T::ExhibitDigests | T::Organisations => list(json!({"type": "object"})),
+        T::Vkeys => list(json!({"type": "string"})),
+    }
+}

@@ -1,0 +1,215 @@
+//! What is said where a predicate of the table does not hold: code, why, and what to do next.
+
+use super::outcome::Refusal;
+use super::refusals::RefuseRule;
+
+impl RefuseRule {
+    /// The refusal.
+    pub fn refusal(self) -> Refusal {
+        let rule = self;
+        use RefuseRule as R;
+        let (code, why, next) = match rule {
+            R::ByService => (
+                "not-service",
+                "Only the service itself records this event.",
+                "Nothing needs to be done: the service records it.",
+            ),
+            R::NamesGenesis => (
+                "other-genesis",
+                "The entry does not name this ledger's genesis entry.",
+                "Look at the ledger's genesis, then sign again.",
+            ),
+            R::OwnOrganisation => (
+                "outside-organisation",
+                "An authority enrols and revokes only in its own organisation.",
+                "Ask the authority of that person's organisation.",
+            ),
+            R::SubjectIsActor => (
+                "subject-is-not-actor",
+                "The chain is not that of the actor being enrolled, or the id is taken by another.",
+                "Sign again for the actor's own chain.",
+            ),
+            R::NoReservedRole => (
+                "reserved-role",
+                "The roles \"service\" and \"authority\" come from genesis alone.",
+                "Choose other roles.",
+            ),
+            R::KeyIsNew => (
+                "key-taken",
+                "This key is enrolled already; a key belongs to one actor for ever.",
+                "Make a new key (custodes key new).",
+            ),
+            R::ProofOfPossession => (
+                "no-possession",
+                "The proof that the person holds this key does not verify.",
+                "Ask the person for a new proof (custodes key show).",
+            ),
+            R::KeyOfSubject => (
+                "key-of-another",
+                "The key is not a key of this actor.",
+                "Check the key id (custodes key show).",
+            ),
+            R::NewCase | R::NewExhibit => (
+                "already-open",
+                "An exhibit or case with this id is open already.",
+                "Sign again with a new id.",
+            ),
+            R::InCase | R::InNamedCase | R::InCaseOfExhibit => (
+                "no-standing",
+                "There is no such case or exhibit, or your organisation is not in the case.",
+                "Check the reference, or ask a party to let your organisation join.",
+            ),
+            R::OrganisationKnown => (
+                "unknown-organisation",
+                "The organisation is not one of this ledger's.",
+                "Check its name.",
+            ),
+            R::ParentsKnown => (
+                "unknown-parent",
+                "A parent is not an exhibit of a case that your organisation is in.",
+                "Check the parents' references.",
+            ),
+            R::HoldsIt => (
+                "not-holder",
+                "One cannot offer what another organisation holds.",
+                "Ask the holder to offer it.",
+            ),
+            R::OfferToOther => (
+                "offer-to-self",
+                "One cannot offer an exhibit to oneself.",
+                "Name another person or organisation.",
+            ),
+            R::RecipientInCase => (
+                "recipient-not-in-case",
+                "The recipient is not in the case.",
+                "Let their organisation join first (custodes case join).",
+            ),
+            R::NoOpenOffer => (
+                "offer-open",
+                "The exhibit is on offer already.",
+                "Withdraw that offer first.",
+            ),
+            R::OfferIsOpen => (
+                "no-such-offer",
+                "The offer named is not open.",
+                "Look at the exhibit's history.",
+            ),
+            R::OfferedToMe => (
+                "not-offeree",
+                "The offer was not made to your organisation.",
+                "Only those it was made to can refuse it.",
+            ),
+            R::OfferedByMe => (
+                "not-offeror",
+                "The offer was not made by your organisation.",
+                "Only those who made it can withdraw it.",
+            ),
+            R::ExhibitOfThisCase => (
+                "not-in-case",
+                "The exhibit was not opened in this case.",
+                "Nothing needs to be done: the service records this.",
+            ),
+            R::ChildOfThisExhibit => (
+                "not-a-child",
+                "The exhibit was not made from this one.",
+                "Nothing needs to be done: the service records this.",
+            ),
+            R::CauseKnown => (
+                "unknown-cause",
+                "The entry named as cause is not in the ledger.",
+                "Nothing needs to be done: the service records this.",
+            ),
+            R::ExhibitsInCase => (
+                "not-disclosable",
+                "Only exhibits of this case can be disclosed in it.",
+                "Check the references.",
+            ),
+            R::RecipientsInCase => (
+                "recipient-not-in-case",
+                "A recipient is not in the case.",
+                "Let their organisation join first (custodes case join).",
+            ),
+            R::TargetOfSubject => (
+                "unknown-target",
+                "The entry pointed at is not one of this exhibit's custody or notes.",
+                "Check its id in the exhibit's history.",
+            ),
+            R::TargetsOfSubject => (
+                "unknown-target",
+                "An entry pointed at is not one of this exhibit's custody or notes.",
+                "Check the ids in the exhibit's history.",
+            ),
+            R::RestatementMatches => (
+                "not-countersigned",
+                "A restatement of custody takes effect when a second person names the first entry and the same holder.",
+                "Let a second person record it, naming the entry that waits.",
+            ),
+            R::HoldInForce => (
+                "no-such-hold",
+                "The hold named is not in force here.",
+                "Look at the history of the exhibit or case.",
+            ),
+            R::HoldOfMine => (
+                "not-your-hold",
+                "A hold is lifted by the organisation that placed it, or by a court.",
+                "Ask them to lift it.",
+            ),
+            R::NoHold => (
+                "under-hold",
+                "A hold on the exhibit or its case is in force, so its disposal cannot be authorised.",
+                "Have the hold lifted first.",
+            ),
+            R::NotOwnDisposal => (
+                "own-disposal",
+                "One cannot authorise the disposal of what one holds oneself.",
+                "Let another person authorise it.",
+            ),
+            R::PrivilegeClaimed => (
+                "no-claim",
+                "No privilege is claimed in this exhibit.",
+                "Look at the exhibit's history.",
+            ),
+            R::InCaseOrAuditor => (
+                "no-standing",
+                "There is no such case or exhibit, or your organisation is not in the case.",
+                "Check the reference, or ask a party to let your organisation join.",
+            ),
+            R::PartyOfCase => (
+                "not-a-party",
+                "The organisation is not in the case.",
+                "Check its name.",
+            ),
+            R::ExhibitInCase => (
+                "not-disclosable",
+                "Only exhibits of this case can be scheduled in it.",
+                "Check the reference.",
+            ),
+            R::NotPrivileged => (
+                "privileged",
+                "Privilege in an exhibit is claimed or was upheld, so it cannot be scheduled or disclosed.",
+                "Have the claim decided first.",
+            ),
+            R::SubjectIsEnrolled => (
+                "unknown-actor",
+                "There is no such actor in this ledger.",
+                "Check the actor's id.",
+            ),
+            R::ProposalOpen => (
+                "no-such-proposal",
+                "The entry named is not a proposal.",
+                "Look at the ledger's rules chain.",
+            ),
+            R::NotApprovedByMe => (
+                "approved-already",
+                "Your organisation stands behind this proposal already.",
+                "Nothing needs to be done.",
+            ),
+            R::DisclosedToMe => (
+                "not-disclosed-to-you",
+                "The entry named is not a disclosure to your organisation in this case.",
+                "Check the disclosure's id.",
+            ),
+        };
+        Refusal::new(code, why, next)
+    }
+}
