@@ -12,6 +12,8 @@ pub mod protocol;
 #[cfg(feature = "service")]
 pub mod service;
 #[cfg(feature = "service")]
+pub mod software;
+#[cfg(feature = "service")]
 pub mod storage;
 pub mod verify;
 #[cfg(feature = "witness")]

@@ -20,6 +20,7 @@ use std::{fs, path};
 /// Every layer, and the layers it may import besides itself. A top-level module that is not here is an error.
 const LAYERS: &[(&str, &[&str])] = &[
     ("protocol", &[]),
+    ("software", &[]),
     ("ledger", &["protocol"]),
     ("verify", &["protocol", "ledger"]),
     ("court", &["protocol", "ledger", "verify"]),
@@ -27,14 +28,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "service",
         &[
-            "protocol", "ledger", "verify", "court", "storage", "witness",
+            "protocol", "ledger", "verify", "court", "storage", "witness", "software",
         ],
     ),
     ("witness", &["protocol"]),
     (
         "cli",
         &[
-            "protocol", "ledger", "verify", "court", "storage", "service", "witness",
+            "protocol", "ledger", "verify", "court", "storage", "service", "witness", "software",
         ],
     ),
 ];

@@ -60,9 +60,6 @@ use crate::protocol::mldsa::PqSecretKey;
 use crate::protocol::policy::Policy;
 use crate::storage::BlobFolder;
 
-/// What software the service's own entries name.
-const CLIENT: &str = concat!("custodes ", env!("CARGO_PKG_VERSION"), " service");
-
 /// How to serve a ledger.
 pub struct Options {
     /// The ledger folder.

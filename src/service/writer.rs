@@ -346,7 +346,7 @@ impl<'a> Writer<'a> {
             actor: self.identity.service.clone(),
             occurred_at: Occurred::At(occurred),
             seen,
-            client: super::CLIENT.to_owned(),
+            client: crate::software::client().to_owned(),
             jti: Subject::from_bytes(random()?),
             body: own.body.clone(),
             details: Default::default(),

@@ -157,7 +157,7 @@ pub fn sign(
         actor: session.reader.actor.clone(),
         occurred_at: act.occurred_at.clone(),
         seen,
-        client: client(),
+        client: crate::software::client().to_owned(),
         jti: random_subject()?,
         body: act.body.clone(),
         details: BTreeMap::new(),
@@ -283,11 +283,6 @@ impl Recorded {
     pub fn say(&self, session: &Session) {
         session.output.result(&self.words(), &self.to_json());
     }
-}
-
-/// What software made the entry.
-pub fn client() -> String {
-    format!("custodes {}", env!("CARGO_PKG_VERSION"))
 }
 
 /// When something happened: as stated (`MOMENT` or `FROM/TO`), else now.
