@@ -19,6 +19,9 @@ mod failure;
 pub mod hashing;
 mod output;
 
+#[cfg(all(test, feature = "service"))]
+mod prose;
+
 mod completions;
 mod digest;
 mod policy;
