@@ -1,11 +1,12 @@
 //! Pages made from the table: `docs/RULES.md` for people, a JSON Schema of each event's body for programs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
 use super::effects::Effect;
 use super::flags::FlagRule;
+use super::meanings::TERMS;
 use super::outcome::Severity;
 use super::refusals::RefuseRule;
 use super::rules::{Row, Rules};
@@ -49,7 +50,45 @@ pub fn rules_page(rules: &Rules) -> String {
     for row in rules.rows() {
         page.push_str(&event(row));
     }
+    page.push_str(&predicates(rules));
     page
+}
+
+/// What the names of the closed lists mean, for whoever writes the rules again.
+fn predicates(rules: &Rules) -> String {
+    let mut refuse = BTreeMap::new();
+    let mut flag = BTreeMap::new();
+    let mut effect = BTreeMap::new();
+    for row in rules.rows() {
+        for rule in &row.refuse {
+            refuse.insert(name(rule), (rule.refusal().code, rule.meaning()));
+        }
+        for rule in &row.flag {
+            flag.insert(name(rule), (rule.says().0.to_owned(), rule.meaning()));
+        }
+        effect.insert(name(&row.effect), row.effect.meaning());
+    }
+    for rule in rules.always_flag().iter().chain(rules.standing_flag()) {
+        flag.insert(name(rule), (rule.says().0.to_owned(), rule.meaning()));
+    }
+    let mut text = format!(
+        "\n## Every predicate and change, exactly\n\n`rules.json` names predicates and changes from closed lists. This is all that whoever runs the rules in another program needs beside the\ntable and [FORMATS.md](FORMATS.md).\n\n{TERMS}"
+    );
+    let mut coded = |title: &str, list: BTreeMap<String, (String, &str)>| {
+        text.push_str(&format!(
+            "\n### {title}\n\n| name | code | holds when |\n|---|---|---|\n"
+        ));
+        for (name, (code, meaning)) in list {
+            text.push_str(&format!("| `{name}` | `{code}` | {meaning} |\n"));
+        }
+    };
+    coded("Refused unless", refuse);
+    coded("Flagged if", flag);
+    text.push_str("\n### Changes\n\n| name | what it changes |\n|---|---|\n");
+    for (name, meaning) in effect {
+        text.push_str(&format!("| `{name}` | {meaning} |\n"));
+    }
+    text
 }
 
 fn refused_line(rule: RefuseRule) -> String {

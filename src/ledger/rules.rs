@@ -42,8 +42,33 @@ pub struct Row {
     pub flag: Vec<FlagRule>,
     /// What it changes.
     pub effect: Effect,
+    /// What it gives a name to, if it does.
+    #[serde(default)]
+    pub names: Option<Names>,
     /// Category of processing (DPA 2018 s.62).
     pub category: Option<String>,
+}
+
+/// What an event names, and with which of its details.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Names {
+    /// What is named: the chain's subject.
+    pub what: Named,
+    /// The detail that holds the name.
+    pub detail: String,
+}
+
+/// Things that people call by a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Named {
+    /// A case, by its reference.
+    Case,
+    /// An exhibit, by its reference.
+    Exhibit,
+    /// A person or system, by name.
+    Actor,
 }
 
 #[derive(Debug, Deserialize)]

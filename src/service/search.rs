@@ -24,6 +24,7 @@ use sha2::Sha256;
 
 use super::known::StoreKnown;
 use crate::ledger::may_read;
+use crate::ledger::rules::{Named as Kind, Rules};
 use crate::ledger::state::Known;
 use crate::protocol::entry::UnverifiedEntry;
 use crate::protocol::id::{ActorId, Strand, Subject};
@@ -48,24 +49,11 @@ const IDLE: Duration = Duration::from_millis(250);
 /// Most subjects of one name that a look-up reads: a name that stands for more says nothing.
 const MAX_SAME_NAME: usize = 10_000;
 
-/// What a name stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A case, by its reference.
-    Case,
-    /// An exhibit, by its reference.
-    Exhibit,
-    /// A person or system, by name.
-    Actor,
-}
-
-impl Kind {
-    fn letter(self) -> u8 {
-        match self {
-            Kind::Case => b'C',
-            Kind::Exhibit => b'X',
-            Kind::Actor => b'A',
-        }
+fn letter(kind: Kind) -> u8 {
+    match kind {
+        Kind::Case => b'C',
+        Kind::Exhibit => b'X',
+        Kind::Actor => b'A',
     }
 }
 
@@ -81,20 +69,16 @@ impl Naming {
     /// What an entry names, if it does.
     pub fn of(entry: &UnverifiedEntry) -> Option<Naming> {
         let payload = entry.payload();
-        let (kind, detail, opens) = match (payload.strand, payload.event.as_str()) {
-            (Strand::Case, "case-opened") => (Kind::Case, "reference", true),
-            (Strand::Case, "case-reference-set") => (Kind::Case, "reference", false),
-            (Strand::Custody, _) if payload.seq == 0 => (Kind::Exhibit, "reference", true),
-            (_, "exhibit-re-referenced") => (Kind::Exhibit, "reference", false),
-            (Strand::Keys, "key-enrolled") => (Kind::Actor, "name", false),
-            _ => return None,
-        };
-        let name = entry.detail(detail).and_then(Value::as_str);
+        let row = Rules::embedded().row(&payload.event)?;
+        let names = row.names.as_ref()?;
+        // What opens a case or an exhibit is known by its id even where it gives no name.
+        let opens = row.opens && matches!(payload.strand, Strand::Case | Strand::Custody);
+        let name = entry.detail(&names.detail).and_then(Value::as_str);
         if name.is_none() && !opens {
             return None;
         }
         Some(Naming {
-            kind,
+            kind: names.what,
             subject: payload.subject.clone(),
             name: name.map(str::to_owned),
         })
@@ -103,7 +87,7 @@ impl Naming {
     /// The rows of the index that this gives; `named` keeps the last of one key.
     pub fn rows(&self, secret: &[u8], known: &impl Known, index: EntryIndex) -> Batch {
         let mut batch = Batch::default();
-        let named = [&[self.kind.letter()][..], &self.subject.to_bytes()].concat();
+        let named = [&[letter(self.kind)][..], &self.subject.to_bytes()].concat();
         batch.put(Family::Named, named.clone(), index.0.to_be_bytes());
         let Some(name) = &self.name else {
             return batch;
@@ -131,7 +115,7 @@ fn mac(secret: &[u8], parts: [&[u8]; 3]) -> [u8; 32] {
 }
 
 fn mac_of_name(secret: &[u8], kind: Kind, name: &str) -> [u8; 32] {
-    mac(secret, [b"name", &[kind.letter()], name.as_bytes()])
+    mac(secret, [b"name", &[letter(kind)], name.as_bytes()])
 }
 
 fn mac_in_case(secret: &[u8], case: &Subject, name: &str) -> [u8; 32] {
@@ -292,12 +276,8 @@ fn naming_at(store: &dyn Store, index: EntryIndex) -> Result<Option<Naming>, Sto
         |error: &dyn std::fmt::Display| StoreError::Corrupt(format!("entry {}: {error}", index.0));
     let bare = UnverifiedEntry::from_parts(&jws, []).map_err(|error| damaged(&error))?;
     let payload = bare.payload();
-    let may_name = payload.seq == 0
-        || payload.strand == Strand::Keys
-        || matches!(
-            payload.event.as_str(),
-            "case-reference-set" | "exhibit-re-referenced"
-        );
+    let row = Rules::embedded().row(&payload.event);
+    let may_name = row.is_some_and(|row| row.names.is_some());
     if !may_name {
         return Ok(None);
     }
@@ -412,7 +392,7 @@ impl Asked<'_> {
 
     /// The entry that names a subject now.
     fn named_by(&self, kind: Kind, subject: &Subject) -> Result<Option<EntryIndex>, StoreError> {
-        let key = [&[kind.letter()][..], &subject.to_bytes()].concat();
+        let key = [&[letter(kind)][..], &subject.to_bytes()].concat();
         let index = self.store.engine().get(Family::Named, &key)?;
         index
             .map(|index| layout::number(&index, "named").map(EntryIndex))

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::ledger::Rules;
+use crate::ledger::effects::Effect;
 use crate::protocol::entry::{EntryHash, UnverifiedEntry};
 use crate::protocol::id::{ActorId, OrgId, Strand, Subject};
 
@@ -93,21 +94,22 @@ impl Standing {
             let seal = payload.body.get("seal").and_then(Value::as_str);
             seal.map(str::to_owned)
         };
-        match payload.event.as_str() {
-            "transfer-offered" => {
+        match row.effect {
+            Effect::Offer => {
                 exhibit.offer = Some(Offer {
                     e: entry.hash(),
                     by: payload.actor.clone(),
                 });
             }
             // Custody moves on acceptance, whichever offer it names.
-            "transfer-accepted" | "custody-assumed" | "received-from-unenrolled" => {
+            Effect::Accept => {
                 exhibit.offer = None;
                 exhibit.holder = payload.actor.org();
             }
-            "transfer-refused" | "transfer-withdrawn" => exhibit.offer = None,
-            "sealed" | "resealed" => exhibit.seal = seal(),
-            "unsealed" => exhibit.seal = None,
+            Effect::Find => exhibit.holder = payload.actor.org(),
+            Effect::CloseOffer => exhibit.offer = None,
+            Effect::Seal => exhibit.seal = seal(),
+            Effect::Unseal => exhibit.seal = None,
             _ => {}
         }
         Ok(())

@@ -1,0 +1,260 @@
+//! What each name of the closed lists means, exactly: for whoever writes the rules again in another language.
+//!
+//! The table names predicates and changes; this says when one holds and what one does, in the terms that
+//! [`TERMS`] defines. `docs/RULES.md` prints it, and a `match` without a default keeps it whole.
+
+use super::effects::Effect;
+use super::flags::FlagRule;
+use super::refusals::RefuseRule;
+
+/// The terms in which predicates and changes are stated.
+pub const TERMS: &str = "\
+- *The entry* is the one being decided on; `x` in this type is the member `x` of its body. *Signer*: its `actor`. *Their organisation*: the part of an actor id before the slash.
+- What is known is the state before the entry: the changes of every earlier entry of the log, in order.
+- *The exhibit*, *the case*: what the entry's `subject` opened. Every exhibit has a case, a kind, a role, parents, a holder (a person and their organisation), a status (held, outside, lost, returned, disposed, destroyed) and, where they are known, a *registered digest*, an open offer, a seal, a place, a carrier, a container, holds, an authorisation of disposal, a claim of privilege.
+- *Party of a case*: an organisation that opened it or joined it, and has not left it.
+- *Holds in force* on an exhibit: its own, and those of its case.
+- Two digests are the same if kind, size, SHA-256 and chunk root are. A comparison with something that is not known or not stated raises no flag, unless it says otherwise.
+- *Log time*: the `recorded_at` of the entry. A time range counts by its beginning.
+- A refusing predicate must hold, or the entry is refused; predicates are tried in the row's order and the first that does not hold gives the code. Flags are raised where their predicate holds, `always_flag` first, then in the row's order.
+";
+
+impl RefuseRule {
+    /// When it holds; otherwise the entry is refused.
+    pub fn meaning(self) -> &'static str {
+        use RefuseRule as R;
+        match self {
+            R::ByService => "the signer is the service actor that genesis names",
+            R::NamesGenesis => "`genesis` is the hash of this ledger's genesis entry",
+            R::OwnOrganisation => {
+                "the signer is the authority that genesis names for their organisation; `actor`, if stated, is of that organisation; and so is the actor whose `keys` chain this is, if enrolled"
+            }
+            R::SubjectIsActor => {
+                "the id half of `actor` is the entry's subject, and no other actor is enrolled under that id"
+            }
+            R::NoReservedRole => "`roles` holds neither `service` nor `authority`",
+            R::KeyIsNew => "`key` was never enrolled, by nobody",
+            R::ProofOfPossession => {
+                "`proof` verifies under the key it holds, and names this ledger, `actor` and `key`"
+            }
+            R::KeyOfSubject => {
+                "`key` was enrolled for the actor whose `keys` chain this is, and that actor is of the signer's organisation"
+            }
+            R::NewCase | R::NewExhibit => {
+                "no case and no exhibit has the entry's subject as its id"
+            }
+            R::InCase => {
+                "the entry's subject is a case, and the signer's organisation is a party of it"
+            }
+            R::InNamedCase => "`case` is a case, and the signer's organisation is a party of it",
+            R::InCaseOfExhibit => {
+                "the entry's subject is an exhibit, and the signer's organisation is a party of its case"
+            }
+            R::OrganisationKnown => "`org` is an organisation of this ledger",
+            R::ParentsKnown => {
+                "every exhibit of `parents` is known, and the signer's organisation is a party of its case"
+            }
+            R::HoldsIt => "the exhibit's holder is of the signer's organisation",
+            R::OfferToOther => {
+                "`to` names a person other than the signer, an organisation other than the signer's, or a store"
+            }
+            R::RecipientInCase => {
+                "the organisation of `to` is a party of the exhibit's case, and a person that it names is enrolled"
+            }
+            R::NoOpenOffer => "the exhibit has no open offer",
+            R::OfferIsOpen => "`offer` is the exhibit's open offer",
+            R::OfferedToMe => {
+                "the exhibit's open offer is to the signer's organisation, or to a person or store of it"
+            }
+            R::OfferedByMe => {
+                "the exhibit's open offer was made by somebody of the signer's organisation"
+            }
+            R::ExhibitOfThisCase => "`exhibit` is an exhibit whose case is the entry's subject",
+            R::ChildOfThisExhibit => {
+                "`exhibit` is an exhibit among whose parents the entry's subject is"
+            }
+            R::CauseKnown => "`cause` is an entry of the log",
+            R::ExhibitsInCase => {
+                "the table of contents of the case lists every exhibit of `exhibits`"
+            }
+            R::RecipientsInCase => "every organisation of `to` is a party of the case",
+            R::DisclosedToMe => {
+                "`disclosure` is a `disclosed` entry of this case whose `to` has the signer's organisation"
+            }
+            R::TargetOfSubject => {
+                "`target` is an entry of the log about the same subject, on a strand other than `access`"
+            }
+            R::TargetsOfSubject => {
+                "every entry of `targets` is in the log and about the same subject, on a strand other than `access`"
+            }
+            R::RestatementMatches => {
+                "`countersigns` is null; or it is the restatement that waits on this exhibit, made by another person, with the same `holder`"
+            }
+            R::HoldInForce => "`hold` is a hold in force on the entry's subject itself",
+            R::HoldOfMine => {
+                "`hold` was placed by the signer's organisation, or the signer has the role `court`"
+            }
+            R::NoHold => "no hold is in force on the exhibit or its case",
+            R::NotOwnDisposal => "the signer is not the person who holds the exhibit",
+            R::PrivilegeClaimed => "privilege in the exhibit is claimed, or was upheld",
+            R::InCaseOrAuditor => {
+                "as `in-case-of-exhibit`, or the exhibit is known and the signer has the role `auditor`"
+            }
+            R::PartyOfCase => "`org` is a party of the case",
+            R::ExhibitInCase => "the table of contents of the case lists `exhibit`",
+            R::NotPrivileged => {
+                "in none of `exhibits`, nor in `exhibit`, is privilege claimed or upheld; an exhibit of which nothing is known (in an extract) passes"
+            }
+            R::SubjectIsEnrolled => "the entry's subject is that of an enrolled actor",
+            R::ProposalOpen => "`proposal` is a `rule-proposed` entry",
+            R::NotApprovedByMe => "the signer's organisation does not stand behind `proposal` yet",
+        }
+    }
+}
+
+impl FlagRule {
+    /// When it is raised.
+    pub fn meaning(self) -> &'static str {
+        use FlagRule as F;
+        match self {
+            F::ClockAhead => "`occurred_at` is later than log time plus `clock_tolerance`",
+            F::RecordedLate => "`occurred_at` is earlier than log time less `recorded_late_after`",
+            F::SeenMissing => "`seen` is null",
+            F::NotTheHolder => "the exhibit's holder is of another organisation than the signer's",
+            F::ColleagueOfHolder => "the exhibit is held by a person other than the signer",
+            F::DigestReplaced => "a digest is registered, and `digest` is not the same",
+            F::SealReused => "`seal` is a number that an earlier entry put on this exhibit",
+            F::SealedTwice => "a seal is on the exhibit",
+            F::NotSealed => "no seal is on the exhibit",
+            F::SealDiffers => "`seal` is stated, a seal is on the exhibit, and the numbers differ",
+            F::VerificationDiffers => "`verification` is stated and is not the same as `digest`",
+            F::ReadErrors => "`read_errors` is stated and above 0",
+            F::ParentDigestDiffers => {
+                "a digest stated in `parents` is not the same as that exhibit's registered digest"
+            }
+            F::AcceptedWithoutOffer => "`offer` is null, or is not the exhibit's open offer",
+            F::AcceptedByColleague => {
+                "the open offer names a person who is not the signer, or an organisation or a store of an organisation that is not the signer's"
+            }
+            F::AcceptedFromOther => {
+                "`from` is stated, and is not who made the open offer; where none is open, not the person who holds it"
+            }
+            F::AcceptedWithoutDigest => "a digest is registered, and `digest` is null",
+            F::AcceptedDigestDiffers | F::DigestReplacedAtHandover => {
+                "a digest is registered, `digest` is stated, and they are not the same"
+            }
+            F::AcknowledgedDigestDiffers => {
+                "a digest of `digests` is not the same as that exhibit's registered digest"
+            }
+            F::OfferOpenLong => {
+                "the exhibit's open offer was recorded more than `offer_open_for` before log time"
+            }
+            F::AfterEnd => {
+                "the entry is on the strand `custody`, and the exhibit's status is returned, disposed or destroyed"
+            }
+            F::WhileLost => {
+                "the entry is on the strand `custody`, is not `found`, and the exhibit's status is lost"
+            }
+            F::CopyDiffers => {
+                "an exhibit of `parents` has a registered digest, and `digest` is not the same"
+            }
+            F::OneSideOnly
+            | F::CustodyAssumed
+            | F::Lost
+            | F::DestroyedUnplanned
+            | F::VerificationFailed
+            | F::Corrected
+            | F::CustodyRestated
+            | F::IrregularityRaised => "always",
+            F::FoundNotLost => "the exhibit's status is not lost",
+            F::UnderHold => "a hold is in force on the exhibit or its case",
+            F::NotAuthorised => {
+                "`authorisation` is null, or is not the exhibit's latest `disposal-authorised` entry"
+            }
+            F::OwnAuthorisation => {
+                "the exhibit's latest authorisation of disposal is the signer's own"
+            }
+            F::NotAWorkingCopy => {
+                "a digest is registered, and the exhibit's role is `original` or `master`"
+            }
+            F::NoReviewer => "`reviewer` is null, or the signer",
+            F::NoCorroboration => "the entry names no detail `corroboration`",
+            F::VerifiedDiffers => {
+                "`actual` is not the same as `expected`, or not the same as the registered digest"
+            }
+            F::OfferStillOpen => {
+                "at the stated time, an open offer was recorded more than `offer_open_for` before; on the entry that made the offer"
+            }
+            F::RetentionOverdue => {
+                "at the stated time, the exhibit's own retention time is past, its status is held or outside, and no hold of its own is in force; on the entry that opened it"
+            }
+        }
+    }
+}
+
+impl Effect {
+    /// What it changes.
+    pub fn meaning(self) -> &'static str {
+        use Effect as E;
+        match self {
+            E::None => "nothing",
+            E::Genesis => {
+                "the ledger begins: service, log keys, organisations with their authorities, which are enrolled with the keys stated"
+            }
+            E::AcceptGenesis => {
+                "the signer's organisation has accepted genesis, and its people may write"
+            }
+            E::EnrolKey => {
+                "`key` is one of `actor`'s, within the validity stated; the actor's roles are `roles`, in the place of earlier ones"
+            }
+            E::RevokeKey => {
+                "signatures with `key` count no more from this place in the log on; what was recorded since `compromised_since` is flagged `key-compromised`"
+            }
+            E::OpenCase => {
+                "a case begins; the signer's organisation is a party with the part that is its sector"
+            }
+            E::JoinParty => "`org` is a party with the part `part`",
+            E::OpenExhibit => {
+                "an exhibit begins, held by the signer, with what the body states (role `original` where none is); the service must record it in the table of contents of its case, and as a child on each parent of the same case"
+            }
+            E::SetDigest => "the registered digest is `digest`",
+            E::Seal => "the seal on it is `seal`, which counts as used",
+            E::Unseal => "no seal is on it",
+            E::Offer => "the open offer is this one",
+            E::Accept => {
+                "no offer is open; the signer holds it, with status held, in no store and with no carrier"
+            }
+            E::CloseOffer => "no offer is open",
+            E::AddExhibit => "the table of contents of the case lists `exhibit`",
+            E::Disclose => "every organisation of `to` may read every exhibit of `exhibits`",
+            E::LeaveParty => "`org` is a party no more",
+            E::PlaceHold | E::PlaceCaseHold => "this entry is a hold in force",
+            E::LiftHold | E::LiftCaseHold => "`hold` is in force no more",
+            E::ChangeRoles => "the actor's roles are `roles`",
+            E::ProposeRule => {
+                "the signer's organisation stands behind the change of `threshold`; if that is more than half of those that accepted genesis, it holds from the next entry on"
+            }
+            E::ApproveRule => {
+                "one organisation more stands behind `proposal`; if that is more than half of those that accepted genesis, it holds from the next entry on"
+            }
+            E::Explain => {
+                "flags with the code `category` on the entries of `targets` have this explanation too"
+            }
+            E::Store => "it is in `place`, with no carrier",
+            E::Consign => "`carrier` has it, and it is in no store; the holder stays",
+            E::HandOutside => "its status is outside; the holder stays",
+            E::Lose => "its status is lost",
+            E::Find => "the signer holds it, with status held, in no store and with no carrier",
+            E::Return => "its status is returned",
+            E::Dispose => "its status is disposed",
+            E::Destroy => "its status is destroyed",
+            E::SetRetention => "it is to be kept until `until`; null lifts that",
+            E::AuthoriseDisposal => "this entry is its authorisation of disposal",
+            E::ClaimPrivilege => "privilege in it is claimed",
+            E::ResolvePrivilege => "privilege lasts if `outcome` is `upheld`, and else ends",
+            E::Restate => {
+                "with `countersigns` null, the restatement waits, in the place of an earlier one; else the exhibit is held by `holder`, as after `accept` but with the offer left as it is"
+            }
+        }
+    }
+}
