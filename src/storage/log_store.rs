@@ -43,20 +43,24 @@ impl<E: Engine> LogStore<E> {
             }
             (None, _) => return Err(StoreError::NotALedger(shown.to_owned())),
             (Some(_), Mode::Create) => return Err(StoreError::Exists(shown.to_owned())),
-            (Some(found), _) => {
-                let found = u32::from_be_bytes(fixed(&found, "format version")?);
-                if found > FORMAT {
-                    return Err(StoreError::NewerFormat {
-                        found,
-                        known: FORMAT,
-                    });
-                }
-            }
+            (Some(found), _) => known_format(&found)?,
         }
-        Ok(LogStore {
+        Ok(LogStore::over(engine))
+    }
+
+    /// A log in rows of which some are gone, the format's perhaps among them: the log says itself whether it is one.
+    pub(super) fn salvaged(engine: E) -> Result<LogStore<E>, StoreError> {
+        if let Ok(Some(found)) = engine.get(Family::Meta, b"format") {
+            known_format(&found)?;
+        }
+        Ok(LogStore::over(engine))
+    }
+
+    fn over(engine: E) -> LogStore<E> {
+        LogStore {
             engine,
             grown: Default::default(),
-        })
+        }
     }
 
     fn with_prefix(&self, family: Family, prefix: &[u8]) -> Result<Vec<Row>, StoreError> {
@@ -67,6 +71,18 @@ impl<E: Engine> LogStore<E> {
                     .map_or(true, |(key, _)| key.starts_with(prefix))
             })
             .collect()
+    }
+}
+
+/// Whether this software reads rows of this format.
+fn known_format(found: &[u8]) -> Result<(), StoreError> {
+    let found = u32::from_be_bytes(fixed(found, "format version")?);
+    match found > FORMAT {
+        true => Err(StoreError::NewerFormat {
+            found,
+            known: FORMAT,
+        }),
+        false => Ok(()),
     }
 }
 

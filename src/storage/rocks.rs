@@ -78,8 +78,7 @@ impl RocksStore {
         let options = options(DBRecoveryMode::SkipAnyCorruptedRecord);
         DB::repair(&options, copy).map_err(io)?;
         let engine = RocksEngine::open(copy, Mode::Write, options, None)?;
-        let store = LogStore::new(engine, Mode::Write, &path.display().to_string())?;
-        Ok((store, true))
+        Ok((LogStore::salvaged(engine)?, true))
     }
 }
 
@@ -264,10 +263,13 @@ fn io(error: rocksdb::Error) -> StoreError {
 }
 
 fn open_error(error: rocksdb::Error) -> StoreError {
+    // Said of the file LOCK alone. A damaged *block* is no lock.
     let text = error.to_string();
-    if text.contains("lock") {
-        StoreError::InUse(text)
-    } else {
-        io(error)
+    let held = ["While lock file", "lock hold by current process"];
+    let held = error.kind() == rocksdb::ErrorKind::IOError
+        && held.iter().any(|words| text.contains(words));
+    match held {
+        true => StoreError::InUse(text),
+        false => io(error),
     }
 }

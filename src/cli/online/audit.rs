@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::cli::Outcome;
 use crate::cli::failure::Failure;
+use crate::cli::online::serve::store_failure;
 use crate::cli::output::{Output, plain};
 use crate::cli::verify::finding_json;
 use crate::{service, verify};
@@ -27,8 +28,8 @@ pub struct AuditArgs {
 /// Runs the command.
 pub fn run(args: &AuditArgs, output: Output) -> Outcome {
     let findings = service::audit(&args.dir).map_err(|error| {
-        Failure::new("audit", error.to_string())
-            .next("check that this is a ledger's folder and that its service is stopped")
+        let (code, next) = store_failure(&error);
+        Failure::new(code, error.to_string()).next(next)
     })?;
     let accepted: BTreeSet<String> = args.accept.iter().cloned().collect();
     let code = verify::exit_code(&findings, &accepted);

@@ -7,9 +7,11 @@ use serde_json::json;
 
 use crate::cli::Outcome;
 use crate::cli::failure::{CHECK_FAILED, Failure};
+use crate::cli::online::serve::store_failure;
 use crate::cli::output::{Output, plain};
 use crate::cli::verify::finding_json;
 use crate::service;
+use crate::storage::StoreError;
 
 /// Mend a ledger's folder from what can be read and proven; the service must be stopped.
 ///
@@ -24,11 +26,19 @@ pub struct RepairArgs {
     dir: PathBuf,
 }
 
+/// What is left to do where the entries themselves are lost.
+const RESTORE: &str = "nothing was changed: keep this folder as it is, restore the newest backup beside it, audit that, \
+                       and compare it with the newest checkpoint that witnesses and readers hold";
+
 /// Runs the command.
 pub fn run(args: &RepairArgs, output: Output) -> Outcome {
     let repair = service::repair(&args.dir).map_err(|error| {
-        Failure::new("repair", error.to_string())
-            .next("check that this is a ledger's folder, that its service is stopped and that the disk has room")
+        let (code, next) = match &error {
+            // What can be read is read; an error of this kind is that nothing could.
+            StoreError::Corrupt(_) => ("beyond-repair", RESTORE.to_owned()),
+            other => store_failure(other),
+        };
+        Failure::new(code, error.to_string()).next(next)
     })?;
     let mut words = String::new();
     for (title, findings) in [("mended", &repair.mended), ("not mended", &repair.lost)] {
@@ -42,7 +52,9 @@ pub fn run(args: &RepairArgs, output: Output) -> Outcome {
     words.push_str(&match (&repair.kept, repair.lost.is_empty()) {
         (None, true) => "Nothing needs to be mended; nothing was changed.".to_owned(),
         (None, false) => {
-            "Nothing was changed: what is lost cannot be computed from what is left. Restore the folder from a backup.".to_owned()
+            "Nothing was changed: what is lost cannot be computed from what is left. Keep this folder as it is, restore the \
+             newest backup beside it, audit that, and compare it with the newest checkpoint that witnesses and readers hold."
+                .to_owned()
         }
         (Some(kept), whole) => format!(
             "{} The damaged database is kept in {}.",

@@ -124,18 +124,7 @@ fn listen_failure(kind: ErrorKind) -> (&'static str, String) {
 
 fn folder_failure(error: &FolderError) -> (&'static str, String) {
     let (code, next) = match error {
-        FolderError::Store(StoreError::InUse(_)) => (
-            "ledger-in-use",
-            "only one service writes a ledger: stop the other with SIGTERM first",
-        ),
-        FolderError::Store(StoreError::NewerFormat { .. }) => (
-            "ledger-newer",
-            "nothing was changed; install the version of custodes that wrote it, or a newer one",
-        ),
-        FolderError::Store(StoreError::NotALedger(_)) => {
-            ("ledger-missing", "found one with `custodes init`")
-        }
-        FolderError::Store(StoreError::Io(text)) => return io_failure(text),
+        FolderError::Store(error) => return store_failure(error),
         FolderError::File { error, .. } => return io_failure(&error.to_string()),
         FolderError::OtherKey(_) => (
             "other-key",
@@ -143,12 +132,36 @@ fn folder_failure(error: &FolderError) -> (&'static str, String) {
         ),
         FolderError::Settings(..) => (
             "not-a-ledger",
+            "give --dir the folder that `custodes init` made; if it is that, run `custodes repair`",
+        ),
+        _ => DAMAGED,
+    };
+    (code, next.to_owned())
+}
+
+/// What to do about damage.
+const DAMAGED: (&str, &str) = (
+    "ledger-damaged",
+    "run `custodes audit`, which says what is damaged, then `custodes repair`; do not write to it meanwhile",
+);
+
+/// Code and next step where a ledger's folder cannot be used.
+pub(super) fn store_failure(error: &StoreError) -> (&'static str, String) {
+    let (code, next) = match error {
+        StoreError::InUse(_) => (
+            "ledger-in-use",
+            "only one process uses a ledger's folder: stop the other with SIGTERM first",
+        ),
+        StoreError::NewerFormat { .. } => (
+            "ledger-newer",
+            "nothing was changed; install the version of custodes that wrote it, or a newer one",
+        ),
+        StoreError::NotALedger(_) => (
+            "ledger-missing",
             "give --dir the folder that `custodes init` made",
         ),
-        _ => (
-            "ledger-damaged",
-            "run `custodes audit`, and do not write to it",
-        ),
+        StoreError::Io(text) => return io_failure(text),
+        _ => DAMAGED,
     };
     (code, next.to_owned())
 }
