@@ -147,10 +147,11 @@ fn every_flipped_byte_is_noticed_and_repair_claims_no_more_than_it_did() {
         if audited == 0 {
             // Not noticed: then nothing that can be read may have changed.
             assert_eq!(rows(&target).as_ref(), Some(&before), "{context}: {said}");
-            for file in ["head", "ledger.toml"] {
-                let read = |folder: &Path| std::fs::read(folder.join(file)).unwrap();
-                assert_eq!(read(&target), read(&original), "{context}");
-            }
+            let read = |folder: &Path, file| std::fs::read_to_string(folder.join(file)).unwrap();
+            assert_eq!(read(&target, "head"), read(&original, "head"), "{context}");
+            // One blank is as good as another there.
+            let settings = |folder| read(folder, "ledger.toml").parse::<toml::Table>().unwrap();
+            assert_eq!(settings(&target), settings(&original), "{context}");
             *counts.entry("touches nothing that is read").or_default() += 1;
             continue;
         }
