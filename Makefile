@@ -2,7 +2,7 @@
 # make test       all tests
 # make verifier   the small verifier alone: no service, no RocksDB
 # make lint       format and clippy, as .ci/run does
-# make bench      benchmarks
+# make bench      what users wait for, then a service on this machine under load
 # make clean-demo remove ledger-demo/
 
 CARGO  ?= cargo
@@ -28,6 +28,7 @@ verifier:
 bench:
 	@bash .ci/setup.sh
 	$(CARGO) bench
+	$(CARGO) run --release -- bench
 
 lint:
 	@bash .ci/setup.sh test

@@ -21,6 +21,7 @@ mod watch;
 mod accept_genesis;
 mod audit;
 mod authority;
+mod bench;
 mod bundle;
 mod case;
 mod disclose;
@@ -71,6 +72,7 @@ pub enum OnlineCommand {
     Submit(carry::submit::SubmitArgs),
     Audit(audit::AuditArgs),
     Repair(repair::RepairArgs),
+    Bench(bench::BenchArgs),
 }
 
 /// Runs the command.
@@ -90,6 +92,7 @@ pub fn run(command: OnlineCommand, mut args: ProfileArgs, output: Output) -> Out
         OnlineCommand::Serve(command) => serve::run(&command, output),
         OnlineCommand::Audit(command) => audit::run(&command, output),
         OnlineCommand::Repair(command) => repair::run(&command, output),
+        OnlineCommand::Bench(command) => bench::run(&command, output),
         OnlineCommand::Key(command) => key::run(&command, Profile::load(args)?, output),
         OnlineCommand::Case(command) => case::run(&command, &open(args)?),
         OnlineCommand::Register(command) => register::run(&command, &open(args)?),
