@@ -73,10 +73,16 @@ fn a_case_in_plain_words() {
     let words = "The ledger's service recorded that PC Jo Smith (northshire-police) viewed exhibit JSM/1 \
                  (extent: history), for the purpose \"Preparing a statement\".";
     assert!(looked.contains(words), "{looked}");
-    assert!(flags::flags(bundle).contains("The rules of custody raise no flag."));
+    let raised: Vec<&str> = bundle.flags.iter().map(|flag| flag.code).collect();
+    // Nobody checked the camera's clock, said where the phone was seized, or named the tool of the copy.
+    assert_eq!(raised, ["no-clock-check", "incomplete", "incomplete"]);
+    assert!(flags::flags(bundle).contains("No check of the device's clock was recorded."));
     if std::env::var_os("SHOW").is_some() {
         println!("{page}\n{told}\n{looked}");
     }
+    let mut without = found.verified.unwrap();
+    without.flags.clear();
+    assert!(flags::flags(&without).contains("The rules of custody raise no flag."));
 }
 
 #[test]

@@ -8,14 +8,15 @@ mod world;
 
 use std::collections::BTreeSet;
 
-use custodes::court::{flags, timeline};
+use custodes::court::{flags, schedule, timeline};
 use custodes::ledger::state::{Known as _, Role, Status};
 use custodes::ledger::{Rules, page};
-use custodes::protocol::digest::{DigestKind, EvidenceDigest};
+use custodes::protocol::digest::{CHUNK, DigestKind, EvidenceDigest};
 use custodes::protocol::entry::EntryHash;
 use custodes::protocol::hash::Hash;
 use custodes::protocol::id::{Strand, Subject};
 use custodes::protocol::leaf::Commitment;
+use custodes::protocol::tree::{MemoryTree, TreeSize, leaf_hash, prove_consistency};
 use custodes::verify::audit::{Audit, AuditLeaf};
 use custodes::verify::{Inputs, Severity, Verification, verify};
 use serde_json::{Value, json};
@@ -44,6 +45,13 @@ fn details() -> Value {
         "description",
         "power_or_consent",
         "title",
+        "period",
+        "place",
+        "tool",
+        "legal_basis",
+        "operator_remarks",
+        "conclusion",
+        "clock_offset",
     ];
     Value::Object(
         names
@@ -56,7 +64,6 @@ fn details() -> Value {
 struct Play {
     s: Sample,
     prosecutor: Person,
-    flags: BTreeSet<(EntryHash, &'static str)>,
 }
 
 impl Play {
@@ -77,11 +84,7 @@ impl Play {
             join,
             details(),
         );
-        Play {
-            s,
-            prosecutor,
-            flags: BTreeSet::new(),
-        }
+        Play { s, prosecutor }
     }
 
     /// One line of the table.
@@ -91,6 +94,19 @@ impl Play {
         subject: &Subject,
         event: &str,
         body: Value,
+        expect: Expect,
+    ) -> Option<EntryHash> {
+        self.told(who, subject, event, body, details(), expect)
+    }
+
+    /// One line of the table, with these details.
+    fn told(
+        &mut self,
+        who: &str,
+        subject: &Subject,
+        event: &str,
+        body: Value,
+        details: Value,
         expect: Expect,
     ) -> Option<EntryHash> {
         let who = match who {
@@ -105,11 +121,10 @@ impl Play {
         let got = self
             .s
             .world
-            .attempt(&who, subject, strand, event, body, details());
+            .attempt(&who, subject, strand, event, body, details);
         match (got, expect) {
             (Ok((e, flags)), Flags(wanted)) => {
                 assert_eq!(flags, wanted.iter().copied().collect(), "{event}");
-                self.flags.extend(flags.into_iter().map(|code| (e, code)));
                 Some(e)
             }
             (Err(code), Refused(wanted)) => {
@@ -168,8 +183,11 @@ fn play() -> Play {
     p.line("examiner", &phone, "transfer-offered", org("ash-and-co"), Refused("recipient-not-in-case"));
     p.line("examiner", &phone, "lost", json!({}), Flags(&["lost"]));
     p.line("examiner", &phone, "sealed", seal("S9"), Flags(&["sealed-twice", "while-lost"]));
-    p.line("officer", &phone, "found", json!({}), Flags(&[]));
+    p.line("officer", &phone, "found", json!({}), Flags(&["custody-gap"]));
     p.line("officer", &phone, "found", json!({}), Flags(&["found-not-lost"]));
+    bags(p);
+    feeds(p);
+    flags_of_practice(p);
     let offer = |e: Option<EntryHash>| json!({"offer": e.unwrap()});
     let e = p.line("officer", &phone, "transfer-offered", org("northshire-forensics"), Flags(&[]));
     p.line("officer", &phone, "transfer-offered", org("northshire-forensics"), Refused("offer-open"));
@@ -254,7 +272,10 @@ fn play() -> Play {
     p.line("examiner", &copy, "quarantined", json!({}), Flags(&[]));
     let given = json!({"disclosure": given.unwrap()});
     p.line("prosecutor", &case, "inspected", given.clone(), Flags(&[]));
-    p.line("prosecutor", &case, "undertaking-given", given.clone(), Flags(&[]));
+    let promised = p.line("prosecutor", &case, "undertaking-given", given.clone(), Flags(&[]));
+    let other_entry = json!({"undertaking": given["disclosure"]});
+    p.line("prosecutor", &case, "undertaking-discharged", other_entry, Refused("no-such-undertaking"));
+    p.line("prosecutor", &case, "undertaking-discharged", json!({"undertaking": promised.unwrap()}), Flags(&[]));
     let got = json!({"disclosure": given["disclosure"], "digests": [{"exhibit": copy, "digest": other}]});
     p.line("prosecutor", &case, "disclosure-acknowledged", got, Flags(&["acknowledged-digest-differs"]));
     p.line("prosecutor", &case, "disclosure-requested", json!({"under": "cpia-s8"}), Flags(&[]));
@@ -308,6 +329,102 @@ fn play() -> Play {
     play
 }
 
+/// A bag moves what is in it; a store takes in whoever is on duty there.
+#[rustfmt::skip]
+fn bags(p: &mut Play) {
+    let (case, video) = (p.s.case.clone(), p.s.video.clone());
+    let examiner = p.s.examiner.actor.clone();
+    let (bag, sim, disc) = (p.s.world.subject(), p.s.world.subject(), p.s.world.subject());
+    let thing = |kind: &str| json!({"case": case, "kind": kind, "from": null});
+    p.line("officer", &bag, "seized", thing("container"), Flags(&[]));
+    p.line("officer", &sim, "seized", thing("device"), Flags(&[]));
+    p.line("officer", &disc, "seized", thing("device"), Flags(&[]));
+    let into = |container: &Subject| json!({"container": container});
+    p.line("officer", &sim, "packed", into(&video), Refused("not-a-container"));
+    p.line("officer", &bag, "packed", into(&bag), Refused("not-a-container"));
+    p.line("officer", &sim, "packed", into(&bag), Flags(&[]));
+    p.line("officer", &sim, "packed", into(&bag), Flags(&["while-packed"]));
+    p.line("officer", &disc, "packed", into(&bag), Flags(&[]));
+    let to_store = json!({"to": {"store": {"org": "northshire-forensics", "place": "store-2"}}, "method": "van"});
+    let e = p.line("officer", &bag, "transfer-offered", to_store, Flags(&[])).unwrap();
+    let accepted = json!({"offer": e, "from": p.s.officer.actor, "digest": null});
+    p.line("examiner", &bag, "transfer-accepted", accepted, Flags(&[]));
+    for one in [&bag, &sim, &disc] {
+        let record = p.s.world.state.exhibit(one).unwrap();
+        assert_eq!(record.holder.person, Some(examiner.clone()), "the bag's content moved with it");
+    }
+    assert_eq!(p.s.world.state.exhibit(&bag).unwrap().place.as_deref(), Some("store-2"));
+    p.line("examiner", &bag, "lost", json!({}), Flags(&["lost"]));
+    assert_eq!(p.s.world.state.exhibit(&sim).unwrap().status, Status::Lost);
+    p.line("examiner", &bag, "found", json!({}), Flags(&["custody-gap"]));
+    // Out of the bag by itself, said or not said.
+    p.line("examiner", &sim, "unpacked", into(&bag), Flags(&[]));
+    p.line("examiner", &sim, "unpacked", into(&bag), Flags(&["not-packed"]));
+    p.line("examiner", &disc, "stored", json!({"place": "shelf-4"}), Flags(&["while-packed"]));
+    p.line("examiner", &bag, "lost", json!({}), Flags(&["lost"]));
+    for one in [&sim, &disc] {
+        assert_eq!(p.s.world.state.exhibit(one).unwrap().status, Status::Held, "out of the bag it moves no more with it");
+    }
+}
+
+/// A feed grows: proven where the old bytes end with a chunk, flagged where nothing proves it.
+#[rustfmt::skip]
+fn feeds(p: &mut Play) {
+    let case = p.s.case.clone();
+    let bytes: Vec<u8> = (0..4 * CHUNK).map(|at| (at / 1000) as u8).collect();
+    let of = |chunks: usize| EvidenceDigest::of_bytes(DigestKind::File, &bytes[..chunks * CHUNK]);
+    let short = EvidenceDigest::of_bytes(DigestKind::File, &bytes[..100]);
+    let mut tree = MemoryTree::default();
+    for chunk in bytes.chunks(CHUNK) {
+        tree.append(leaf_hash(chunk));
+    }
+    let proof = |old: u64, new: u64| prove_consistency(TreeSize(old), TreeSize(new), &tree).unwrap().0;
+    let feed = p.s.world.subject();
+    let body = |digest: &EvidenceDigest| json!({"case": case, "kind": "wearable-data", "digest": digest, "role": "original"});
+    p.line("officer", &feed, "registered", body(&of(1)), Flags(&[]));
+    let grown = |old: &EvidenceDigest, new: &EvidenceDigest, proof: Vec<Hash>| json!({"previous": old, "digest": new, "proof": proof});
+    p.line("officer", &feed, "extended", grown(&of(1), &of(3), proof(1, 3)), Flags(&[]));
+    p.line("officer", &feed, "extended", grown(&of(3), &of(4), proof(3, 4)), Flags(&[]));
+    p.line("officer", &feed, "extended", grown(&of(1), &of(4), proof(1, 4)), Flags(&["extends-other"]));
+    p.line("officer", &feed, "extended", grown(&of(4), &of(3), proof(3, 4)), Flags(&["extension-not-proven"]));
+    p.line("officer", &feed, "extended", grown(&of(3), &of(4), proof(1, 3)), Flags(&["extension-not-proven"]));
+    let without = |old: &EvidenceDigest, new: &EvidenceDigest| json!({"previous": old, "digest": new});
+    p.line("officer", &feed, "extended", without(&of(4), &short), Flags(&["extension-not-proven"]));
+    p.line("officer", &feed, "extended", without(&short, &of(1)), Flags(&["extension-not-proven"]));
+}
+
+/// What practice expects: a clock checked, a strong digest, details, roles, order, and no sealed thing examined.
+#[rustfmt::skip]
+fn flags_of_practice(p: &mut Play) {
+    let case = p.s.case.clone();
+    let body = json!({"case": case, "kind": "surveillance-footage", "digest": digest(b"more"), "role": "original"});
+    let with = |left_out: &str, added: &str| {
+        let mut all = details();
+        let map = all.as_object_mut().unwrap();
+        map.remove(left_out);
+        map.insert(added.to_owned(), json!("as told"));
+        all
+    };
+    let fresh = p.s.world.subject();
+    p.told("officer", &fresh, "registered", body.clone(), with("clock_offset", "x"), Flags(&["no-clock-check"]));
+    let fresh = p.s.world.subject();
+    p.told("officer", &fresh, "registered", body.clone(), with("x", "md5"), Flags(&["weak-digest-only"]));
+    let fresh = p.s.world.subject();
+    let mut both = with("x", "md5");
+    both["sha256"] = json!("as told");
+    p.told("officer", &fresh, "registered", body, both, Flags(&[]));
+    let seized = json!({"case": case, "kind": "device", "from": null, "seal": "T1"});
+    let fresh = p.s.world.subject();
+    let e = p.told("officer", &fresh, "seized", seized, with("place", "x"), Flags(&["incomplete"])).unwrap();
+    p.line("officer", &fresh, "supplemented", json!({"target": e}), Flags(&[]));
+    let given = custodes::ledger::flags_of(&p.s.world.state, e);
+    assert_eq!((given.len(), given[0].explained.len()), (1, 1), "supplied later, and still flagged");
+    p.line("officer", &fresh, "examined", json!({}), Flags(&["while-sealed"]));
+    p.line("officer", &fresh, "unsealed", json!({"seal": "T1"}), Flags(&[]));
+    p.line("officer", &fresh, "examined", json!({}), Flags(&[]));
+    p.line("prosecutor", &fresh, "stored", json!({"place": "desk"}), Flags(&["not-the-holder", "unusual-role"]));
+}
+
 fn check(play: &Play) -> Verification {
     let bundle = play.s.world.case_bundle(&play.s.case);
     verify(Inputs {
@@ -352,7 +469,7 @@ fn every_event_in_every_state_and_the_same_flags_offline() {
         .map(|flag| (flag.entries[0], flag.code))
         .collect();
     assert_eq!(
-        offline, play.flags,
+        offline, play.s.world.flags,
         "the bundle gives the flags that the service gave"
     );
 
@@ -365,6 +482,23 @@ fn every_event_in_every_state_and_the_same_flags_offline() {
         line.contains("Explained by Dr Ana Iyer (northshire-forensics) on "),
         "{line}"
     );
+    let acts = schedule::schedule(&bundle);
+    let hers = acts
+        .split("\n\n")
+        .find(|part| part.starts_with("Dr Ana Iyer (northshire-forensics)\n"));
+    let hers = hers.unwrap();
+    let mine = |one: &&str| one.contains(": Dr Ana Iyer (northshire-forensics) recorded that ");
+    assert_eq!(
+        hers.lines().skip(1).filter(mine).count(),
+        hers.lines().count() - 1
+    );
+    let made = play
+        .s
+        .world
+        .entries
+        .iter()
+        .filter(|one| one.entry.payload().actor == play.s.examiner.actor);
+    assert_eq!(hers.lines().count() - 1, made.count(), "all of her acts");
     let told = timeline::timeline(&bundle);
     assert!(
         !told.contains("there was the event"),

@@ -52,6 +52,9 @@ pub struct VerifyArgs {
     /// Also print the custody timeline, the access history and the flags.
     #[arg(long)]
     timeline: bool,
+    /// Also print, for each person, what they recorded: an aide-memoire for their statement.
+    #[arg(long)]
+    schedule: bool,
 }
 
 /// Runs the command.
@@ -130,6 +133,10 @@ fn words(args: &VerifyArgs, verification: &Verification) -> String {
             words.push('\n');
             words.push_str(&part);
         }
+    }
+    if let (true, Some(bundle)) = (args.schedule, &verification.verified) {
+        words.push('\n');
+        words.push_str(&court::schedule::schedule(bundle));
     }
     words
 }

@@ -5,12 +5,13 @@
 //! that people wrote are put in quotation marks, on one line, without characters that could pass for
 //! lines of the report ([`names::quoted`]).
 //!
-//! In scope: page one, timeline, access history, flags, as text. Out of scope: checking (`verify`).
+//! In scope: page one, timeline, schedules of handling, access history, flags, as text. Out of scope: checking (`verify`).
 
 pub mod access;
 pub mod flags;
 mod more_sentences;
 pub mod names;
 pub mod page_one;
+pub mod schedule;
 mod sentences;
 pub mod timeline;

@@ -31,6 +31,29 @@ impl Writer<'_> {
                 ),
                 &[],
             ),
+            "packed" => (
+                format!("they put {exhibit} into {}", self.exhibit("container")),
+                &[],
+            ),
+            "unpacked" => (
+                format!("they took {exhibit} out of {}", self.exhibit("container")),
+                &[],
+            ),
+            "extended" => (
+                format!(
+                    "{exhibit} grew{}: {}",
+                    self.said(", by the period ", "period"),
+                    self.digest()
+                ),
+                &["period"],
+            ),
+            "undertaking-discharged" => (
+                format!(
+                    "the undertaking{} is discharged{basis}",
+                    self.pointing("undertaking", " in", "")
+                ),
+                &["basis"],
+            ),
             "consigned" => (
                 format!(
                     "they gave {exhibit} to the carrier \"{}\"{seal}",

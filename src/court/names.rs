@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::ledger::Rules;
 use crate::ledger::state::Known as _;
 use crate::protocol::entry::VerifiedEntry;
 use crate::protocol::id::{ActorId, Strand, Subject};
@@ -50,7 +51,9 @@ impl<'a> Names<'a> {
         }
         let subject = payload.subject.clone();
         // A reference is given when something is opened, or set anew; in other entries the word may mean anything.
-        let names_it = payload.seq == 0 || payload.event == "case-reference-set";
+        let names_it = Rules::embedded()
+            .row(&payload.event)
+            .is_some_and(|row| row.names.is_some());
         if let (true, Some(reference)) = (names_it, detail("reference")) {
             self.references.insert(subject.clone(), reference);
         }

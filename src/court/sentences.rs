@@ -266,6 +266,15 @@ impl Writer<'_> {
         let actor = to.and_then(|to| to.get("actor")).and_then(Value::as_str);
         match actor.map(ActorId::new) {
             Some(Ok(actor)) => self.names.person_within(&actor),
+            _ if to.and_then(|to| to.get("store")).is_some() => {
+                let store = to.and_then(|to| to.get("store"));
+                let part = |name: &str| {
+                    store
+                        .and_then(|one| one.get(name))
+                        .map_or_else(String::new, plain)
+                };
+                format!("the store \"{}\" of {}", part("place"), part("org"))
+            }
             _ => to
                 .and_then(|to| to.get("org"))
                 .map_or_else(|| "(not stated)".to_owned(), plain),

@@ -15,7 +15,7 @@ use super::state::{
 };
 use super::{exhibits, proposals};
 use crate::protocol::entry::EntryHash;
-use crate::protocol::id::{ActorId, ChainId, OrgId, Strand, Subject};
+use crate::protocol::id::{ActorId, ChainId, Code, OrgId, Strand, Subject};
 use crate::protocol::time::Moment;
 
 /// The closed list.
@@ -96,6 +96,12 @@ pub enum Effect {
     ClaimPrivilege,
     /// The claim of privilege is decided; it lasts if upheld.
     ResolvePrivilege,
+    /// The exhibit is in a container, and moves with it.
+    Pack,
+    /// The exhibit is in no container.
+    Unpack,
+    /// What was missing from an entry is supplied.
+    Supplement,
     /// Once two people say the same, the exhibit is held by the person they name.
     Restate,
 }
@@ -138,10 +144,6 @@ pub fn apply<K: Known + ?Sized>(
                 at: context.place.recorded_at,
             });
         }),
-        Effect::Accept => change_exhibit(context, |exhibit| {
-            exhibit.offer = None;
-            exhibits::hold(exhibit, context.actor());
-        }),
         Effect::CloseOffer => change_exhibit(context, |exhibit| exhibit.offer = None),
         Effect::LeaveParty => change_case(context, |case| {
             if let Some(org) = context.read::<OrgId>("org") {
@@ -158,7 +160,21 @@ pub fn apply<K: Known + ?Sized>(
         Effect::ChangeRoles => change_roles(context),
         Effect::ProposeRule => proposals::propose(context),
         Effect::ApproveRule => proposals::approve(context),
-        Effect::Explain => exhibits::explain(context),
+        Effect::Explain => match context.read::<Code>("category") {
+            Some(category) => {
+                let targets = context.read("targets").unwrap_or_default();
+                exhibits::explain(context, category, targets)
+            }
+            None => Vec::new(), // the schema has checked it
+        },
+        Effect::Supplement => {
+            let targets = BTreeSet::from_iter(context.read::<EntryHash>("target"));
+            let category = Code::new("incomplete").expect("a code of flags is a code");
+            exhibits::explain(context, category, targets)
+        }
+        Effect::Pack => exhibits::pack(context),
+        Effect::Unpack => exhibits::unpack(context),
+        possession if exhibits::moves(possession) => exhibits::possess(possession, context),
         // What is left changes the exhibit alone.
         other => change_exhibit(context, |exhibit| exhibits::change(other, context, exhibit)),
     };
@@ -209,6 +225,7 @@ fn change_exhibit<K: Known + ?Sized>(
         return Vec::new();
     };
     change(&mut exhibit);
+    exhibits::happened(context, &mut exhibit);
     vec![(
         RecordKey::Exhibit(context.subject().clone()),
         Record::Exhibit(exhibit),
@@ -427,6 +444,10 @@ fn open_exhibit<K: Known + ?Sized>(
         status: Status::Held,
         place: None,
         carrier: None,
+        container: None,
+        containers: BTreeSet::new(),
+        contents: BTreeSet::new(),
+        latest: context.entry.payload().occurred_at.earliest(),
         holds: BTreeMap::new(),
         retain_until: None,
         authorised: None,

@@ -1,13 +1,15 @@
 //! What an admitted entry changes in an exhibit: the part of the closed list that touches nothing else.
 
+use std::collections::BTreeSet;
+
 use super::context::Context;
 use super::effects::{Changes, Effect};
 use super::state::{
-    Authorisation, ExhibitRecord, Explanation, Holder, Known, Record, RecordKey, Restatement,
-    Status,
+    Authorisation, ExhibitRecord, Explanation, Holder, Known, Recipient, Record, RecordKey,
+    Restatement, Status,
 };
 use crate::protocol::entry::EntryHash;
-use crate::protocol::id::{ActorId, Code};
+use crate::protocol::id::{ActorId, Code, Strand, Subject};
 use crate::protocol::time::Moment;
 
 /// A person of an organisation.
@@ -36,6 +38,15 @@ pub(super) fn change<K: Known + ?Sized>(
     let e = context.entry.hash();
     let actor = context.actor();
     match effect {
+        E::Accept => {
+            // Accepted as offered to a store, it is in that store.
+            let store = exhibit.offer.take().and_then(|offer| match offer.to {
+                Recipient::Store(store) => Some(store.place.as_str().to_owned()),
+                _ => None,
+            });
+            hold(exhibit, actor);
+            exhibit.place = store;
+        }
         E::Store => {
             exhibit.place = context.text("place").map(str::to_owned);
             exhibit.carrier = None;
@@ -69,6 +80,88 @@ pub(super) fn change<K: Known + ?Sized>(
     }
 }
 
+/// Whether a change of possession is one that what is in a container shares.
+pub(super) fn moves(effect: Effect) -> bool {
+    use Effect as E;
+    matches!(
+        effect,
+        E::Accept
+            | E::Store
+            | E::Consign
+            | E::HandOutside
+            | E::Lose
+            | E::Find
+            | E::Return
+            | E::Dispose
+            | E::Destroy
+    )
+}
+
+/// The exhibit is possessed otherwise, and so is all that is in it; taken out of its container, it is in it no more.
+pub(super) fn possess<K: Known + ?Sized>(effect: Effect, context: &Context<'_, K>) -> Changes {
+    let mut changes = unpack(context);
+    let Some((_, Record::Exhibit(exhibit))) = changes.first_mut() else {
+        return changes;
+    };
+    change(effect, context, exhibit);
+    let (place, contents) = (exhibit.place.clone(), exhibit.contents.clone());
+    for content in contents {
+        // In an extract, what is in the container may not be known; it is not what the extract is about.
+        if let Some(mut record) = context.known.exhibit(&content) {
+            change(effect, context, &mut record);
+            record.place.clone_from(&place);
+            happened(context, &mut record);
+            changes.push((RecordKey::Exhibit(content), Record::Exhibit(record)));
+        }
+    }
+    changes
+}
+
+/// The exhibit is in the container that the body names, and in no other.
+pub(super) fn pack<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
+    let mut changes = unpack(context);
+    let Some(named) = context.read::<Subject>("container") else {
+        return changes; // the schema has checked it
+    };
+    if let Some((_, Record::Exhibit(exhibit))) = changes.first_mut() {
+        exhibit.container = Some(named.clone());
+        exhibit.containers.insert(named.clone());
+    }
+    if let Some(mut container) = context.known.exhibit(&named) {
+        container.contents.insert(context.subject().clone());
+        // Put back into the same one: the change above has taken it out.
+        changes.retain(|(key, _)| *key != RecordKey::Exhibit(named.clone()));
+        changes.push((RecordKey::Exhibit(named), Record::Exhibit(container)));
+    }
+    changes
+}
+
+/// The exhibit is in no container. Its own change comes first.
+pub(super) fn unpack<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
+    let Some(mut exhibit) = context.exhibit() else {
+        return Vec::new();
+    };
+    happened(context, &mut exhibit);
+    let held = exhibit.container.take();
+    let key = RecordKey::Exhibit(context.subject().clone());
+    let mut changes = vec![(key, Record::Exhibit(exhibit))];
+    if let Some(held) = held
+        && let Some(mut container) = context.known.exhibit(&held)
+    {
+        container.contents.remove(context.subject());
+        changes.push((RecordKey::Exhibit(held), Record::Exhibit(container)));
+    }
+    changes
+}
+
+/// Keeps when the latest act of possession happened.
+pub(super) fn happened<K: Known + ?Sized>(context: &Context<'_, K>, exhibit: &mut ExhibitRecord) {
+    let payload = context.entry.payload();
+    if payload.strand == Strand::Custody {
+        exhibit.latest = exhibit.latest.max(payload.occurred_at.earliest());
+    }
+}
+
 /// The first person's statement waits; the second person's, of the same holder, takes effect.
 fn restate<K: Known + ?Sized>(context: &Context<'_, K>, exhibit: &mut ExhibitRecord) {
     let Some(named) = context.read::<ActorId>("holder") else {
@@ -88,12 +181,11 @@ fn restate<K: Known + ?Sized>(context: &Context<'_, K>, exhibit: &mut ExhibitRec
 }
 
 /// What was flagged on these entries under this category has an explanation more.
-pub(super) fn explain<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
-    let Some(category) = context.read::<Code>("category") else {
-        return Vec::new(); // the schema has checked it
-    };
-    let targets: std::collections::BTreeSet<EntryHash> =
-        context.read("targets").unwrap_or_default();
+pub(super) fn explain<K: Known + ?Sized>(
+    context: &Context<'_, K>,
+    category: Code,
+    targets: BTreeSet<EntryHash>,
+) -> Changes {
     let explained = |e: EntryHash| {
         let key = RecordKey::Explained(e, category.clone());
         let mut given = match context.known.get(&key) {

@@ -4,9 +4,10 @@ use super::context::Context;
 use super::flags::FlagRule;
 use super::schema::{ExhibitDigest, Parent};
 use super::state::{Known, Recipient, Status};
-use crate::protocol::digest::EvidenceDigest;
+use crate::protocol::digest::{CHUNK, EvidenceDigest};
 use crate::protocol::entry::EntryHash;
-use crate::protocol::id::{ActorId, Strand};
+use crate::protocol::id::{ActorId, Strand, Subject};
+use crate::protocol::tree::{ConsistencyProof, RootHash, TreeSize};
 
 /// Whether something is to be flagged.
 pub fn found<K: Known + ?Sized>(rule: FlagRule, context: &Context<'_, K>) -> bool {
@@ -70,6 +71,7 @@ pub fn found<K: Known + ?Sized>(rule: FlagRule, context: &Context<'_, K>) -> boo
         F::AcceptedByColleague => offer.as_ref().is_some_and(|offer| match &offer.to {
             Recipient::Actor(actor) => actor != context.actor(),
             Recipient::Org(to) => *to != org,
+            Recipient::Store(store) => store.org != org,
         }),
         F::AcceptedFromOther => context.read::<ActorId>("from").is_some_and(|from| {
             let giver = offer.as_ref().map(|offer| offer.by.clone());
@@ -153,7 +155,64 @@ pub fn found<K: Known + ?Sized>(rule: FlagRule, context: &Context<'_, K>) -> boo
         F::Corrected => true,
         F::CustodyRestated => true,
         F::IrregularityRaised => true,
+        F::OutOfOrder => {
+            custody && exhibit_ref.is_some_and(|one| payload.occurred_at.earliest() < one.latest)
+        }
+        F::UnusualRole => context.rules.row(&payload.event).is_some_and(|row| {
+            let roles = context.known.actor(context.actor()).map(|one| one.roles);
+            !row.usual_roles.is_empty()
+                && !roles.is_some_and(|roles| row.usual_roles.iter().any(|one| roles.contains(one)))
+        }),
+        F::Incomplete => context.rules.row(&payload.event).is_some_and(|row| {
+            let named = |name: &String| payload.details.contains_key(name);
+            !row.usual_details.iter().all(named)
+        }),
+        F::NoClockCheck => {
+            let timed = ["surveillance-footage", "wearable-data", "audio"];
+            let first = ["original", "master"];
+            let named = |name: &str| payload.details.contains_key(name);
+            context
+                .text("kind")
+                .is_some_and(|kind| timed.contains(&kind))
+                && context
+                    .text("role")
+                    .is_some_and(|role| first.contains(&role))
+                && !named("clock_offset")
+                && !named("clock_reference")
+        }
+        F::WeakDigestOnly => {
+            let named = |name: &&str| payload.details.contains_key(*name);
+            ["md5", "sha1"].iter().any(named) && !["sha256", "sha512"].iter().any(named)
+        }
+        F::WhileSealed => exhibit_ref.is_some_and(|one| one.seal.is_some()),
+        F::CustodyGap => exhibit_ref.is_some_and(|one| one.status == Status::Lost),
+        F::WhilePacked => exhibit_ref.is_some_and(|one| one.container.is_some()),
+        F::NotPacked => {
+            let named = context.read::<Subject>("container");
+            exhibit_ref.is_some_and(|one| one.container != named)
+        }
+        F::ExtendsOther => {
+            registered.is_some() && context.read::<EvidenceDigest>("previous") != registered
+        }
+        F::ExtensionNotProven => !own.is_some_and(|own| extends(context, &own)),
         // Judged at a stated time, not on an entry: see standing_flags.
         F::OfferStillOpen | F::RetentionOverdue => false,
     }
+}
+
+/// Whether the proof shows that the new bytes begin with the old: their chunk tree is a prefix of the new one's.
+fn extends<K: Known + ?Sized>(context: &Context<'_, K>, own: &EvidenceDigest) -> bool {
+    let Some(previous) = context.read::<EvidenceDigest>("previous") else {
+        return false;
+    };
+    let chunk = CHUNK as u64;
+    let proof = ConsistencyProof(context.read("proof").unwrap_or_default());
+    let leaves = |size: u64| TreeSize(size.div_ceil(chunk));
+    let (old, new) = (RootHash(previous.chunks), RootHash(own.chunks));
+    previous.kind == own.kind
+        && previous.size.is_multiple_of(chunk)
+        && previous.size <= own.size
+        && proof
+            .verify(leaves(previous.size), old, leaves(own.size), new)
+            .is_ok()
 }

@@ -93,6 +93,28 @@ pub enum FlagRule {
     CustodyRestated,
     /// An irregularity raised by somebody.
     IrregularityRaised,
+    /// Said to have happened before what the exhibit's custody chain already tells.
+    OutOfOrder,
+    /// Recorded in a role that does not usually do this.
+    UnusualRole,
+    /// Details that practice records are not named.
+    Incomplete,
+    /// Footage, tag data or sound without a check of the device's clock.
+    NoClockCheck,
+    /// Only MD5 or SHA-1 came with it from outside.
+    WeakDigestOnly,
+    /// Examined though a seal is recorded on it.
+    WhileSealed,
+    /// Nobody held it for a time.
+    CustodyGap,
+    /// Moved by itself while it is recorded in a container.
+    WhilePacked,
+    /// Taken out of a container that it was not in.
+    NotPacked,
+    /// The feed that grew is not the one registered.
+    ExtendsOther,
+    /// Nothing proves that the new bytes begin with the old.
+    ExtensionNotProven,
     /// At the stated time: offered long ago and not answered.
     OfferStillOpen,
     /// At the stated time: kept longer than its retention.
@@ -300,6 +322,61 @@ impl FlagRule {
                 "irregularity-raised",
                 Notice,
                 "Somebody raised an irregularity.",
+            ),
+            F::OutOfOrder => (
+                "out-of-order",
+                Notice,
+                "It is said to have happened before acts that were recorded earlier.",
+            ),
+            F::UnusualRole => (
+                "unusual-role",
+                Info,
+                "People in the signer's role do not usually do this.",
+            ),
+            F::Incomplete => (
+                "incomplete",
+                Info,
+                "Details that practice records with this were not given.",
+            ),
+            F::NoClockCheck => (
+                "no-clock-check",
+                Notice,
+                "No check of the device's clock was recorded.",
+            ),
+            F::WeakDigestOnly => (
+                "weak-digest-only",
+                Notice,
+                "It came from outside with an MD5 or SHA-1 digest alone, which can be forged.",
+            ),
+            F::WhileSealed => (
+                "while-sealed",
+                Serious,
+                "It was examined while a seal was recorded on it.",
+            ),
+            F::CustodyGap => (
+                "custody-gap",
+                Serious,
+                "Nobody is recorded as having held it for a time.",
+            ),
+            F::WhilePacked => (
+                "while-packed",
+                Notice,
+                "It was handled by itself while it was recorded in a container.",
+            ),
+            F::NotPacked => (
+                "not-packed",
+                Notice,
+                "It was taken out of a container that it was not recorded in.",
+            ),
+            F::ExtendsOther => (
+                "extends-other",
+                Serious,
+                "What was extended is not what was registered.",
+            ),
+            F::ExtensionNotProven => (
+                "extension-not-proven",
+                Notice,
+                "Nothing here proves that the new bytes begin with the old; whoever has both can compare.",
             ),
             F::OfferStillOpen => (
                 "offer-still-open",

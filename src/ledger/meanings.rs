@@ -105,6 +105,10 @@ impl RefuseRule {
             R::NotPrivileged => {
                 "in none of `exhibits`, nor in `exhibit`, is privilege claimed or upheld; an exhibit of which nothing is known (in an extract) passes"
             }
+            R::ContainerOfCase => {
+                "`container` is an exhibit of the kind `container` and of the same case, and the exhibit packed is of another kind"
+            }
+            R::UndertakingOfCase => "`undertaking` is an `undertaking-given` entry of this case",
             R::SubjectIsEnrolled => "the entry's subject is that of an enrolled actor",
             R::ProposalOpen => "`proposal` is a `rule-proposed` entry",
             R::NotApprovedByMe => "the signer's organisation does not stand behind `proposal` yet",
@@ -182,6 +186,25 @@ impl FlagRule {
             F::VerifiedDiffers => {
                 "`actual` is not the same as `expected`, or not the same as the registered digest"
             }
+            F::OutOfOrder => {
+                "the entry is on the strand `custody`, and its `occurred_at` is earlier than that of an earlier entry that changed this exhibit on that strand"
+            }
+            F::UnusualRole => "the row has `usual_roles`, and the signer has none of them",
+            F::Incomplete => "the entry does not name every detail of the row's `usual_details`",
+            F::NoClockCheck => {
+                "`kind` is `surveillance-footage`, `wearable-data` or `audio`, `role` is `original` or `master`, and the entry names neither of the details `clock_offset` and `clock_reference`"
+            }
+            F::WeakDigestOnly => {
+                "the entry names the detail `md5` or `sha1`, and neither `sha256` nor `sha512`"
+            }
+            F::WhileSealed => "a seal is on the exhibit",
+            F::CustodyGap => "the exhibit's status is lost",
+            F::WhilePacked => "the exhibit is in a container",
+            F::NotPacked => "the exhibit is not in `container`",
+            F::ExtendsOther => "a digest is registered, and `previous` is not the same",
+            F::ExtensionNotProven => {
+                "`previous` is not a whole number of chunks long and of the kind of `digest`, or `proof` is not the consistency proof (RFC 9162 section 2.1.4.2) from its chunk tree to that of `digest`"
+            }
             F::OfferStillOpen => {
                 "at the stated time, an open offer was recorded more than `offer_open_for` before; on the entry that made the offer"
             }
@@ -222,7 +245,7 @@ impl Effect {
             E::Unseal => "no seal is on it",
             E::Offer => "the open offer is this one",
             E::Accept => {
-                "no offer is open; the signer holds it, with status held, in no store and with no carrier"
+                "no offer is open; the signer holds it, with status held and no carrier, in the store that the open offer named, or else in none; so do they hold all that is in it; it is in no container"
             }
             E::CloseOffer => "no offer is open",
             E::AddExhibit => "the table of contents of the case lists `exhibit`",
@@ -240,14 +263,31 @@ impl Effect {
             E::Explain => {
                 "flags with the code `category` on the entries of `targets` have this explanation too"
             }
-            E::Store => "it is in `place`, with no carrier",
-            E::Consign => "`carrier` has it, and it is in no store; the holder stays",
-            E::HandOutside => "its status is outside; the holder stays",
-            E::Lose => "its status is lost",
-            E::Find => "the signer holds it, with status held, in no store and with no carrier",
-            E::Return => "its status is returned",
-            E::Dispose => "its status is disposed",
-            E::Destroy => "its status is destroyed",
+            E::Store => {
+                "it and all that is in it is in `place`, with no carrier; it is in no container"
+            }
+            E::Consign => {
+                "`carrier` has it and all that is in it, and it is in no store; the holder stays; it is in no container"
+            }
+            E::HandOutside => {
+                "its status, and that of all that is in it, is outside; the holder stays; it is in no container"
+            }
+            E::Lose => "its status, and that of all that is in it, is lost; it is in no container",
+            E::Find => {
+                "the signer holds it and all that is in it, with status held, in no store and with no carrier; it is in no container"
+            }
+            E::Return => {
+                "its status, and that of all that is in it, is returned; it is in no container"
+            }
+            E::Dispose => {
+                "its status, and that of all that is in it, is disposed; it is in no container"
+            }
+            E::Destroy => {
+                "its status, and that of all that is in it, is destroyed; it is in no container"
+            }
+            E::Pack => "it is in `container`, and in no other; what moves that container moves it",
+            E::Unpack => "it is in no container",
+            E::Supplement => "an `incomplete` flag on `target` has this explanation too",
             E::SetRetention => "it is to be kept until `until`; null lifts that",
             E::AuthoriseDisposal => "this entry is its authorisation of disposal",
             E::ClaimPrivilege => "privilege in it is claimed",

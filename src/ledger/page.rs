@@ -139,6 +139,14 @@ fn event(row: &Row) -> String {
         codes(row.refuse.iter().map(|rule| rule.refusal().code)),
         codes(row.flag.iter().map(|rule| rule.says().0.to_owned())),
     );
+    if !row.usual_roles.is_empty() {
+        let usual: Vec<String> = row.usual_roles.iter().map(name).collect();
+        text.push_str(&format!("- usually by: {}\n", usual.join(", ")));
+    }
+    if !row.usual_details.is_empty() {
+        let usual = codes(row.usual_details.iter().cloned());
+        text.push_str(&format!("- details that practice records too: {usual}\n"));
+    }
     if row.effect != Effect::None {
         text.push_str(&format!("- changes: `{}`\n", name(&row.effect)));
     }

@@ -189,6 +189,16 @@ impl RefuseRule {
                 "Privilege in an exhibit is claimed or was upheld, so it cannot be scheduled or disclosed.",
                 "Have the claim decided first.",
             ),
+            R::ContainerOfCase => (
+                "not-a-container",
+                "The exhibit named is not a container of the same case, or what is packed is a container itself.",
+                "Record the bag or box first, with the kind \"container\"; containers are not put into one another.",
+            ),
+            R::UndertakingOfCase => (
+                "no-such-undertaking",
+                "The entry named is not an undertaking given in this case.",
+                "Look at the case's history.",
+            ),
             R::SubjectIsEnrolled => (
                 "unknown-actor",
                 "There is no such actor in this ledger.",

@@ -95,6 +95,10 @@ pub enum RefuseRule {
     ExhibitInCase,
     /// Nothing in which privilege is claimed or upheld may be scheduled or disclosed.
     NotPrivileged,
+    /// What something is packed into must be a container of the same case.
+    ContainerOfCase,
+    /// The undertaking named must be one given in this case.
+    UndertakingOfCase,
     /// The chain must be that of an enrolled actor.
     SubjectIsEnrolled,
     /// The entry named must be a proposal.
@@ -182,6 +186,7 @@ pub fn refuse<K: Known + ?Sized>(
         R::OfferToOther => match context.read::<Recipient>("to") {
             Some(Recipient::Actor(actor)) => actor != *context.actor(),
             Some(Recipient::Org(to)) => to != org,
+            Some(Recipient::Store(_)) => true,
             None => false,
         },
         R::RecipientInCase => context.read::<Recipient>("to").is_some_and(|to| {
@@ -191,7 +196,7 @@ pub fn refuse<K: Known + ?Sized>(
             let party = case.is_some_and(|case| case.parties.contains_key(&to.org()));
             let enrolled = match &to {
                 Recipient::Actor(actor) => known.actor(actor).is_some(),
-                Recipient::Org(_) => true,
+                Recipient::Org(_) | Recipient::Store(_) => true,
             };
             party && enrolled
         }),
@@ -299,6 +304,21 @@ pub fn refuse<K: Known + ?Sized>(
                         .is_none_or(|exhibit| !exhibit.privileged)
                 })
         }
+        R::ContainerOfCase => context.read::<Subject>("container").is_some_and(|named| {
+            let container = known.exhibit(&named);
+            let packed = context.exhibit();
+            container.zip(packed).is_some_and(|(container, packed)| {
+                container.kind == "container"
+                    && container.case == packed.case
+                    && packed.kind != "container"
+            })
+        }),
+        R::UndertakingOfCase => context
+            .read("undertaking")
+            .and_then(|e| known.entry(e))
+            .is_some_and(|entry| {
+                entry.event == "undertaking-given" && entry.chain.subject == *context.subject()
+            }),
         R::SubjectIsEnrolled => known
             .get(&RecordKey::Actor(context.subject().clone()))
             .is_some(),

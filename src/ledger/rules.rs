@@ -45,6 +45,12 @@ pub struct Row {
     /// What it gives a name to, if it does.
     #[serde(default)]
     pub names: Option<Names>,
+    /// Roles that usually record it; empty where every role that may does.
+    #[serde(default)]
+    pub usual_roles: Vec<Role>,
+    /// Details that practice records with it beside those that must be named.
+    #[serde(default)]
+    pub usual_details: Vec<String>,
     /// Category of processing (DPA 2018 s.62).
     pub category: Option<String>,
 }
@@ -194,7 +200,7 @@ mod tests {
 
     #[test]
     fn the_embedded_table_loads_and_unknown_names_do_not() {
-        assert_eq!(Rules::embedded().rows().count(), 71);
+        assert_eq!(Rules::embedded().rows().count(), 75);
         for (from, to) in [
             ("\"in-case\"", "\"in-cases\""),
             ("\"effect\": \"offer\"", "\"effect\": \"offers\""),

@@ -13,7 +13,7 @@ pub use super::record_key::RecordKey;
 use crate::protocol::digest::EvidenceDigest;
 use crate::protocol::entry::EntryHash;
 use crate::protocol::hash::Hash;
-use crate::protocol::id::{ActorId, ChainId, OrgId, Origin, Strand, Subject};
+use crate::protocol::id::{ActorId, ChainId, Code, OrgId, Origin, Strand, Subject};
 use crate::protocol::key::{KeyId, PublicKey};
 use crate::protocol::leaf::ChainHead;
 use crate::protocol::time::LogTime;
@@ -148,6 +148,18 @@ pub enum Recipient {
     Actor(ActorId),
     /// Anyone of an organisation.
     Org(OrgId),
+    /// Anyone of the organisation that keeps a store: whoever is on duty there.
+    Store(StoreRef),
+}
+
+/// A store: a property store, a shelf, a locker, a system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreRef {
+    /// Whose.
+    pub org: OrgId,
+    /// Which.
+    pub place: Code,
 }
 
 impl Recipient {
@@ -156,6 +168,7 @@ impl Recipient {
         match self {
             Recipient::Actor(actor) => actor.org(),
             Recipient::Org(org) => org.clone(),
+            Recipient::Store(store) => store.org.clone(),
         }
     }
 }
@@ -262,6 +275,14 @@ pub struct ExhibitRecord {
     pub place: Option<String>,
     /// Who carries it, if it is on its way.
     pub carrier: Option<String>,
+    /// The container it is in.
+    pub container: Option<Subject>,
+    /// Every container it was ever in: what happened to them happened to it.
+    pub containers: BTreeSet<Subject>,
+    /// What is in it, if it is a container.
+    pub contents: BTreeSet<Subject>,
+    /// When the latest act on its custody chain happened, by its signer, in Unix seconds.
+    pub latest: i64,
     /// Holds on it, and who placed them.
     pub holds: BTreeMap<EntryHash, OrgId>,
     /// To be kept until this Unix second, if set.

@@ -93,7 +93,8 @@ impl Assembly<'_> {
                     .filter(|d| d.kind == DigestKind::Manifest)
                     .map(|digest| digest.sha256),
             );
-            for parent in record.parents {
+            // What happened to a container happened to what was in it.
+            for parent in record.parents.into_iter().chain(record.containers) {
                 self.add_chain(&parent, Strand::Custody)?;
                 exhibits.push(parent);
             }

@@ -45,7 +45,8 @@ impl Covered {
                 continue;
             }
             if let Some(record) = state.exhibit(&next) {
-                open.extend(record.parents.iter().cloned());
+                // What happened to a container happened to what was in it.
+                open.extend(record.parents.iter().chain(&record.containers).cloned());
                 cases.insert(record.case.clone());
             }
         }

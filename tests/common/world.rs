@@ -63,6 +63,8 @@ pub struct World {
     pub seen: Option<Seen>,
     /// The rules that this service runs: a patched one runs others.
     pub rules: &'static Rules,
+    /// What the service flagged.
+    pub flags: BTreeSet<(EntryHash, &'static str)>,
     counter: u64,
     now: u64,
 }
@@ -102,6 +104,7 @@ impl World {
             authorities,
             seen: None,
             rules: Rules::embedded(),
+            flags: BTreeSet::new(),
             counter,
             now: BEGINNING,
         };
@@ -268,6 +271,9 @@ impl World {
         let place = Place { index, recorded_at };
         let admitted = admit::admit(rules, &self.state, &verified, place)
             .unwrap_or_else(|refusal| panic!("{}: {refusal}", entry.payload().event));
+        let flags = admitted.flags.iter();
+        self.flags
+            .extend(flags.map(|one| (one.entries[0], one.code)));
         self.state.apply(admitted.changes);
         self.tree
             .append(Commitment::new(recorded_at, entry.hash()).leaf_hash());
@@ -363,8 +369,10 @@ impl World {
         let mut open: Vec<Subject> = exhibits.into_iter().collect();
         let mut lineage = BTreeSet::new();
         while let Some(next) = open.pop() {
-            open.extend(self.state.exhibit(&next).unwrap().parents);
-            lineage.insert(next);
+            let record = self.state.exhibit(&next).unwrap();
+            if lineage.insert(next) {
+                open.extend(record.parents.into_iter().chain(record.containers));
+            }
         }
         lineage
     }
