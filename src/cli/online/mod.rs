@@ -15,6 +15,7 @@ mod signing;
 mod submission;
 mod told;
 mod values;
+mod verbs;
 mod vocabulary;
 mod watch;
 
@@ -63,6 +64,13 @@ pub enum OnlineCommand {
     Transfer(transfer::TransferCommand),
     Disclose(disclose::DiscloseArgs),
     Acknowledge(disclose::AcknowledgeArgs),
+    /// Hand an exhibit on: offer it; you stay responsible until it is accepted.
+    #[command(
+        after_help = "Example: custodes hand-over \"44NS1234526 JSM/1\" --to nfu --store store-2 --seal K1234567"
+    )]
+    HandOver(transfer::OfferArgs),
+    #[command(flatten)]
+    Verb(verbs::Verb),
     Template(guide::template::TemplateArgs),
     History(history::HistoryArgs),
     Lineage(lineage::LineageArgs),
@@ -79,7 +87,11 @@ pub enum OnlineCommand {
 pub fn run(command: OnlineCommand, mut args: ProfileArgs, output: Output) -> Outcome {
     args.allow_offline(matches!(
         command,
-        OnlineCommand::Record(_) | OnlineCommand::Register(_) | OnlineCommand::Transfer(_)
+        OnlineCommand::Record(_)
+            | OnlineCommand::Register(_)
+            | OnlineCommand::Transfer(_)
+            | OnlineCommand::HandOver(_)
+            | OnlineCommand::Verb(_)
     ))?;
     if let OnlineCommand::Submit(submit) = &command
         && submit.check
@@ -100,6 +112,8 @@ pub fn run(command: OnlineCommand, mut args: ProfileArgs, output: Output) -> Out
         OnlineCommand::Receipt(command) => receipt::run(&command, &open(args)?),
         OnlineCommand::Record(command) => record::run(&command, &open(args)?),
         OnlineCommand::Transfer(command) => transfer::run(&command, &open(args)?),
+        OnlineCommand::HandOver(offer) => transfer::offer(&offer, &open(args)?),
+        OnlineCommand::Verb(verb) => verbs::run(&verb, &open(args)?),
         OnlineCommand::Disclose(command) => disclose::run(&command, &open(args)?),
         OnlineCommand::Acknowledge(command) => disclose::acknowledge(&command, &open(args)?),
         OnlineCommand::Template(command) => guide::template::run(&command, output),

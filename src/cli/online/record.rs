@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::client::{random_subject, unexpected};
 use super::reference;
@@ -14,10 +14,12 @@ use super::values::{self, Details};
 use super::vocabulary;
 use crate::cli::failure::Failure;
 use crate::cli::{Outcome, evidence};
+use crate::ledger::rules::Row;
+use crate::ledger::schema::MemberType;
 use crate::protocol::id::{ActorId, Strand, Subject};
 
 /// Record any event.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(
     after_help = "--set fills the body, which rules read: ids, codes, digests, numbers. --detail fills the details, which \
                         people read and which can be withheld. NAME:=JSON gives a value that is not text.\n\n\
@@ -27,30 +29,30 @@ use crate::protocol::id::{ActorId, Strand, Subject};
 )]
 pub struct RecordArgs {
     /// The event, by its name in the rules.
-    event: String,
+    pub(super) event: String,
     /// What it is about: an exhibit, a case, an actor or `ledger`; for an exhibit that this opens, "CASE REFERENCE".
-    target: String,
+    pub(super) target: String,
     /// Body members.
     #[arg(long = "set", value_name = "NAME=TEXT|NAME:=JSON", value_parser = values::pair)]
-    set: Vec<(String, Value)>,
+    pub(super) set: Vec<(String, Value)>,
     /// Details.
     #[arg(long = "detail", value_name = "NAME=TEXT|NAME:=JSON", value_parser = values::pair)]
-    details: Vec<(String, Value)>,
+    pub(super) details: Vec<(String, Value)>,
     /// A TOML or JSON file whose fields become details.
     #[arg(long, value_name = "FILE")]
-    meta: Option<PathBuf>,
+    pub(super) meta: Option<PathBuf>,
     /// A file or folder whose digest becomes `digest`.
     #[arg(long, value_name = "FILE|FOLDER")]
-    digest_file: Option<PathBuf>,
+    pub(super) digest_file: Option<PathBuf>,
     /// A file or folder whose digest becomes `verification`.
     #[arg(long, value_name = "FILE|FOLDER")]
-    verification_file: Option<PathBuf>,
+    pub(super) verification_file: Option<PathBuf>,
     /// An exhibit that this one comes of.
     #[arg(long = "parent", value_name = "EXHIBIT")]
-    parents: Vec<String>,
+    pub(super) parents: Vec<String>,
     /// When, if not now: a time, or FROM/TO.
     #[arg(long, value_name = "TIME")]
-    occurred_at: Option<String>,
+    pub(super) occurred_at: Option<String>,
 }
 
 /// Runs the command.
@@ -80,6 +82,7 @@ pub fn run(args: &RecordArgs, session: &Session) -> Outcome {
         }
         _ => target(session, strand, &args.target)?,
     };
+    name_by_reference(session, row, &mut body)?;
     for (name, file) in [
         ("digest", &args.digest_file),
         ("verification", &args.verification_file),
@@ -100,7 +103,8 @@ pub fn run(args: &RecordArgs, session: &Session) -> Outcome {
         &Act {
             subject,
             strand,
-            opens: row.opens,
+            // Notes and the like may begin their chain, but rarely do: only a new exhibit or case surely does.
+            opens: row.opens && matches!(strand, Strand::Custody | Strand::Case),
             event: args.event.clone(),
             body,
             details: details.into_map(),
@@ -110,6 +114,28 @@ pub fn run(args: &RecordArgs, session: &Session) -> Outcome {
     let words = format!("{}\nIt is about {}.", recorded.words(), recorded.subject);
     session.output.result(&words, &recorded.to_json());
     Ok(0)
+}
+
+/// Exhibits and people of the body may be named as people name them.
+fn name_by_reference(
+    session: &Session,
+    row: &Row,
+    body: &mut Map<String, Value>,
+) -> Result<(), Failure> {
+    for (name, member) in &row.body {
+        let Some(Value::String(text)) = body.get(name) else {
+            continue;
+        };
+        let named = match member.kind {
+            MemberType::Subject if name != "case" => {
+                json!(reference::exhibit(session, text, None)?)
+            }
+            MemberType::Actor | MemberType::ActorOrNull => json!(reference::actor(session, text)?),
+            _ => continue,
+        };
+        body.insert(name.clone(), named);
+    }
+    Ok(())
 }
 
 fn target(session: &Session, strand: Strand, text: &str) -> Result<Subject, Failure> {

@@ -16,7 +16,7 @@ use crate::cli::{Outcome, evidence};
 use crate::protocol::id::{Strand, Subject};
 
 /// Register files or folders as exhibits of a case.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(
     after_help = "The file is read and digested on this machine; its bytes are not sent. Of a folder, the manifest is.\n\n\
                         Example: custodes register 44NS1234526 footage.mp4 --kind surveillance-footage --reference JSM/2 \
@@ -24,49 +24,49 @@ use crate::protocol::id::{Strand, Subject};
 )]
 pub struct RegisterArgs {
     /// The case: its reference or opaque id.
-    case: String,
+    pub(super) case: String,
     /// Files or folders; each becomes one exhibit.
     #[arg(required = true, value_name = "FILE|FOLDER")]
-    paths: Vec<PathBuf>,
+    pub(super) paths: Vec<PathBuf>,
     /// Kind of evidence.
     #[arg(long, value_parser = vocabulary::kinds())]
-    kind: String,
+    pub(super) kind: String,
     /// What people call it, such as JSM/1 (one file only).
     #[arg(long)]
-    reference: Option<String>,
+    pub(super) reference: Option<String>,
     /// What it is.
     #[arg(long)]
-    description: String,
+    pub(super) description: String,
     /// Under which power or consent it was obtained.
     #[arg(long)]
-    power: Option<String>,
+    pub(super) power: Option<String>,
     /// A TOML or JSON file whose fields become details.
     #[arg(long, value_name = "FILE")]
-    meta: Option<PathBuf>,
+    pub(super) meta: Option<PathBuf>,
     /// original or master; for what comes of another exhibit: master, working, defence, clip and so on.
     #[arg(long)]
-    role: Option<String>,
+    pub(super) role: Option<String>,
     /// How it came to be: registered, or acquired from another exhibit.
     #[arg(long, default_value = "registered")]
-    event: String,
+    pub(super) event: String,
     /// The exhibit it comes of, if it does; as many as there are.
     #[arg(long = "parent", value_name = "EXHIBIT")]
-    parents: Vec<String>,
+    pub(super) parents: Vec<String>,
     /// A file whose digest the tool should have arrived at (acquired, copied).
     #[arg(long, value_name = "FILE")]
-    verification_file: Option<PathBuf>,
+    pub(super) verification_file: Option<PathBuf>,
     /// Media type, such as video/mp4.
     #[arg(long)]
-    media_type: Option<String>,
+    pub(super) media_type: Option<String>,
     /// Further body members.
     #[arg(long = "set", value_name = "NAME=TEXT|NAME:=JSON", value_parser = values::pair)]
-    set: Vec<(String, Value)>,
+    pub(super) set: Vec<(String, Value)>,
     /// Further details.
     #[arg(long = "detail", value_name = "NAME=TEXT|NAME:=JSON", value_parser = values::pair)]
-    details: Vec<(String, Value)>,
+    pub(super) details: Vec<(String, Value)>,
     /// When, if not now.
     #[arg(long, value_name = "TIME")]
-    occurred_at: Option<String>,
+    pub(super) occurred_at: Option<String>,
 }
 
 /// Runs the command.

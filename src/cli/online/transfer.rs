@@ -67,6 +67,9 @@ pub struct OfferArgs {
     /// To whom: an organisation, an actor id, or a person's name.
     #[arg(long)]
     to: String,
+    /// A store of that organisation: whoever is on duty there may accept.
+    #[arg(long, value_name = "PLACE")]
+    store: Option<String>,
     /// How it is handed over.
     #[arg(long, default_value = "by-hand")]
     method: String,
@@ -101,9 +104,19 @@ pub fn run(command: &TransferCommand, session: &Session) -> Outcome {
     }
 }
 
-fn offer(args: &OfferArgs, session: &Session) -> Outcome {
+/// Offers an exhibit.
+pub fn offer(args: &OfferArgs, session: &Session) -> Outcome {
     let exhibit = reference::exhibit(session, &args.common.exhibit, None)?;
     let to = match (ActorId::new(args.to.as_str()), OrgId::new(args.to.as_str())) {
+        (_, Ok(org)) if args.store.is_some() => {
+            json!({ "store": { "org": org, "place": args.store } })
+        }
+        _ if args.store.is_some() => {
+            return Err(Failure::new(
+                "usage",
+                "--store goes with an organisation in --to",
+            ));
+        }
         (Ok(actor), _) => json!({ "actor": actor }),
         (_, Ok(org)) => json!({ "org": org }),
         _ => json!({ "actor": reference::actor(session, &args.to)? }),
