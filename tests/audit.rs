@@ -9,26 +9,10 @@ use std::collections::BTreeSet;
 
 use custodes::ledger::rules::Rules;
 use custodes::protocol::hash::Hash;
-use custodes::protocol::leaf::Commitment;
 use custodes::protocol::tree::{NodeId, TreeSize};
 use custodes::verify::audit::{Audit, AuditLeaf};
 use custodes::verify::{Finding, Severity};
 use world::{Sample, sample};
-
-fn leaves(sample: &Sample) -> Vec<AuditLeaf> {
-    let leaf = |one: &world::Recorded| AuditLeaf {
-        recorded_at: one.recorded_at,
-        data: Commitment::new(one.recorded_at, one.entry.hash()).leaf_data(),
-        jws: one.entry.jws().to_owned(),
-        disclosures: one
-            .entry
-            .disclosures()
-            .iter()
-            .map(|d| d.as_str().to_owned())
-            .collect(),
-    };
-    sample.world.entries.iter().map(leaf).collect()
-}
 
 fn copy(leaf: &AuditLeaf) -> AuditLeaf {
     AuditLeaf {
@@ -62,7 +46,7 @@ fn failed(findings: Vec<Finding>) -> BTreeSet<String> {
 #[test]
 fn an_honest_ledger_passes_and_each_change_is_named() {
     let sample = sample();
-    assert_eq!(audited(&sample, &leaves(&sample)), BTreeSet::new());
+    assert_eq!(audited(&sample, &sample.world.leaves()), BTreeSet::new());
     type Edit = fn(&mut Vec<AuditLeaf>);
     let edits: [(&str, Edit); 8] = [
         ("leaf-differs", |leaves| leaves[9].recorded_at.0 += 1),
@@ -77,7 +61,7 @@ fn an_honest_ledger_passes_and_each_change_is_named() {
         ("entry-form", |leaves| leaves[9].disclosures.swap(0, 1)),
     ];
     for (code, edit) in edits {
-        let mut leaves = leaves(&sample);
+        let mut leaves = sample.world.leaves();
         edit(&mut leaves);
         let codes = audited(&sample, &leaves);
         assert!(codes.contains(code), "{code}: {codes:?}");
@@ -89,7 +73,9 @@ fn stored_nodes_records_and_checkpoints_are_compared() {
     let sample = sample();
     let audit = || {
         let mut audit = Audit::new(Rules::embedded());
-        leaves(&sample)
+        sample
+            .world
+            .leaves()
             .into_iter()
             .for_each(|leaf| audit.step(leaf));
         audit

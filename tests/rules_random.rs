@@ -13,11 +13,10 @@ use custodes::ledger::Rules;
 use custodes::ledger::state::{Known as _, Status};
 use custodes::protocol::entry::EntryHash;
 use custodes::protocol::id::{Strand, Subject};
-use custodes::protocol::leaf::Commitment;
-use custodes::verify::audit::{Audit, AuditLeaf};
+use custodes::verify::audit::Audit;
 use custodes::verify::{Inputs, Severity, verify};
 use serde_json::{Value, json};
-use world::{Person, World, sample};
+use world::{Person, World, details, sample};
 
 const HISTORIES: u64 = 60;
 const ACTS: usize = 80;
@@ -313,15 +312,10 @@ impl Game {
             .collect();
         assert_eq!(offline, self.world.flags);
         let mut audit = Audit::new(Rules::embedded());
-        for one in &self.world.entries {
-            let disclosures = one.entry.disclosures().iter();
-            audit.step(AuditLeaf {
-                recorded_at: one.recorded_at,
-                data: Commitment::new(one.recorded_at, one.entry.hash()).leaf_data(),
-                jws: one.entry.jws().to_owned(),
-                disclosures: disclosures.map(|one| one.as_str().to_owned()).collect(),
-            });
-        }
+        self.world
+            .leaves()
+            .into_iter()
+            .for_each(|leaf| audit.step(leaf));
         assert!(audit.finish().is_empty(), "an audit finds nothing");
     }
 }
@@ -452,23 +446,6 @@ fn verdict(
     ];
     let raised = flags.iter().chain(&always).filter(|(raised, _)| *raised);
     Ok(raised.map(|(_, code)| *code).collect())
-}
-
-/// Details that satisfy every event.
-fn details() -> Value {
-    let names = [
-        "basis",
-        "reason",
-        "purpose",
-        "circumstances",
-        "description",
-        "power_or_consent",
-        "place",
-    ];
-    let told = names
-        .iter()
-        .map(|name| ((*name).to_owned(), json!("as told")));
-    Value::Object(told.collect())
 }
 
 #[test]

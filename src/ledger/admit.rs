@@ -146,16 +146,11 @@ pub fn admit(
     for rule in &row.refuse {
         refusals::refuse(*rule, &context)?;
     }
-    let mut found = Vec::new();
     let by_service = known
         .ledger()
         .is_none_or(|ledger| ledger.service == payload.actor);
     let always = if by_service { &[] } else { rules.always_flag() };
-    for rule in always.iter().chain(&row.flag) {
-        if flagged::found(*rule, &context) {
-            found.push(*rule);
-        }
-    }
+    let found = flagged::found(always.iter().chain(&row.flag), &context);
     let (mut changes, companions) = effects::apply(row.effect, &context)?;
     if !found.is_empty() {
         let key = RecordKey::Flagged(e);

@@ -9,8 +9,11 @@ use crate::protocol::entry::EntryHash;
 use crate::protocol::id::{ActorId, Strand, Subject};
 use crate::protocol::tree::{ConsistencyProof, RootHash, TreeSize};
 
-/// Whether something is to be flagged.
-pub fn found<K: Known + ?Sized>(rule: FlagRule, context: &Context<'_, K>) -> bool {
+/// Those of the predicates that hold. What they look at is read once for all of them.
+pub fn found<'r, K: Known + ?Sized>(
+    rules: impl Iterator<Item = &'r FlagRule>,
+    context: &Context<'_, K>,
+) -> Vec<FlagRule> {
     use FlagRule as F;
     let payload = context.entry.payload();
     let exhibit = context.exhibit();
@@ -24,7 +27,12 @@ pub fn found<K: Known + ?Sized>(rule: FlagRule, context: &Context<'_, K>) -> boo
     let holder = exhibit_ref.map(|exhibit| &exhibit.holder);
     let seal = context.text("seal");
     let custody = payload.strand == Strand::Custody;
-    match rule {
+    let registered_of = |exhibit: &Subject| {
+        let record = context.known.exhibit(exhibit);
+        record.and_then(|record| record.digest)
+    };
+    let parents = || context.read::<Vec<Parent>>("parents").unwrap_or_default();
+    let holds = |rule: &FlagRule| match rule {
         F::ClockAhead => {
             payload.occurred_at.earliest() > recorded + context.threshold("clock_tolerance")
         }
@@ -54,17 +62,10 @@ pub fn found<K: Known + ?Sized>(rule: FlagRule, context: &Context<'_, K>) -> boo
         F::ReadErrors => context
             .read::<u64>("read_errors")
             .is_some_and(|count| count > 0),
-        F::ParentDigestDiffers => context
-            .read::<Vec<Parent>>("parents")
-            .unwrap_or_default()
-            .iter()
-            .any(|parent| {
-                let registered = context
-                    .known
-                    .exhibit(&parent.exhibit)
-                    .and_then(|exhibit| exhibit.digest);
-                registered.is_some() && parent.digest.is_some() && parent.digest != registered
-            }),
+        F::ParentDigestDiffers => parents().iter().any(|parent| {
+            let registered = registered_of(&parent.exhibit);
+            registered.is_some() && parent.digest.is_some() && parent.digest != registered
+        }),
         F::AcceptedWithoutOffer => {
             named_offer.is_none() || offer.as_ref().map(|offer| offer.e) != named_offer
         }
@@ -80,18 +81,14 @@ pub fn found<K: Known + ?Sized>(rule: FlagRule, context: &Context<'_, K>) -> boo
                 .is_some_and(|giver| giver != from)
         }),
         F::AcceptedWithoutDigest => registered.is_some() && own.is_none(),
-        F::AcceptedDigestDiffers => registered.is_some() && own.is_some() && own != registered,
+        F::AcceptedDigestDiffers | F::DigestReplacedAtHandover => {
+            registered.is_some() && own.is_some() && own != registered
+        }
         F::AcknowledgedDigestDiffers => context
             .read::<Vec<ExhibitDigest>>("digests")
             .unwrap_or_default()
             .iter()
-            .any(|one| {
-                let registered = context
-                    .known
-                    .exhibit(&one.exhibit)
-                    .and_then(|exhibit| exhibit.digest);
-                registered.is_some_and(|registered| registered != one.digest)
-            }),
+            .any(|one| registered_of(&one.exhibit).is_some_and(|is| is != one.digest)),
         F::OfferOpenLong => offer.as_ref().is_some_and(|offer| {
             let open = context.place.recorded_at.0.saturating_sub(offer.at.0) / 1000;
             i64::try_from(open).unwrap_or(i64::MAX) > context.threshold("offer_open_for")
@@ -110,23 +107,18 @@ pub fn found<K: Known + ?Sized>(rule: FlagRule, context: &Context<'_, K>) -> boo
                 && payload.event != "found"
                 && exhibit_ref.is_some_and(|one| one.status == Status::Lost)
         }
-        F::CopyDiffers => context
-            .read::<Vec<Parent>>("parents")
-            .unwrap_or_default()
-            .iter()
-            .any(|parent| {
-                let source = context
-                    .known
-                    .exhibit(&parent.exhibit)
-                    .and_then(|one| one.digest);
-                source.is_some_and(|source| own.as_ref() != Some(&source))
-            }),
-        F::OneSideOnly => true,
-        F::DigestReplacedAtHandover => registered.is_some() && own.is_some() && own != registered,
-        F::CustodyAssumed => true,
-        F::Lost => true,
+        F::CopyDiffers => parents().iter().any(|parent| {
+            registered_of(&parent.exhibit).is_some_and(|source| own.as_ref() != Some(&source))
+        }),
+        F::OneSideOnly
+        | F::CustodyAssumed
+        | F::Lost
+        | F::DestroyedUnplanned
+        | F::VerificationFailed
+        | F::Corrected
+        | F::CustodyRestated
+        | F::IrregularityRaised => true,
         F::FoundNotLost => exhibit_ref.is_some_and(|one| one.status != Status::Lost),
-        F::DestroyedUnplanned => true,
         F::UnderHold => !context.holds().is_empty(),
         F::NotAuthorised => {
             let named = context.read::<Option<EntryHash>>("authorisation").flatten();
@@ -151,10 +143,6 @@ pub fn found<K: Known + ?Sized>(rule: FlagRule, context: &Context<'_, K>) -> boo
             let actual = context.read::<EvidenceDigest>("actual");
             actual != context.read("expected") || (registered.is_some() && actual != registered)
         }
-        F::VerificationFailed => true,
-        F::Corrected => true,
-        F::CustodyRestated => true,
-        F::IrregularityRaised => true,
         F::OutOfOrder => {
             custody && exhibit_ref.is_some_and(|one| payload.occurred_at.earliest() < one.latest)
         }
@@ -194,10 +182,11 @@ pub fn found<K: Known + ?Sized>(rule: FlagRule, context: &Context<'_, K>) -> boo
         F::ExtendsOther => {
             registered.is_some() && context.read::<EvidenceDigest>("previous") != registered
         }
-        F::ExtensionNotProven => !own.is_some_and(|own| extends(context, &own)),
+        F::ExtensionNotProven => !own.as_ref().is_some_and(|own| extends(context, own)),
         // Judged at a stated time, not on an entry: see standing_flags.
         F::OfferStillOpen | F::RetentionOverdue => false,
-    }
+    };
+    rules.copied().filter(holds).collect()
 }
 
 /// Whether the proof shows that the new bytes begin with the old: their chunk tree is a prefix of the new one's.

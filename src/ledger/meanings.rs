@@ -255,10 +255,10 @@ impl Effect {
             E::LiftHold | E::LiftCaseHold => "`hold` is in force no more",
             E::ChangeRoles => "the actor's roles are `roles`",
             E::ProposeRule => {
-                "the signer's organisation stands behind the change of `threshold`; if that is more than half of those that accepted genesis, it holds from the next entry on"
+                "the signer's organisation stands behind the change of `threshold`; where that makes more than half of those that accepted genesis for the first time, it holds from the next entry on"
             }
             E::ApproveRule => {
-                "one organisation more stands behind `proposal`; if that is more than half of those that accepted genesis, it holds from the next entry on"
+                "one organisation more stands behind `proposal`; where that makes more than half of those that accepted genesis for the first time, it holds from the next entry on"
             }
             E::Explain => {
                 "flags with the code `category` on the entries of `targets` have this explanation too"

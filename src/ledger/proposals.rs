@@ -19,6 +19,7 @@ pub(super) fn propose<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
         threshold: threshold.to_owned(),
         seconds,
         behind: BTreeSet::from([context.actor().org()]),
+        in_force: false,
     };
     settle(context, context.entry.hash(), proposal)
 }
@@ -37,16 +38,19 @@ pub(super) fn approve<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
     }
 }
 
-/// Keeps a proposal; it holds from here on when more than half of the organisations stand behind it.
+/// Keeps a proposal; it holds from here on when more than half of the organisations stand behind it for the first
+/// time. Who joins it later brings back nothing that another proposal has changed since.
 fn settle<K: Known + ?Sized>(
     context: &Context<'_, K>,
     e: EntryHash,
-    proposal: ProposalRecord,
+    mut proposal: ProposalRecord,
 ) -> Changes {
     let mut changes = Changes::new();
     if let Some(mut ledger) = context.known.ledger() {
         let accepted = |org: &&OrgId| context.known.org(org).is_some_and(|one| one.accepted);
-        if proposal.behind.len() * 2 > ledger.orgs.iter().filter(accepted).count() {
+        let enough = proposal.behind.len() * 2 > ledger.orgs.iter().filter(accepted).count();
+        if enough && !proposal.in_force {
+            proposal.in_force = true;
             let threshold = proposal.threshold.clone();
             ledger.thresholds.insert(threshold, proposal.seconds);
             changes.push((RecordKey::Ledger, Record::Ledger(ledger)));

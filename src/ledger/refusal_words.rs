@@ -6,9 +6,8 @@ use super::refusals::RefuseRule;
 impl RefuseRule {
     /// The refusal.
     pub fn refusal(self) -> Refusal {
-        let rule = self;
         use RefuseRule as R;
-        let (code, why, next) = match rule {
+        let (code, why, next) = match self {
             R::ByService => (
                 "not-service",
                 "Only the service itself records this event.",
@@ -54,7 +53,7 @@ impl RefuseRule {
                 "An exhibit or case with this id is open already.",
                 "Sign again with a new id.",
             ),
-            R::InCase | R::InNamedCase | R::InCaseOfExhibit => (
+            R::InCase | R::InNamedCase | R::InCaseOfExhibit | R::InCaseOrAuditor => (
                 "no-standing",
                 "There is no such case or exhibit, or your organisation is not in the case.",
                 "Check the reference, or ask a party to let your organisation join.",
@@ -168,11 +167,6 @@ impl RefuseRule {
                 "no-claim",
                 "No privilege is claimed in this exhibit.",
                 "Look at the exhibit's history.",
-            ),
-            R::InCaseOrAuditor => (
-                "no-standing",
-                "There is no such case or exhibit, or your organisation is not in the case.",
-                "Check the reference, or ask a party to let your organisation join.",
             ),
             R::PartyOfCase => (
                 "not-a-party",

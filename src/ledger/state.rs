@@ -244,6 +244,8 @@ pub struct ProposalRecord {
     pub seconds: u64,
     /// Organisations that stand behind it, the proposer's included.
     pub behind: BTreeSet<OrgId>,
+    /// Whether enough of them have stood behind it, so that it took effect.
+    pub in_force: bool,
 }
 
 /// An exhibit.

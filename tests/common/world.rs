@@ -3,10 +3,16 @@
 //!
 //! For tests alone. The bundles disclose everything; [`withhold`] leaves details out.
 
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, unused_imports, clippy::unwrap_used)]
+
+#[path = "world_bundles.rs"]
+mod bundles;
+#[path = "world_sample.rs"]
+mod sample;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use custodes::ledger::Refusal;
 use custodes::ledger::admit::{self, Place};
 use custodes::ledger::rules::Rules;
 use custodes::ledger::state::{Known as _, MemoryState};
@@ -28,7 +34,11 @@ use custodes::protocol::token::Possession;
 use custodes::protocol::tree::{
     EntryIndex, MemoryTree, RootHash, TreeSize, prove_consistency, prove_inclusion, root,
 };
+use custodes::verify::audit::AuditLeaf;
 use serde_json::{Map, Value, json};
+
+pub use bundles::{withhold, withhold_entry};
+pub use sample::{Sample, sample, sample_of};
 
 /// When the world begins: 14 March 2026 09:00:00 UTC, in milliseconds.
 pub const BEGINNING: u64 = 1_773_478_800_000;
@@ -45,6 +55,14 @@ pub struct Recorded {
     pub index: EntryIndex,
     pub recorded_at: LogTime,
     pub entry: UnverifiedEntry,
+}
+
+impl Recorded {
+    /// Its disclosures as they stand in it.
+    pub fn disclosures(&self) -> Vec<String> {
+        let all = self.entry.disclosures().iter();
+        all.map(|one| one.as_str().to_owned()).collect()
+    }
 }
 
 /// A ledger in memory.
@@ -65,6 +83,8 @@ pub struct World {
     pub rules: &'static Rules,
     /// What the service flagged.
     pub flags: BTreeSet<(EntryHash, &'static str)>,
+    /// Minutes by which the signers' clocks are ahead of the log's.
+    pub clocks: i64,
     counter: u64,
     now: u64,
 }
@@ -105,6 +125,7 @@ impl World {
             seen: None,
             rules: Rules::embedded(),
             flags: BTreeSet::new(),
+            clocks: 0,
             counter,
             now: BEGINNING,
         };
@@ -179,9 +200,25 @@ impl World {
         body: Value,
         details: Value,
     ) -> EntryHash {
+        self.attempt(who, subject, strand, event, body, details)
+            .unwrap_or_else(|code| panic!("{event}: {code}"))
+            .0
+    }
+
+    /// Tries to have something recorded: the codes of its flags, or the code of the refusal.
+    pub fn attempt(
+        &mut self,
+        who: &Person,
+        subject: &Subject,
+        strand: Strand,
+        event: &str,
+        body: Value,
+        details: Value,
+    ) -> Result<(EntryHash, BTreeSet<&'static str>), String> {
         let entry = self.sign(who, subject, strand, event, body, details);
         let e = entry.hash();
-        for companion in self.take_in(entry) {
+        let (flags, companions) = self.take_in(entry).map_err(|refusal| refusal.code)?;
+        for companion in companions {
             let service = clone(&self.service);
             let chain = &companion.chain;
             let body = Value::Object(companion.body);
@@ -194,7 +231,7 @@ impl World {
                 json!({}),
             );
         }
-        e
+        Ok((e, flags))
     }
 
     /// Signs an entry at the present end of its chain.
@@ -208,7 +245,7 @@ impl World {
         details: Value,
     ) -> UnverifiedEntry {
         let chain = self.state.chain(subject, strand);
-        let occurred = Moment::from_unix((self.now / 1000) as i64, 0).unwrap();
+        let occurred = Moment::from_unix((self.now / 1000) as i64 + self.clocks * 60, 0).unwrap();
         let payload = Payload {
             ledger: self.origin.clone(),
             subject: subject.clone(),
@@ -232,48 +269,22 @@ impl World {
         draft.sign(&who.key, || random(counter)).unwrap()
     }
 
-    /// Tries to have something recorded: the codes of its flags, or the code of the refusal.
-    pub fn attempt(
+    fn take_in(
         &mut self,
-        who: &Person,
-        subject: &Subject,
-        strand: Strand,
-        event: &str,
-        body: Value,
-        details: Value,
-    ) -> Result<(EntryHash, BTreeSet<&'static str>), String> {
-        let entry = self.sign(who, subject, strand, event, body.clone(), details.clone());
-        let rules = Rules::embedded();
-        let code = |refusal: custodes::ledger::Refusal| refusal.code;
-        admit::check_whole(rules, &entry).map_err(code)?;
-        let key = admit::signer(&self.state, &entry).map_err(code)?;
-        let verified = entry.verify(&key).unwrap();
-        let place = Place {
-            index: EntryIndex(self.entries.len() as u64),
-            recorded_at: LogTime(self.now),
-        };
-        let admitted = admit::admit(rules, &self.state, &verified, place).map_err(code)?;
-        let flags = admitted.flags.iter().map(|flag| flag.code).collect();
-        Ok((
-            self.record(who, subject, strand, event, body, details),
-            flags,
-        ))
-    }
-
-    fn take_in(&mut self, entry: UnverifiedEntry) -> Vec<admit::Companion> {
+        entry: UnverifiedEntry,
+    ) -> Result<(BTreeSet<&'static str>, Vec<admit::Companion>), Refusal> {
         let index = EntryIndex(self.entries.len() as u64);
         let recorded_at = LogTime(self.now);
-        self.now += 60_000;
         let rules = self.rules;
-        admit::check_whole(rules, &entry).unwrap();
-        let key = admit::signer(&self.state, &entry).unwrap();
+        admit::check_whole(rules, &entry)?;
+        let key = admit::signer(&self.state, &entry)?;
         let verified = entry.clone().verify(&key).unwrap();
         let place = Place { index, recorded_at };
-        let admitted = admit::admit(rules, &self.state, &verified, place)
-            .unwrap_or_else(|refusal| panic!("{}: {refusal}", entry.payload().event));
-        let flags = admitted.flags.iter();
-        self.flags
-            .extend(flags.map(|one| (one.entries[0], one.code)));
+        let admitted = admit::admit(rules, &self.state, &verified, place)?;
+        let flags: BTreeSet<_> = admitted.flags.iter().map(|flag| flag.code).collect();
+        let e = entry.hash();
+        self.flags.extend(flags.iter().map(|code| (e, *code)));
+        self.now += 60_000;
         self.state.apply(admitted.changes);
         self.tree
             .append(Commitment::new(recorded_at, entry.hash()).leaf_hash());
@@ -286,7 +297,18 @@ impl World {
             recorded_at,
             entry,
         });
-        admitted.companions
+        Ok((flags, admitted.companions))
+    }
+
+    /// The whole log, as an audit reads it.
+    pub fn leaves(&self) -> Vec<AuditLeaf> {
+        let leaf = |one: &Recorded| AuditLeaf {
+            recorded_at: one.recorded_at,
+            data: Commitment::new(one.recorded_at, one.entry.hash()).leaf_data(),
+            jws: one.entry.jws().to_owned(),
+            disclosures: one.disclosures(),
+        };
+        self.entries.iter().map(leaf).collect()
     }
 
     /// From now on signers name the present head as seen.
@@ -345,321 +367,38 @@ impl World {
         }
         note
     }
-
-    /// The bundle of an exhibit.
-    pub fn exhibit_bundle(&self, exhibit: &Subject) -> Bundle {
-        let scope = Scope {
-            kind: ScopeKind::Exhibit,
-            subject: exhibit.clone(),
-        };
-        self.bundle(scope, self.lineage([exhibit.clone()]))
-    }
-
-    /// The bundle of a case, with every exhibit of it.
-    pub fn case_bundle(&self, case: &Subject) -> Bundle {
-        let scope = Scope {
-            kind: ScopeKind::Case,
-            subject: case.clone(),
-        };
-        let exhibits = self.state.exhibits_of(case);
-        self.bundle(scope, self.lineage(exhibits))
-    }
-
-    fn lineage(&self, exhibits: impl IntoIterator<Item = Subject>) -> BTreeSet<Subject> {
-        let mut open: Vec<Subject> = exhibits.into_iter().collect();
-        let mut lineage = BTreeSet::new();
-        while let Some(next) = open.pop() {
-            let record = self.state.exhibit(&next).unwrap();
-            if lineage.insert(next) {
-                open.extend(record.parents.into_iter().chain(record.containers));
-            }
-        }
-        lineage
-    }
-
-    fn bundle(&self, scope: Scope, exhibits: BTreeSet<Subject>) -> Bundle {
-        let mut cases: BTreeSet<Subject> = exhibits
-            .iter()
-            .map(|one| self.state.exhibit(one).unwrap().case)
-            .collect();
-        if scope.kind == ScopeKind::Case {
-            cases.insert(scope.subject.clone());
-        }
-        let mut wanted: BTreeSet<ChainId> = self
-            .chains
-            .keys()
-            .filter(|chain| {
-                chain.subject == self.subject
-                    || exhibits.contains(&chain.subject)
-                    || cases.contains(&chain.subject)
-            })
-            .cloned()
-            .collect();
-        let mut actors = BTreeSet::new();
-        for recorded in &self.entries {
-            let payload = recorded.entry.payload();
-            if wanted.contains(&payload.chain()) {
-                actors.insert(payload.actor.subject());
-                collect_actors(&Value::Object(payload.body.clone()), &mut actors);
-            }
-        }
-        let keys = self
-            .chains
-            .keys()
-            .filter(|chain| chain.strand == Strand::Keys && actors.contains(&chain.subject));
-        wanted.extend(keys.cloned());
-        let recorded: Vec<&Recorded> = self
-            .entries
-            .iter()
-            .filter(|one| wanted.contains(&one.entry.payload().chain()))
-            .collect();
-        self.assemble(scope, &wanted, &recorded)
-    }
-
-    /// A bundle of just these chains and entries.
-    pub fn assemble(
-        &self,
-        scope: Scope,
-        chains: &BTreeSet<ChainId>,
-        recorded: &[&Recorded],
-    ) -> Bundle {
-        let size = self.tree.size();
-        let older = self
-            .seen
-            .map(|seen| seen.size)
-            .filter(|older| *older < size);
-        let mut heads: BTreeMap<(TreeSize, Hash), ()> = BTreeMap::new();
-        for seen in recorded.iter().filter_map(|one| one.entry.payload().seen) {
-            heads.insert((seen.size, seen.root.0), ());
-        }
-        if let Some(older) = older {
-            heads.insert((older, root(older, &self.tree).unwrap().0), ());
-        }
-        let inclusion: Vec<Vec<Hash>> = recorded
-            .iter()
-            .map(|one| prove_inclusion(one.index, size, &self.tree).unwrap().0)
-            .collect();
-        let consistency: Vec<Vec<Hash>> = heads
-            .keys()
-            .map(|head| prove_consistency(head.0, size, &self.tree).unwrap().0)
-            .collect();
-        let nodes: BTreeSet<Hash> = inclusion
-            .iter()
-            .chain(&consistency)
-            .flatten()
-            .copied()
-            .collect();
-        let nodes: Vec<Hash> = nodes.into_iter().collect();
-        let refs = |proof: &[Hash]| -> Vec<NodeRef> {
-            proof
-                .iter()
-                .map(|hash| NodeRef(nodes.binary_search(hash).unwrap() as u32))
-                .collect()
-        };
-        let entries = recorded
-            .iter()
-            .zip(&inclusion)
-            .map(|(one, proof)| BundleEntry {
-                index: one.index,
-                recorded_at: one.recorded_at,
-                proof: refs(proof),
-                content: Content::Open(OpenContent {
-                    jws: one.entry.jws().to_owned(),
-                    disclosures: one
-                        .entry
-                        .disclosures()
-                        .iter()
-                        .map(|d| d.as_str().to_owned())
-                        .collect(),
-                    withheld: Vec::new(),
-                }),
-            })
-            .collect();
-        Bundle {
-            format: FORMAT.to_owned(),
-            ledger: self.origin.clone(),
-            scope,
-            evaluated_at: recorded.last().map_or(LogTime(0), |one| one.recorded_at),
-            checkpoints: older
-                .into_iter()
-                .map(|older| self.checkpoint(older, false))
-                .chain([self.checkpoint(size, true)])
-                .collect(),
-            consistency: heads
-                .keys()
-                .zip(&consistency)
-                .map(|(head, proof)| Consistency {
-                    size: head.0,
-                    root: RootHash(head.1),
-                    proof: refs(proof),
-                })
-                .collect(),
-            entries,
-            chains: chains
-                .iter()
-                .map(|chain| BundleChain {
-                    subject: chain.subject.clone(),
-                    strand: chain.strand,
-                    head: self.state.chain(&chain.subject, chain.strand).unwrap().head,
-                    entries: self.chains[chain].clone(),
-                    map: None,
-                })
-                .collect(),
-            nodes,
-            blobs: Vec::new(),
-        }
-    }
 }
 
-/// Leaves details of an entry out.
-pub fn withhold(bundle: &mut Bundle, index: EntryIndex, names: &[&str]) {
-    let entry = bundle
-        .entries
-        .iter_mut()
-        .find(|one| one.index == index)
-        .unwrap();
-    let Content::Open(content) = &mut entry.content else {
-        panic!("the entry is withheld already")
-    };
-    let whole =
-        UnverifiedEntry::from_parts(&content.jws, content.disclosures.iter().map(String::as_str))
-            .unwrap();
-    let (out, kept): (Vec<_>, Vec<_>) = whole
-        .disclosures()
-        .iter()
-        .partition(|one| names.contains(&one.name()));
-    content.disclosures = kept.iter().map(|one| one.as_str().to_owned()).collect();
-    content
-        .withheld
-        .extend(out.iter().map(|one| one.name().to_owned()));
-    content.withheld.sort();
-}
-
-/// Withholds an entry wholly.
-pub fn withhold_entry(bundle: &mut Bundle, index: EntryIndex) {
-    let entry = bundle
-        .entries
-        .iter_mut()
-        .find(|one| one.index == index)
-        .unwrap();
-    if let Content::Open(content) = &entry.content {
-        let e = EntryHash(Hash::of(&[content.jws.as_bytes()]));
-        entry.content = Content::Withheld(WithheldContent { e });
-    }
-}
-
-/// A case with a registered video, a seized phone and a working copy, a transfer, and readers.
-pub struct Sample {
-    pub world: World,
-    pub case: Subject,
-    pub video: Subject,
-    pub phone: Subject,
-    pub copy: Subject,
-    /// The bytes of the video (the working copy has the same).
-    pub bytes: Vec<u8>,
-    pub officer: Person,
-    pub examiner: Person,
-}
-
-/// Makes the sample.
-pub fn sample() -> Sample {
-    sample_of("evidence.northshire.example")
-}
-
-/// Makes the sample in a ledger of this name.
-pub fn sample_of(origin: &str) -> Sample {
-    let mut world = World::new(origin);
-    let officer = world.enrol("northshire-police", "PC Jo Smith", &["officer"]);
-    let examiner = world.enrol("northshire-forensics", "Dr Ana Iyer", &["examiner"]);
-    let case = world.subject();
-    world.publish();
-    let title = json!({"title": "R v Doe", "reference": "44NS1234526"});
-    world.record(
-        &officer,
-        &case,
-        Strand::Case,
-        "case-opened",
-        json!({}),
-        title,
-    );
-    let join = json!({"org": "northshire-forensics", "part": "forensic"});
-    let basis = json!({"basis": "Forensic examination"});
-    world.record(&officer, &case, Strand::Case, "party-joined", join, basis);
-
-    let bytes = b"not really a video, but bytes all the same".to_vec();
-    let digest = EvidenceDigest::of_bytes(DigestKind::File, &bytes);
-    let video = world.subject();
-    let body = json!({
-        "case": case, "kind": "surveillance-footage", "digest": digest, "role": "original",
-    });
-    let details = json!({
-        "reference": "JSM/1",
-        "description": "Footage of the car park, camera 4",
-        "power_or_consent": "Consent of the keeper",
-        "address": "4 Mill Lane",
-    });
-    world.record(
-        &officer,
-        &video,
-        Strand::Custody,
-        "registered",
-        body,
-        details,
-    );
-
-    let phone = world.subject();
-    let body = json!({"case": case, "kind": "device", "from": null, "seal": "K1234567"});
-    let details = json!({
-        "reference": "JSM/2", "description": "A black phone", "power_or_consent": "PACE s.19",
-    });
-    world.record(&officer, &phone, Strand::Custody, "seized", body, details);
-
-    world.wait(30);
-    let body = json!({"to": {"actor": examiner.actor}, "method": "in-person"});
-    let purpose = json!({"purpose": "Examination"});
-    let offer = world.record(
-        &officer,
-        &video,
-        Strand::Custody,
-        "transfer-offered",
-        body,
-        purpose,
-    );
-    let body = json!({"offer": offer, "from": officer.actor, "digest": digest});
-    let condition = json!({"condition": "Sealed, undamaged"});
-    world.record(
-        &examiner,
-        &video,
-        Strand::Custody,
-        "transfer-accepted",
-        body,
-        condition,
-    );
-
-    let copy = world.subject();
-    let body = json!({
-        "case": case, "kind": "surveillance-footage", "role": "working", "digest": digest,
-        "parents": [{"exhibit": video, "digest": digest}],
-    });
-    let details = json!({"description": "Working copy", "reference": "AI/1"});
-    world.record(&examiner, &copy, Strand::Custody, "acquired", body, details);
-
-    let service = clone(&world.service);
-    let body = json!({"target": "exhibit", "extent": "history"});
-    let details = json!({
-        "reader": officer.actor, "purpose": "Preparing a statement", "token": "a.b.c",
-    });
-    world.record(&service, &video, Strand::Access, "viewed", body, details);
-    Sample {
-        world,
-        case,
-        video,
-        phone,
-        copy,
-        bytes,
-        officer,
-        examiner,
-    }
+/// Details that satisfy every event.
+pub fn details() -> Value {
+    let names = [
+        "basis",
+        "reason",
+        "purpose",
+        "circumstances",
+        "text",
+        "name",
+        "old",
+        "new",
+        "terms",
+        "reference",
+        "description",
+        "power_or_consent",
+        "title",
+        "period",
+        "place",
+        "tool",
+        "legal_basis",
+        "operator_remarks",
+        "conclusion",
+        "clock_offset",
+    ];
+    Value::Object(
+        names
+            .iter()
+            .map(|name| ((*name).to_owned(), json!("as told")))
+            .collect(),
+    )
 }
 
 /// The same person again: keys of tests may be copied.
@@ -697,16 +436,5 @@ fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(map) => map,
         other => panic!("not an object: {other}"),
-    }
-}
-
-fn collect_actors(value: &Value, into: &mut BTreeSet<Subject>) {
-    match value {
-        Value::String(text) => {
-            into.extend(ActorId::new(text.as_str()).ok().map(|one| one.subject()))
-        }
-        Value::Array(items) => items.iter().for_each(|item| collect_actors(item, into)),
-        Value::Object(map) => map.values().for_each(|item| collect_actors(item, into)),
-        _ => {}
     }
 }

@@ -210,13 +210,9 @@ pub fn run(verb: &Verb, session: &Session) -> Outcome {
             let until = vec![("until", json!(args.until))];
             simple("hold-placed", &args.exhibit, until, &said)
         }
-        Verb::Acquire(args) => make("acquired", "master", args, session),
-        Verb::Copy(args) => make("copied", "working", args, session),
-        Verb::Derive(args) if args.role.is_none() => Err(Failure::new(
-            "usage",
-            "say what was made with --role: clip, redaction, enhancement, transcode, extraction",
-        )),
-        Verb::Derive(args) => make("derived", "clip", args, session),
+        Verb::Acquire(args) => make("acquired", Some("master"), args, session),
+        Verb::Copy(args) => make("copied", Some("working"), args, session),
+        Verb::Derive(args) => make("derived", None, args, session),
         Verb::Extend(args) => {
             let mut said = args.said.clone();
             said.details.push(("period".to_owned(), json!(args.period)));
@@ -225,7 +221,14 @@ pub fn run(verb: &Verb, session: &Session) -> Outcome {
     }
 }
 
-fn make(event: &str, role: &str, args: &MakeArgs, session: &Session) -> Outcome {
+/// Registers what was made, in the role stated or else the usual one.
+fn make(event: &str, usual: Option<&str>, args: &MakeArgs, session: &Session) -> Outcome {
+    let Some(role) = args.role.as_deref().or(usual) else {
+        return Err(Failure::new(
+            "usage",
+            "say what was made with --role: clip, redaction, enhancement, transcode, extraction",
+        ));
+    };
     let Some((case, _)) = args.source.split_once(' ') else {
         return Err(Failure::new(
             "usage",
@@ -240,7 +243,7 @@ fn make(event: &str, role: &str, args: &MakeArgs, session: &Session) -> Outcome 
         reference: args.reference.clone(),
         description: args.description.clone(),
         meta: args.meta.clone(),
-        role: Some(args.role.clone().unwrap_or_else(|| role.to_owned())),
+        role: Some(role.to_owned()),
         event: event.to_owned(),
         parents: vec![source.as_str().to_owned()],
         verification_file: args.verification_file.clone(),
@@ -267,9 +270,15 @@ fn grown(args: &ExtendArgs, session: &Session) -> Result<Vec<(&'static str, Valu
     if whole && new.kind == DigestKind::File {
         let tree = chunks(&args.new)?;
         let from = TreeSize(old.size / CHUNK as u64);
-        let proof = prove_consistency(from, tree.size(), &tree)
-            .map_err(|_| Failure::new("unreadable", "the file changed while it was read"))?;
-        body.push(("proof", json!(proof.0)));
+        match prove_consistency(from, tree.size(), &tree) {
+            Ok(proof) if tree.root().0 == new.chunks => body.push(("proof", json!(proof.0))),
+            _ => {
+                return Err(Failure::new(
+                    "unreadable",
+                    "the file changed while it was read",
+                ));
+            }
+        }
     } else {
         eprintln!(
             "The old file does not end with a whole MiB, so nothing in the entry proves that the new begins with it; \
@@ -279,6 +288,7 @@ fn grown(args: &ExtendArgs, session: &Session) -> Result<Vec<(&'static str, Valu
     Ok(body)
 }
 
+/// The file's chunk tree with its inner nodes, of which a digest keeps the root alone: a second reading.
 fn chunks(path: &Path) -> Result<MemoryTree, Failure> {
     let bad =
         |error: std::io::Error| Failure::new("unreadable", format!("{}: {error}", path.display()));

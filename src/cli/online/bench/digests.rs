@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use super::process;
+use super::process::{self, Stopwatch};
 use super::row::Row;
 use crate::cli::failure::Failure;
 use crate::cli::hashing::{HashingError, digest_path};
@@ -83,11 +83,9 @@ pub fn folder(folder: &Path, files: usize) -> Result<Row, Failure> {
 }
 
 fn timed<T>(row: &mut Row, work: impl FnOnce() -> Result<T, Failure>) -> Result<(), Failure> {
-    let before = process::own_cpu();
-    let begun = Instant::now();
+    let watch = Stopwatch::start(None);
     work()?;
-    row.seconds = begun.elapsed().as_secs_f64();
-    row.generator_cpu = process::own_cpu().zip(before).map(|(a, b)| a - b);
+    row.keep_time(watch.stop());
     Ok(())
 }
 

@@ -8,9 +8,10 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 
 use super::exhibits::{ENTRIES, Exhibit, Exhibits};
+use super::exhibits_for;
+use super::process::{Stopwatch, Took};
 use super::row::Row;
 use super::stage::{Stage, metric};
-use super::{exhibits_for, process};
 use crate::cli::failure::Failure;
 use crate::cli::online::client::Client;
 use crate::cli::online::session::Session;
@@ -27,32 +28,18 @@ pub struct Submitted {
     pub exhibits: u64,
 }
 
-/// What the service had counted when a load began.
-struct Before {
-    groups: f64,
-    leaves: f64,
-    commits: f64,
-}
+/// What the service counts: commits, leaves in them, seconds in them.
+const COUNTED: [&str; 3] = [
+    "custodes_group_entries_count",
+    "custodes_group_entries_sum",
+    "custodes_commit_seconds_sum",
+];
 
-impl Before {
-    fn look(session: &Session) -> Result<Before, Failure> {
-        Ok(Before {
-            groups: metric(session, "custodes_group_entries_count")?,
-            leaves: metric(session, "custodes_group_entries_sum")?,
-            commits: metric(session, "custodes_commit_seconds_sum")?,
-        })
-    }
-}
-
-/// A stopwatch over wall and processors, of which only the laps count.
+/// A stopwatch of which only the laps count, and what the service counted in them.
 #[derive(Default)]
 struct Watch {
-    seconds: f64,
-    generator: Option<f64>,
-    service: Option<f64>,
-    groups: f64,
-    leaves: f64,
-    commits: f64,
+    took: Option<Took>,
+    counted: [f64; 3],
 }
 
 impl Watch {
@@ -62,41 +49,37 @@ impl Watch {
         session: &Session,
         work: impl FnOnce() -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let service = || stage.service_id().and_then(process::cpu);
-        let before = Before::look(session)?;
-        let cpu = (process::own_cpu(), service());
-        let begun = Instant::now();
+        for (sum, name) in self.counted.iter_mut().zip(COUNTED) {
+            *sum -= metric(session, name)?;
+        }
+        let watch = Stopwatch::start(stage.service_id());
         let done = work()?;
-        self.seconds += begun.elapsed().as_secs_f64();
-        let add = |sum: Option<f64>, before: Option<f64>, after: Option<f64>| {
-            Some(sum.unwrap_or(0.0) + after? - before?)
-        };
-        self.generator = add(self.generator, cpu.0, process::own_cpu());
-        self.service = add(self.service, cpu.1, service());
-        let after = Before::look(session)?;
-        self.groups += after.groups - before.groups;
-        self.leaves += after.leaves - before.leaves;
-        self.commits += after.commits - before.commits;
+        let lap = watch.stop();
+        for (sum, name) in self.counted.iter_mut().zip(COUNTED) {
+            *sum += metric(session, name)?;
+        }
+        self.took = Some(match self.took.take() {
+            None => lap,
+            Some(before) => before.and(lap),
+        });
         Ok(done)
     }
 
     fn into_row(self, mut row: Row) -> Row {
-        row.seconds = self.seconds;
-        row.generator_cpu = self.generator;
-        row.service_cpu = self.service;
-        if let Some(cpu) = self.service {
+        let [groups, leaves, commits] = self.counted;
+        if let Some(took) = self.took {
+            row.keep_time(took);
+        }
+        if let Some(cpu) = row.service_cpu {
             row.say(
                 "service_cpu_microseconds_an_entry",
                 cpu * 1e6 / row.count.max(1.0),
             );
         }
-        row.say("log_leaves", self.leaves);
-        row.say("commits", self.groups);
-        row.say("leaves_in_a_commit", self.leaves / self.groups.max(1.0));
-        row.say(
-            "share_of_time_in_commits",
-            self.commits / self.seconds.max(1e-9),
-        );
+        row.say("log_leaves", leaves);
+        row.say("commits", groups);
+        row.say("leaves_in_a_commit", leaves / groups.max(1.0));
+        row.say("share_of_time_in_commits", commits / row.seconds.max(1e-9));
         row
     }
 }
@@ -142,7 +125,8 @@ pub fn batches(
     submitted: &mut Submitted,
 ) -> Result<Row, Failure> {
     let client = &session.client;
-    let mut left = exhibits_for(entries);
+    let all = exhibits_for(entries);
+    let mut left = all;
     let round = (ROUND * connections * batch).div_ceil(ENTRIES);
     let mut exhibits = Exhibits::new(session)?;
     let mut watch = Watch::default();
@@ -159,9 +143,8 @@ pub fn batches(
             })
         })?);
         row.count += (made.len() * ENTRIES) as f64;
-        count(submitted, &exhibits, made.len());
-        exhibits.cases = 0;
     }
+    count(submitted, &exhibits, all);
     row.keep_waits(waits);
     Ok(watch.into_row(row))
 }

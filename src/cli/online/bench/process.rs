@@ -11,7 +11,7 @@ use crate::cli::failure::Failure;
 /// `/proc/PID/stat` counts in ticks of `USER_HZ`, which is 100 on every Linux that is published.
 const TICKS: f64 = 100.0;
 
-/// How often a process is looked at while it runs.
+/// How often a process is looked at while it runs: the kernel forgets the peak of its memory when it ends.
 const LOOK: Duration = Duration::from_millis(5);
 
 /// Seconds of processor time of this process, all its threads, user and system.
@@ -35,6 +35,59 @@ pub fn peak_memory(id: u32) -> Option<u64> {
     let line = status.lines().find_map(|one| one.strip_prefix("VmHWM:"))?;
     let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kib << 10)
+}
+
+/// Wall time, and what this program and the service take of the processors meanwhile.
+pub struct Stopwatch {
+    begun: Instant,
+    own: Option<f64>,
+    service: Option<(u32, f64)>,
+}
+
+/// What a stopwatch counted, in seconds.
+pub struct Took {
+    /// Wall time.
+    pub seconds: f64,
+    /// Processor time of this program.
+    pub own: Option<f64>,
+    /// Processor time of the service.
+    pub service: Option<f64>,
+}
+
+impl Took {
+    /// This and what came after it; a figure is known if both are.
+    pub fn and(self, more: Took) -> Took {
+        let sum = |a: Option<f64>, b: Option<f64>| a.zip(b).map(|(a, b)| a + b);
+        Took {
+            seconds: self.seconds + more.seconds,
+            own: sum(self.own, more.own),
+            service: sum(self.service, more.service),
+        }
+    }
+}
+
+impl Stopwatch {
+    /// Starts; `service` is the service's process, if it is to be looked at.
+    pub fn start(service: Option<u32>) -> Stopwatch {
+        Stopwatch {
+            service: service.and_then(|id| Some((id, cpu(id)?))),
+            own: own_cpu(),
+            begun: Instant::now(),
+        }
+    }
+
+    /// Stops.
+    pub fn stop(self) -> Took {
+        Took {
+            seconds: self.begun.elapsed().as_secs_f64(),
+            own: own_cpu()
+                .zip(self.own)
+                .map(|(after, before)| after - before),
+            service: self
+                .service
+                .and_then(|(id, before)| Some(cpu(id)? - before)),
+        }
+    }
 }
 
 /// The sum of the field `first` (from 0) of `/proc/PID/stat` and the one after it.

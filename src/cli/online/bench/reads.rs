@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::exhibits::{Exhibit, Exhibits};
 use super::ingest::{self, Submitted, count, on_connections};
-use super::process;
+use super::process::Stopwatch;
 use super::row::Row;
 use super::stage::Stage;
 use crate::cli::failure::Failure;
@@ -43,9 +43,7 @@ pub fn all(
     count(submitted, &exhibits, made.len());
     let mut rows = Vec::new();
     for (name, words, path) in WAYS {
-        let service = || stage.service_id().and_then(process::cpu);
-        let before = (process::own_cpu(), service());
-        let begun = Instant::now();
+        let watch = Stopwatch::start(stage.service_id());
         let waits = on_connections(&made, clients, |share| {
             let mut waits = Vec::with_capacity(share.len());
             for exhibit in share {
@@ -56,10 +54,7 @@ pub fn all(
             Ok(waits)
         })?;
         let mut row = Row::new(name, format!("{words}, {clients} clients"), "readings");
-        row.seconds = begun.elapsed().as_secs_f64();
-        let took = |before: Option<f64>, after: Option<f64>| Some(after? - before?);
-        row.generator_cpu = took(before.0, process::own_cpu());
-        row.service_cpu = took(before.1, service());
+        row.keep_time(watch.stop());
         row.count = waits.len() as f64;
         row.keep_waits(waits);
         rows.push(row);

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::process::Took;
+
 /// One thing that was measured.
 #[derive(Default)]
 pub struct Row {
@@ -39,6 +41,13 @@ impl Row {
     /// So many each second.
     pub fn rate(&self) -> f64 {
         self.count / self.seconds.max(1e-9)
+    }
+
+    /// Keeps what a stopwatch counted.
+    pub fn keep_time(&mut self, took: Took) {
+        self.seconds = took.seconds;
+        self.generator_cpu = took.own;
+        self.service_cpu = took.service;
     }
 
     /// Says something more of it.

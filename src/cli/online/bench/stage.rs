@@ -167,6 +167,7 @@ impl Stage {
         let url = loop {
             match std::fs::read_to_string(&ready) {
                 Ok(url) if !url.is_empty() => break url,
+                // A millisecond is what the figure may be wrong by; shorter looks would take from what is measured.
                 _ => std::thread::sleep(Duration::from_millis(1)),
             }
             let ended = child.try_wait().map_err(|error| self.failed(&error))?;

@@ -1,73 +1,21 @@
-//! The rules as a table of situations: who records what in which state, and whether it is taken in, flagged or
-//! refused. Every event of the table is taken in at least once; every role is tried on every event.
+//! The table itself: a situation a line.
 
-#![allow(clippy::unwrap_used)]
-
-#[path = "common/world.rs"]
-mod world;
-
-use std::collections::BTreeSet;
-
-use custodes::court::{flags, schedule, timeline};
-use custodes::ledger::state::{Known as _, Role, Status};
-use custodes::ledger::{Rules, page};
-use custodes::protocol::digest::{CHUNK, DigestKind, EvidenceDigest};
-use custodes::protocol::entry::EntryHash;
-use custodes::protocol::hash::Hash;
-use custodes::protocol::id::{Strand, Subject};
-use custodes::protocol::leaf::Commitment;
-use custodes::protocol::tree::{MemoryTree, TreeSize, leaf_hash, prove_consistency};
-use custodes::verify::audit::{Audit, AuditLeaf};
-use custodes::verify::{Inputs, Severity, Verification, verify};
-use serde_json::{Value, json};
-use world::{Person, Sample, sample};
+use super::*;
 
 /// What is expected: taken in with exactly these flags, or refused with this code.
-enum Expect {
+pub enum Expect {
     Flags(&'static [&'static str]),
     Refused(&'static str),
 }
-use Expect::{Flags, Refused};
+pub use Expect::{Flags, Refused};
 
-/// Details that satisfy every event.
-fn details() -> Value {
-    let names = [
-        "basis",
-        "reason",
-        "purpose",
-        "circumstances",
-        "text",
-        "name",
-        "old",
-        "new",
-        "terms",
-        "reference",
-        "description",
-        "power_or_consent",
-        "title",
-        "period",
-        "place",
-        "tool",
-        "legal_basis",
-        "operator_remarks",
-        "conclusion",
-        "clock_offset",
-    ];
-    Value::Object(
-        names
-            .iter()
-            .map(|name| ((*name).to_owned(), json!("as told")))
-            .collect(),
-    )
-}
-
-struct Play {
-    s: Sample,
-    prosecutor: Person,
+pub struct Play {
+    pub s: Sample,
+    pub prosecutor: Person,
 }
 
 impl Play {
-    fn new() -> Play {
+    pub fn new() -> Play {
         let mut s = sample();
         let prosecutor = s.world.enrol(
             "crown-prosecution",
@@ -88,7 +36,7 @@ impl Play {
     }
 
     /// One line of the table.
-    fn line(
+    pub fn line(
         &mut self,
         who: &str,
         subject: &Subject,
@@ -143,7 +91,7 @@ fn digest(bytes: &[u8]) -> EvidenceDigest {
 
 /// The table: a situation a line, which the formatter would spread over a thousand.
 #[rustfmt::skip]
-fn play() -> Play {
+pub fn play() -> Play {
     let mut play = Play::new();
     let p = &mut play;
     let (case, video, phone, copy) = (p.s.case.clone(), p.s.video.clone(), p.s.phone.clone(), p.s.copy.clone());
@@ -188,6 +136,8 @@ fn play() -> Play {
     bags(p);
     feeds(p);
     flags_of_practice(p);
+    handovers(p);
+    clocks(p);
     let offer = |e: Option<EntryHash>| json!({"offer": e.unwrap()});
     let e = p.line("officer", &phone, "transfer-offered", org("northshire-forensics"), Flags(&[]));
     p.line("officer", &phone, "transfer-offered", org("northshire-forensics"), Refused("offer-open"));
@@ -306,8 +256,17 @@ fn play() -> Play {
         p.line("examiner", &copy, "custody-assumed", json!({"from": officer}), Flags(&["custody-assumed"]));
     };
     offered(p, Flags(&[]));
-    p.line("ash-and-co", &ledger, "rule-approved", proposal, Flags(&[]));
+    p.line("ash-and-co", &ledger, "rule-approved", proposal.clone(), Flags(&[]));
     offered(p, Flags(&["offer-open-long"]));
+    // Changed again; who joins the first proposal now does not bring it back.
+    let change = json!({"threshold": "offer_open_for", "seconds": 7200});
+    let again = p.line("northshire-police", &ledger, "rule-proposed", change, Flags(&[]));
+    for org in ["crown-prosecution", "ash-and-co"] {
+        p.line(org, &ledger, "rule-approved", json!({"proposal": again.unwrap()}), Flags(&[]));
+    }
+    offered(p, Flags(&[]));
+    p.line("northshire-forensics", &ledger, "rule-approved", proposal, Flags(&[]));
+    offered(p, Flags(&[]));
 
     // People.
     let keys = p.s.officer.actor.subject();
@@ -425,254 +384,69 @@ fn flags_of_practice(p: &mut Play) {
     p.line("prosecutor", &fresh, "stored", json!({"place": "desk"}), Flags(&["not-the-holder", "unusual-role"]));
 }
 
-fn check(play: &Play) -> Verification {
-    let bundle = play.s.world.case_bundle(&play.s.case);
-    verify(Inputs {
-        bundle: &bundle.to_bytes(),
-        policy: &play.s.world.policy(),
-        rules: Rules::embedded(),
-        evidence: &[],
-        sidecars: &[],
-    })
-}
-
-fn failed(found: &Verification) -> BTreeSet<String> {
-    let failed = found
-        .findings
-        .iter()
-        .filter(|one| one.severity == Severity::Failed);
-    failed.map(|one| one.code.clone()).collect()
-}
-
-#[test]
-fn every_event_in_every_state_and_the_same_flags_offline() {
-    let play = play();
-    let recorded: BTreeSet<&str> = play
-        .s
-        .world
-        .entries
-        .iter()
-        .map(|one| one.entry.payload().event.as_str())
-        .collect();
-    let all: BTreeSet<&str> = Rules::embedded()
-        .rows()
-        .map(|row| row.event.as_str())
-        .collect();
-    assert_eq!(recorded, all, "every event was taken in");
-
-    let found = check(&play);
-    assert_eq!(failed(&found), BTreeSet::new(), "{:?}", found.findings);
-    let bundle = found.verified.unwrap();
-    let offline: BTreeSet<(EntryHash, &str)> = bundle
-        .flags
-        .iter()
-        .map(|flag| (flag.entries[0], flag.code))
-        .collect();
-    assert_eq!(
-        offline, play.s.world.flags,
-        "the bundle gives the flags that the service gave"
-    );
-
-    let text = flags::flags(&bundle);
-    let line = text
-        .lines()
-        .find(|line| line.contains("not-a-working-copy"))
-        .unwrap();
-    assert!(
-        line.contains("Explained by Dr Ana Iyer (northshire-forensics) on "),
-        "{line}"
-    );
-    let acts = schedule::schedule(&bundle);
-    let hers = acts
-        .split("\n\n")
-        .find(|part| part.starts_with("Dr Ana Iyer (northshire-forensics)\n"));
-    let hers = hers.unwrap();
-    let mine = |one: &&str| one.contains(": Dr Ana Iyer (northshire-forensics) recorded that ");
-    assert_eq!(
-        hers.lines().skip(1).filter(mine).count(),
-        hers.lines().count() - 1
-    );
-    let made = play
-        .s
-        .world
-        .entries
-        .iter()
-        .filter(|one| one.entry.payload().actor == play.s.examiner.actor);
-    assert_eq!(hers.lines().count() - 1, made.count(), "all of her acts");
-    let told = timeline::timeline(&bundle);
-    assert!(
-        !told.contains("there was the event"),
-        "every event has a sentence\n{told}"
-    );
-    for words in [
-        "recorded that they took exhibit JSM/2 over from PC Jo Smith (northshire-police), because \"as told\".",
-        "recorded that they placed a hold on",
-        "version 2026-03 (100 items) with fr version 4.1 at threshold 0.62",
+/// Bytes that are not what they should be, and people who are not who was expected.
+#[rustfmt::skip]
+fn handovers(p: &mut Play) {
+    let case = p.s.case.clone();
+    let (good, bad) = (digest(b"good"), digest(b"bad"));
+    let (officer, examiner) = (p.s.officer.actor.clone(), p.s.examiner.actor.clone());
+    let disc = p.s.world.subject();
+    let body = json!({"case": case, "kind": "other", "digest": good, "role": "original"});
+    p.line("officer", &disc, "registered", body, Flags(&[]));
+    let acquired = |parent: &EvidenceDigest, verification: &EvidenceDigest, errors: u64| json!({
+        "case": case, "kind": "forensic-image", "role": "master", "digest": good, "verification": verification,
+        "read_errors": errors, "parents": [{"exhibit": disc, "digest": parent}],
+    });
+    for (parent, check, errors, flags) in [
+        (&good, &good, 0, &[][..]),
+        (&bad, &good, 0, &["parent-digest-differs"]),
+        (&good, &bad, 0, &["verification-differs"]),
+        (&good, &good, 3, &["read-errors"]),
     ] {
-        assert!(told.contains(words), "{words}\n{told}");
+        let image = p.s.world.subject();
+        p.line("officer", &image, "acquired", acquired(parent, check, errors), Flags(flags));
     }
+    let to = json!({"to": {"org": "northshire-forensics"}, "method": "van"});
+    let colleague = p.s.world.enrol("northshire-police", "DC Lee Hart", &["officer"]);
+    let holder = std::mem::replace(&mut p.s.officer, colleague);
+    let e = p.line("officer", &disc, "transfer-offered", to, Flags(&["colleague-of-holder"]));
+    let from = p.s.officer.actor.clone();
+    p.s.officer = holder;
+    let accepted = |e: Option<EntryHash>, from: &ActorId, digest: Option<&EvidenceDigest>| json!({"offer": e, "from": from, "digest": digest});
+    p.line("examiner", &disc, "transfer-accepted", accepted(e, &from, None), Flags(&["accepted-without-digest"]));
+    let back = |p: &mut Play| p.line("examiner", &disc, "transfer-offered", json!({"to": {"actor": officer}, "method": "van"}), Flags(&[]));
+    let e = back(p);
+    p.line("officer", &disc, "transfer-accepted", accepted(e, &examiner, Some(&bad)), Flags(&["accepted-digest-differs"]));
+    p.line("officer", &disc, "transfer-accepted", accepted(e, &officer, Some(&good)), Flags(&["accepted-without-offer"]));
+    p.line("examiner", &disc, "custody-assumed", json!({"from": officer}), Flags(&["custody-assumed"]));
+    let e = p.line("examiner", &disc, "transfer-offered", json!({"to": {"actor": p.prosecutor.actor}, "method": "van"}), Flags(&[]));
+    p.line("officer", &disc, "transfer-accepted", accepted(e, &from, Some(&good)), Flags(&["accepted-by-colleague", "accepted-from-other"]));
+    p.line("officer", &disc, "handed-to-unenrolled", json!({"digest": bad}), Flags(&["handed-digest-differs", "one-side-only"]));
+    let allowed = p.line("prosecutor", &disc, "disposal-authorised", json!({"method": "shredding"}), Flags(&[]));
+    p.line("prosecutor", &disc, "hold-placed", json!({"until": null}), Flags(&[]));
+    let disposed = json!({"authorisation": allowed, "method": "shredding"});
+    p.line("prosecutor", &disc, "disposed", disposed, Flags(&["not-the-holder", "own-authorisation", "under-hold"]));
 }
 
-#[test]
-fn every_role_on_every_event() {
-    let mut s = sample();
-    let roles = [
-        "officer",
-        "examiner",
-        "store",
-        "system",
-        "disclosure-officer",
-        "prosecutor",
-        "defence",
-        "court",
-        "probation",
-        "prison",
-        "auditor",
-    ];
-    for role in roles {
-        let person = s.world.enrol("northshire-police", role, &[role]);
-        let role: Role = serde_json::from_value(json!(role)).unwrap();
-        for row in Rules::embedded()
-            .rows()
-            .filter(|row| row.event != "genesis")
-        {
-            let subject = match (row.strand, row.opens) {
-                (Strand::Custody | Strand::Case, true) => s.world.subject(),
-                (Strand::Custody | Strand::Notes | Strand::Access, _) => s.video.clone(),
-                (Strand::Case | Strand::Exhibits, _) => s.case.clone(),
-                (Strand::Keys, _) => s.examiner.actor.subject(),
-                (Strand::Rules, _) => s.world.subject.clone(),
-            };
-            let mut trial = Trial(&mut s);
-            let code = trial.refusal(&person, &subject, row.strand, &row.event);
-            let may = row.roles.contains(&role);
-            assert_eq!(
-                code.as_deref() == Some("no-role"),
-                !may,
-                "{role:?} {}: {code:?}",
-                row.event
-            );
-        }
-    }
-}
-
-/// Tries an entry without a body; nothing is kept.
-struct Trial<'s>(&'s mut Sample);
-
-impl Trial<'_> {
-    fn refusal(
-        &mut self,
-        who: &Person,
-        subject: &Subject,
-        strand: Strand,
-        event: &str,
-    ) -> Option<String> {
-        let before = self.0.world.entries.len();
-        let body = json!({"unknown": true});
-        let mut all = details();
-        all["reader"] = json!("somebody");
-        all["token"] = json!("a.b.c");
-        let got = self.0.world.attempt(who, subject, strand, event, body, all);
-        assert_eq!(
-            self.0.world.entries.len(),
-            before,
-            "{event}: a body that does not fit is refused"
-        );
-        got.err()
-    }
-}
-
-/// The table with nothing refused: what a service patched to let everything in would run.
-fn permissive() -> &'static Rules {
-    let mut table: Value = serde_json::from_str(Rules::text()).unwrap();
-    for row in table["events"].as_array_mut().unwrap() {
-        row["refuse"] = json!([]);
-    }
-    Box::leak(Box::new(Rules::parse(&table.to_string()).unwrap()))
-}
-
-#[test]
-fn what_a_patched_service_lets_in_is_caught_by_verify_and_audit() {
-    let forbidden: [(&str, Value); 4] = [
-        (
-            "transfer-offered",
-            json!({"to": {"org": "northshire-police"}, "method": "post"}),
-        ),
-        ("disposal-authorised", json!({"method": "shredding"})),
-        (
-            "hold-lifted",
-            json!({"hold": EntryHash(Hash::of(&[b"none"]))}),
-        ),
-        ("privilege-resolved", json!({"outcome": "rejected"})),
-    ];
-    for (event, body) in forbidden {
-        let mut play = Play::new();
-        let video = play.s.video.clone();
-        play.line(
-            "prosecutor",
-            &video,
-            "hold-placed",
-            json!({"until": null}),
-            Flags(&[]),
-        );
-        assert_eq!(failed(&check(&play)), BTreeSet::new());
-        let who = match event {
-            "transfer-offered" => world::clone(&play.s.officer),
-            _ => world::clone(&play.prosecutor),
-        };
-        let strand = Rules::embedded().row(event).unwrap().strand;
-        play.s.world.rules = permissive();
-        play.s
-            .world
-            .record(&who, &video, strand, event, body, details());
-        assert!(
-            failed(&check(&play)).contains("rule-broken"),
-            "verify: {event}"
-        );
-        let mut audit = Audit::new(Rules::embedded());
-        for one in &play.s.world.entries {
-            audit.step(AuditLeaf {
-                recorded_at: one.recorded_at,
-                data: Commitment::new(one.recorded_at, one.entry.hash()).leaf_data(),
-                jws: one.entry.jws().to_owned(),
-                disclosures: one
-                    .entry
-                    .disclosures()
-                    .iter()
-                    .map(|d| d.as_str().to_owned())
-                    .collect(),
-            });
-        }
-        let codes: Vec<String> = audit.finish().into_iter().map(|one| one.code).collect();
-        assert_eq!(codes, ["rule-broken"], "audit: {event}");
-    }
-}
-
-#[test]
-fn the_page_of_the_rules_is_fresh() {
-    let made = page::rules_page(Rules::embedded());
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/RULES.md");
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(path, &made).unwrap();
-    }
-    let kept = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(
-        kept == made,
-        "docs/RULES.md is stale: UPDATE=1 cargo test --release --test rules_table"
-    );
-}
-
-#[test]
-fn every_body_has_a_schema_that_names_its_members() {
-    for row in Rules::embedded().rows() {
-        let schema = page::body_schema(row);
-        let members: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
-        assert_eq!(
-            members,
-            row.body.keys().collect::<Vec<_>>(),
-            "{}",
-            row.event
-        );
-        assert_eq!(schema["additionalProperties"], json!(false));
-    }
+/// Clocks that differ, entries out of their order, and a signer who commits to no state of the log.
+#[rustfmt::skip]
+fn clocks(p: &mut Play) {
+    let case = p.s.case.clone();
+    let thing = p.s.world.subject();
+    p.line("officer", &thing, "seized", json!({"case": case, "kind": "device", "from": null}), Flags(&[]));
+    let shelf = json!({"place": "shelf-4"});
+    let stored = |p: &mut Play, clocks: i64, flags: &'static [&'static str]| {
+        p.s.world.clocks = clocks;
+        p.line("officer", &thing, "stored", shelf.clone(), Flags(flags));
+        p.s.world.clocks = 0;
+    };
+    stored(p, 4, &[]);
+    stored(p, 20, &["clock-ahead"]);
+    stored(p, 0, &["out-of-order"]);
+    p.s.world.wait(60);
+    stored(p, 0, &[]);
+    stored(p, -25 * 60, &["out-of-order", "recorded-late"]);
+    let seen = p.s.world.seen.take();
+    stored(p, 0, &["seen-missing"]);
+    p.s.world.seen = seen;
 }

@@ -1,0 +1,117 @@
+//! The case that most tests are about.
+
+use super::*;
+
+/// A case with a registered video, a seized phone and a working copy, a transfer, and readers.
+pub struct Sample {
+    pub world: World,
+    pub case: Subject,
+    pub video: Subject,
+    pub phone: Subject,
+    pub copy: Subject,
+    /// The bytes of the video (the working copy has the same).
+    pub bytes: Vec<u8>,
+    pub officer: Person,
+    pub examiner: Person,
+}
+
+/// Makes the sample.
+pub fn sample() -> Sample {
+    sample_of("evidence.northshire.example")
+}
+
+/// Makes the sample in a ledger of this name.
+pub fn sample_of(origin: &str) -> Sample {
+    let mut world = World::new(origin);
+    let officer = world.enrol("northshire-police", "PC Jo Smith", &["officer"]);
+    let examiner = world.enrol("northshire-forensics", "Dr Ana Iyer", &["examiner"]);
+    let case = world.subject();
+    world.publish();
+    let title = json!({"title": "R v Doe", "reference": "44NS1234526"});
+    world.record(
+        &officer,
+        &case,
+        Strand::Case,
+        "case-opened",
+        json!({}),
+        title,
+    );
+    let join = json!({"org": "northshire-forensics", "part": "forensic"});
+    let basis = json!({"basis": "Forensic examination"});
+    world.record(&officer, &case, Strand::Case, "party-joined", join, basis);
+
+    let bytes = b"not really a video, but bytes all the same".to_vec();
+    let digest = EvidenceDigest::of_bytes(DigestKind::File, &bytes);
+    let video = world.subject();
+    let body = json!({
+        "case": case, "kind": "surveillance-footage", "digest": digest, "role": "original",
+    });
+    let details = json!({
+        "reference": "JSM/1",
+        "description": "Footage of the car park, camera 4",
+        "power_or_consent": "Consent of the keeper",
+        "address": "4 Mill Lane",
+    });
+    world.record(
+        &officer,
+        &video,
+        Strand::Custody,
+        "registered",
+        body,
+        details,
+    );
+
+    let phone = world.subject();
+    let body = json!({"case": case, "kind": "device", "from": null, "seal": "K1234567"});
+    let details = json!({
+        "reference": "JSM/2", "description": "A black phone", "power_or_consent": "PACE s.19",
+    });
+    world.record(&officer, &phone, Strand::Custody, "seized", body, details);
+
+    world.wait(30);
+    let body = json!({"to": {"actor": examiner.actor}, "method": "in-person"});
+    let purpose = json!({"purpose": "Examination"});
+    let offer = world.record(
+        &officer,
+        &video,
+        Strand::Custody,
+        "transfer-offered",
+        body,
+        purpose,
+    );
+    let body = json!({"offer": offer, "from": officer.actor, "digest": digest});
+    let condition = json!({"condition": "Sealed, undamaged"});
+    world.record(
+        &examiner,
+        &video,
+        Strand::Custody,
+        "transfer-accepted",
+        body,
+        condition,
+    );
+
+    let copy = world.subject();
+    let body = json!({
+        "case": case, "kind": "surveillance-footage", "role": "working", "digest": digest,
+        "parents": [{"exhibit": video, "digest": digest}],
+    });
+    let details = json!({"description": "Working copy", "reference": "AI/1"});
+    world.record(&examiner, &copy, Strand::Custody, "acquired", body, details);
+
+    let service = clone(&world.service);
+    let body = json!({"target": "exhibit", "extent": "history"});
+    let details = json!({
+        "reader": officer.actor, "purpose": "Preparing a statement", "token": "a.b.c",
+    });
+    world.record(&service, &video, Strand::Access, "viewed", body, details);
+    Sample {
+        world,
+        case,
+        video,
+        phone,
+        copy,
+        bytes,
+        officer,
+        examiner,
+    }
+}
