@@ -292,3 +292,56 @@ fn the_largest_blob_takes_little_memory() {
     let grown = peak(&ledger) - before;
     assert!(grown < 8 << 10, "{grown} KiB for a blob of 64 MiB");
 }
+
+#[test]
+fn the_command_sends_a_large_manifest_in_parts_and_goes_on_where_an_earlier_try_ended() {
+    let ledger = Ledger::new();
+    let folder = ledger.path("extraction");
+    std::fs::create_dir(&folder).unwrap();
+    let digest = Hash::of(&[b""]).to_hex();
+    let mut manifest = String::new();
+    for number in 0..11_000 {
+        // Long names, so that fewer files make a manifest of three parts.
+        let name = format!("{number:05}-{}", "n".repeat(190));
+        std::fs::write(folder.join(&name), "").unwrap();
+        manifest.push_str(&format!("{digest}  {name}\n"));
+    }
+    let name = Hash::of(&[manifest.as_bytes()]);
+    let total = manifest.len();
+    assert!((2 << 20..3 << 20).contains(&total), "{total}");
+    // An earlier try, of which the first part came.
+    let range = format!("content-range: bytes 0-{}/{total}\r\n", (1 << 20) - 1);
+    let first = put(
+        &ledger,
+        "smith",
+        name,
+        &manifest.as_bytes()[..1 << 20],
+        &range,
+    );
+    assert_eq!(first.status, 202, "{}", first.text());
+    let folder = folder.display().to_string();
+    let args = [
+        "register",
+        CASE,
+        &folder,
+        "--kind",
+        "other",
+        "--reference",
+        "JSM/1",
+        "--description",
+        "a folder",
+        "--power",
+        "consent",
+    ];
+    ok(&ledger.run("smith", &args));
+    let metrics = ask(&ledger, "GET", "/metrics", "", b"").text();
+    // The part above and one more, then the last.
+    for (status, count) in [(202, 2), (201, 1)] {
+        let line = format!(
+            "custodes_requests_total{{route=\"/v1/blobs/{{sha256}}\",method=\"PUT\",status=\"{status}\"}} {count}\n"
+        );
+        assert!(metrics.contains(&line), "{line}{metrics}");
+    }
+    let all = read(&ledger, "smith", "GET", &path(name), "");
+    assert_eq!((all.status, all.body == manifest.as_bytes()), (200, true));
+}

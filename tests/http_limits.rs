@@ -167,3 +167,62 @@ fn a_stop_answers_what_was_taken_and_a_second_one_does_not_wait() {
         "it waited for a slow client"
     );
 }
+
+#[test]
+fn one_address_gets_so_many_connections_and_no_more() {
+    let mut ledger = Ledger::new();
+    ledger.stop();
+    ledger.start_with(&["--connections-each", "3"]);
+    let held: Vec<TcpStream> = (0..3).map(|_| connect(&ledger)).collect();
+    let mut told = connect(&ledger);
+    let mut answer = Vec::new();
+    told.read_to_end(&mut answer).unwrap();
+    Answer::of(&answer).is_problem(503, "too-many-connections-of-address");
+    // Another address of this machine has places of its own.
+    let port: u16 = ledger.url.rsplit(':').next().unwrap().parse().unwrap();
+    let socket = std::process::Command::new("curl")
+        .args(["--silent", "--interface", "127.0.0.2", "--max-time", "30"])
+        .arg(format!("http://127.0.0.1:{port}/healthz"))
+        .output();
+    match socket {
+        Ok(output) => assert_eq!(output.stdout, b"ok\n"),
+        Err(_) => println!("curl is not present: not tried from another address"),
+    }
+    drop(held);
+    let begun = std::time::Instant::now();
+    while ask(&ledger, "GET", "/healthz", "", b"").status != 200 {
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "no place came free"
+        );
+    }
+}
+
+#[test]
+fn metrics_have_a_listener_of_their_own() {
+    let mut ledger = Ledger::new();
+    ledger.stop();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let apart = free.local_addr().unwrap().to_string();
+    drop(free);
+    ledger.start_with(&["--metrics-listen", &apart]);
+    ask(&ledger, "GET", "/metrics", "", b"").is_problem(404, "no-such-path");
+    let ask_apart = |path: &str| {
+        let mut stream = TcpStream::connect(&apart).unwrap();
+        let request = wire::head("GET", path, "", 0);
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        Answer::of(&answer)
+    };
+    let metrics = ask_apart("/metrics");
+    assert_eq!(metrics.status, 200);
+    for name in [
+        "custodes_log_size ",
+        "custodes_scrub_passes ",
+        "custodes_scrub_findings 0",
+    ] {
+        assert!(metrics.text().contains(name), "{}", metrics.text());
+    }
+    ask_apart("/v1/ledger").is_problem(404, "no-such-path");
+}

@@ -148,7 +148,7 @@ fn to_json(verification: &Verification, exit: u8) -> serde_json::Value {
             json!({ "question": number, "answer": one.answer.to_string(), "words": one.words })
         })
         .collect();
-    let findings: Vec<_> = verification.findings.iter().map(finding_json).collect();
+    let findings: Vec<_> = verification.findings.iter().map(Finding::json).collect();
     let about = verification.verified.as_ref().map(|bundle| {
         json!({
             "ledger": bundle.origin,
@@ -157,21 +157,9 @@ fn to_json(verification: &Verification, exit: u8) -> serde_json::Value {
             "root": bundle.checkpoint.root,
             "evaluated_at": bundle.evaluated_at,
             "entries": bundle.entries.len(),
-            "flags": bundle.flags,
         })
     });
     json!({ "exit": exit, "questions": questions, "findings": findings, "bundle": about })
-}
-
-/// A finding, for programs.
-pub fn finding_json(finding: &Finding) -> serde_json::Value {
-    json!({
-        "code": finding.code,
-        "severity": finding.severity.to_string(),
-        "question": finding.question,
-        "place": finding.place,
-        "words": finding.words,
-    })
 }
 
 fn one_entry(
@@ -201,7 +189,7 @@ fn one_entry(
         3 => "Nothing failed, but what is named above could not be checked.",
         _ => "The proof does not hold.",
     });
-    let list: Vec<_> = findings.iter().map(finding_json).collect();
+    let list: Vec<_> = findings.iter().map(Finding::json).collect();
     output.result(&plain(&words), &json!({ "exit": code, "findings": list }));
     Ok(code)
 }

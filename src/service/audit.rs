@@ -1,21 +1,24 @@
-//! Auditing a stopped ledger's folder: everything stored is read and checked again.
+//! Auditing: everything stored is read and checked again, in the folder of a stopped ledger or in rows that stand still.
 //!
 //! Signatures are checked on every core ahead of the rules, which run in the order of the log on one. Memory holds
 //! the state that the rules give and some hundred bytes an entry; rows are read one after the other.
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, RwLock};
 
 use super::derived::{Derived, FAMILIES};
 use super::folder;
+use super::followers::{self, Names};
 use super::search;
 use super::stored_log::{Fault, Stored, StoredLog, leaf_of, stray};
 use crate::ledger::Rules;
 use crate::ledger::state::Known as _;
 use crate::protocol::key::{KeyId, PublicKey};
 use crate::protocol::note::VerifierKey;
+use crate::protocol::tree::EntryIndex;
 use crate::storage::{
     BlobFolder, Cursor, Engine, Family, Mode, RocksStore, Row, Store, StoreError, layout,
 };
@@ -49,28 +52,34 @@ pub fn audit(folder: &Path) -> Result<Vec<Finding>, StoreError> {
     if let Some(Err(why)) = ledger.map(|ledger| folder::matches_genesis(folder, &ledger)) {
         audit.found("settings-differ", "ledger.toml", &why);
     }
-    check_blobs(folder, &mut audit);
+    match BlobFolder::open(folder) {
+        Ok(blobs) => check_blobs(&blobs, &mut audit, &Progress::default()),
+        Err(error) => unreadable(&mut audit, &error),
+    }
     Ok(audit.finish())
 }
 
 /// The files beside the database have the SHA-256 that is their name.
-fn check_blobs(folder: &Path, audit: &mut Audit<'_>) {
-    let checked = BlobFolder::open(folder)
-        .map_err(|error| error.to_string())
-        .and_then(|blobs| blobs.check().map_err(|error| error.to_string()));
-    match checked {
-        Ok(blobs) => {
-            for (name, _) in blobs.iter().filter(|(_, good)| !good) {
+pub(super) fn check_blobs(blobs: &BlobFolder, audit: &mut Audit<'_>, progress: &Progress) {
+    let blobs = match blobs.check() {
+        Ok(blobs) => blobs,
+        Err(error) => return unreadable(audit, &error),
+    };
+    for blob in blobs.take_while(|_| !progress.is_stopped()) {
+        match blob {
+            Ok((_, true)) => {}
+            Ok((name, false)) => {
                 let words = "Its bytes do not have the SHA-256 that is its name.";
                 audit.found("blob-differs", &format!("blob {name}"), words);
             }
+            Err(error) => unreadable(audit, &error),
         }
-        Err(why) => audit.found(
-            "unreadable",
-            "blobs",
-            &format!("They cannot be read: {why}."),
-        ),
     }
+}
+
+fn unreadable(audit: &mut Audit<'_>, error: &dyn std::fmt::Display) {
+    let words = format!("They cannot be read: {error}.");
+    audit.found("unreadable", "blobs", &words);
 }
 
 /// Recomputes a ledger that nobody writes meanwhile.
@@ -79,11 +88,41 @@ pub(super) fn audit_store(store: &dyn Store) -> Result<Vec<Finding>, StoreError>
     Ok(check(store.engine()).finish())
 }
 
+/// How far an audit is, and whether anybody still wants it.
+#[derive(Default)]
+pub(super) struct Progress {
+    /// Entries so far.
+    pub entries: AtomicU64,
+    stopped: AtomicBool,
+}
+
+impl Progress {
+    /// Ends it early; what it found so far means nothing then.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was ended early.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+}
+
 /// Everything but the files beside the database.
 pub(super) fn check(engine: &dyn Engine) -> Audit<'static> {
-    let (mut audit, _) = replay(engine, Leaves::AsStored);
+    check_watched(engine, &Progress::default())
+}
+
+/// The same, watched.
+pub(super) fn check_watched(engine: &dyn Engine, progress: &Progress) -> Audit<'static> {
+    let Replay {
+        mut audit, names, ..
+    } = replay(engine, Leaves::AsStored, progress);
     let keys = audit.log_keys();
     for family in [Family::Checkpoints, Family::Published] {
+        if progress.is_stopped() {
+            return audit;
+        }
         notes(engine, family, &keys, |note| match note {
             Ok((_, _, checkpoint)) => audit.opened_checkpoint(&checkpoint),
             Err(fault) => found(&mut audit, fault),
@@ -91,7 +130,7 @@ pub(super) fn check(engine: &dyn Engine) -> Audit<'static> {
     }
     check_ends(engine, &keys, &mut audit);
     check_meta(engine, &mut audit);
-    check_followers(engine, &mut audit);
+    followers::check(engine, &mut audit, &names);
     if audit.is_whole() && audit.tree().is_some() {
         let mut faults = Vec::new();
         if let Some(tree) = audit.tree() {
@@ -100,6 +139,9 @@ pub(super) fn check(engine: &dyn Engine) -> Audit<'static> {
                 tree,
             };
             for family in FAMILIES {
+                if progress.is_stopped() {
+                    break;
+                }
                 derived.compare(engine, family, &mut |fault| faults.push(fault));
             }
         }
@@ -127,10 +169,21 @@ pub(super) enum Leaves {
 /// not the stored one.
 type Opened = (Result<Prepared, Option<Vec<u8>>>, Vec<Fault>, Option<Row>);
 
-/// Runs the whole log again. Returns leaves that were computed in place of what is stored, too.
-pub(super) fn replay(engine: &dyn Engine, leaves: Leaves) -> (Audit<'static>, Vec<Row>) {
+/// The whole log, run again.
+pub(super) struct Replay {
+    /// What came of it.
+    pub audit: Audit<'static>,
+    /// Leaves that were computed in place of what is stored.
+    pub computed: Vec<Row>,
+    /// What its entries name.
+    pub names: Names,
+}
+
+/// Runs the whole log again.
+pub(super) fn replay(engine: &dyn Engine, leaves: Leaves, progress: &Progress) -> Replay {
     let mut audit = Audit::new(Rules::embedded());
     let mut computed = Vec::new();
+    let mut names = Names::default();
     let keys: RwLock<HashMap<KeyId, PublicKey>> = RwLock::default();
     let open = |stored: Stored| -> Opened {
         let (index, kept) = (stored.index, stored.leaf.clone());
@@ -154,7 +207,7 @@ pub(super) fn replay(engine: &dyn Engine, leaves: Leaves) -> (Audit<'static>, Ve
         let mut log = StoredLog::new(engine);
         let mut ended = false;
         std::iter::from_fn(move || {
-            if ended {
+            if ended || progress.is_stopped() {
                 return None;
             }
             let batch: Vec<Stored> = log.by_ref().take(BATCH).collect();
@@ -179,8 +232,14 @@ pub(super) fn replay(engine: &dyn Engine, leaves: Leaves) -> (Audit<'static>, Ve
                 .into_iter()
                 .for_each(|fault| found(&mut audit, fault));
             computed.extend(row);
+            progress.entries.fetch_add(1, Ordering::Relaxed);
             match entry {
-                Ok(prepared) => audit.take(prepared),
+                Ok(prepared) => {
+                    if let Some(entry) = prepared.entry() {
+                        names.take(EntryIndex(audit.size().0), entry);
+                    }
+                    audit.take(prepared);
+                }
                 Err(data) => audit.take_hole(data.as_deref()),
             }
             let new = audit.new_keys();
@@ -190,7 +249,11 @@ pub(super) fn replay(engine: &dyn Engine, leaves: Leaves) -> (Audit<'static>, Ve
             }
         }
     });
-    (audit, computed)
+    Replay {
+        audit,
+        computed,
+        names,
+    }
 }
 
 /// Does `work` on every core and hands the results on in the order of the jobs.
@@ -302,38 +365,6 @@ fn check_ends(engine: &dyn Engine, keys: &[VerifierKey], audit: &mut Audit<'_>) 
                 }
             }
         },
-    }
-}
-
-/// Rows of what follows the log are read and have their form; whether they are all there is seen by nobody, and
-/// look-ups compare each with the entry that it leads to.
-fn check_followers(engine: &dyn Engine, audit: &mut Audit<'_>) {
-    for family in [Family::Search, Family::Named, Family::Scrub] {
-        for row in Cursor::new(engine, family, b"") {
-            let (key, value) = match row {
-                Ok(row) => row,
-                Err(damage) => {
-                    found(audit, damage.into());
-                    continue;
-                }
-            };
-            let right = match family {
-                Family::Search => key.len() == 57 && value.is_empty(),
-                Family::Named => {
-                    let index = layout::number(&value, "");
-                    key.len() == 17 && index.is_ok_and(|index| index < audit.size().0)
-                }
-                _ => true,
-            };
-            if !right {
-                let place = layout::in_words(family, &key);
-                audit.found(
-                    "index-differs",
-                    &place,
-                    "It has not the form of such a row.",
-                );
-            }
-        }
     }
 }
 

@@ -9,6 +9,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use super::folder::Identity;
 use super::known::StoreKnown;
@@ -42,6 +43,8 @@ pub struct App {
     tokens: Tokens,
     pub(super) search: Arc<Search>,
     pub(super) scrub: Option<Arc<Scrub>>,
+    /// A place for the one audit that may run.
+    pub(super) audits: Arc<Semaphore>,
     url: String,
 }
 
@@ -88,6 +91,7 @@ impl App {
             tokens: Tokens::new(),
             search: beside.search,
             scrub: beside.scrub,
+            audits: Arc::new(Semaphore::new(1)),
             url: reach.url,
         })
     }

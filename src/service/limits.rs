@@ -46,6 +46,10 @@ pub const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
 /// takes some hundred.
 pub const MAX_CONNECTIONS: usize = 512;
 
+/// Most connections of one client's address, unless the operator says otherwise: enough for an office behind one
+/// address; four are needed to keep everybody else out.
+pub const MAX_OF_ADDRESS: usize = 128;
+
 /// How long a stop waits for the answers to what was taken: longer than the slowest commit, shorter than the 90 s
 /// after which a service manager kills.
 pub const STOP_PATIENCE: Duration = Duration::from_secs(20);

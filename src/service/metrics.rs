@@ -280,7 +280,8 @@ fn gauges(app: &App) -> Result<Vec<(&'static str, &'static str, f64)>, StoreErro
     let waiting = waiting.map_or(0, |entry| {
         super::clock::now_ms().saturating_sub(entry.recorded_at.0)
     });
-    Ok(vec![
+    let scrub = app.scrub.as_ref().map(|scrub| scrub.status());
+    let mut gauges = vec![
         ("custodes_log_size", "Leaves in the log.", size.0 as f64),
         (
             "custodes_published_size",
@@ -307,5 +308,32 @@ fn gauges(app: &App) -> Result<Vec<(&'static str, &'static str, f64)>, StoreErro
             "1 while the service can write, 0 after a storage failure.",
             f64::from(u8::from(!app.sequencer.has_failed())),
         ),
-    ])
+    ];
+    if let Some(age) = app.witnessing.quorum_age() {
+        gauges.push((
+            "custodes_quorum_age_seconds",
+            "Time since a quorum of witnesses last cosigned; from the start on until the first.",
+            age.as_secs_f64(),
+        ));
+    }
+    if let Some(scrub) = scrub {
+        gauges.extend([
+            (
+                "custodes_scrub_findings",
+                "Damaged places found in what is stored.",
+                scrub.findings.len() as f64,
+            ),
+            (
+                "custodes_scrub_passes",
+                "Whole passes of the scrub over everything stored.",
+                scrub.passes as f64,
+            ),
+            (
+                "custodes_scrub_rows",
+                "Rows that the scrub has read in this pass.",
+                scrub.rows as f64,
+            ),
+        ]);
+    }
+    Ok(gauges)
 }

@@ -4,6 +4,7 @@
 //! released only after the entry that records its reading is on disk.
 
 mod audit;
+mod auditing;
 mod batch;
 mod blobs;
 mod bundles;
@@ -12,6 +13,7 @@ mod derived;
 #[cfg(test)]
 mod faults;
 mod folder;
+mod followers;
 mod http;
 mod known;
 mod limits;
@@ -70,6 +72,8 @@ pub struct Options {
     pub ready_file: Option<PathBuf>,
     /// Address and port of a listener for `/metrics` alone.
     pub metrics_listen: Option<String>,
+    /// How many connections one client's address may have, if not the usual number.
+    pub connections_each: Option<usize>,
     /// The address under which readers reach it.
     pub public_url: Option<String>,
     /// How fast the scrub reads what is stored, in bytes a second; nothing turns it off.
@@ -146,7 +150,7 @@ pub fn serve(options: Options) -> Result<(), ServeError> {
             witnessing.gate(),
             move || announcer.announce(),
         );
-        let places = Arc::new(server::Places::new());
+        let places = Arc::new(server::Places::new(options.connections_each));
         let reach = http::Reach {
             url: url.clone(),
             places: Arc::clone(&places),
@@ -188,7 +192,7 @@ pub fn serve(options: Options) -> Result<(), ServeError> {
         let apart = metrics.map(|listener| {
             let router = http::metrics_router(Arc::clone(&app));
             tokio::spawn(async move {
-                let places = server::Places::new();
+                let places = Arc::new(server::Places::new(None));
                 server::serve(listener, router, &places, std::future::pending).await;
             })
         });

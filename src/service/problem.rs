@@ -26,6 +26,8 @@ pub struct Problem {
     pub status: StatusCode,
     code: String,
     body: Value,
+    /// Seconds after which it is worth asking again.
+    retry_after: Option<u16>,
 }
 
 impl Problem {
@@ -42,6 +44,7 @@ impl Problem {
             status,
             code: code.to_owned(),
             body,
+            retry_after: (status == StatusCode::TOO_MANY_REQUESTS).then_some(1),
         }
     }
 
@@ -83,6 +86,12 @@ impl Problem {
     /// Adds a member.
     pub fn with(mut self, name: &str, value: Value) -> Problem {
         self.body[name] = value;
+        self
+    }
+
+    /// Says after how many seconds it is worth asking again.
+    pub fn retry_after(mut self, seconds: u16) -> Problem {
+        self.retry_after = Some(seconds);
         self
     }
 
@@ -227,18 +236,15 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let headers = [(header::CONTENT_TYPE, MEDIA_TYPE)];
         let mut response = (self.status, headers, self.body.to_string()).into_response();
-        match self.status {
-            StatusCode::TOO_MANY_REQUESTS => {
-                let second = HeaderValue::from_static("1");
-                response.headers_mut().insert(header::RETRY_AFTER, second);
-            }
-            StatusCode::UNAUTHORIZED => {
-                let scheme = HeaderValue::from_static("Custody");
-                response
-                    .headers_mut()
-                    .insert(header::WWW_AUTHENTICATE, scheme);
-            }
-            _ => {}
+        if let Some(seconds) = self.retry_after {
+            let seconds = HeaderValue::from(seconds);
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Custody");
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, scheme);
         }
         response.extensions_mut().insert(ProblemCode(self.code));
         response

@@ -11,7 +11,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::audit::{self, Leaves};
+use super::audit::{self, Leaves, Progress, Replay};
 use super::derived::{Derived, FAMILIES};
 use super::folder;
 use super::stored_log::Fault;
@@ -126,7 +126,11 @@ fn from(
     }
 
     // 1. The log, with leaves as its entries give them, must be what was signed.
-    let (audit, leaves) = audit::replay(engine, Leaves::FromEntries);
+    let Replay {
+        audit,
+        computed: leaves,
+        ..
+    } = audit::replay(engine, Leaves::FromEntries, &Progress::default());
     let mut lost = Vec::new();
     if unreadable.is_some_and(|unreadable| unreadable.in_part) {
         // The log proves itself whole below; of other rows nobody knows how many there were.

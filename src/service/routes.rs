@@ -7,7 +7,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{MethodRouter, get, post, put};
 
 use super::http::{self, App};
-use super::{blobs, metrics, openapi, public_log, submit, views};
+use super::{auditing, blobs, metrics, openapi, public_log, submit, views};
 
 /// One method of one path.
 pub struct Route {
@@ -204,6 +204,19 @@ pub const ROUTES: &[Route] = &[
         token: true,
         answers: &[(200, JSON, "Progress", "Bytes kept so far.")],
         handler: || get(blobs::get_upload),
+        ..PLAIN
+    },
+    Route {
+        path: "/v1/audit",
+        summary: "For auditors: everything stored, read and checked again as it is now. One at a time.",
+        token: true,
+        answers: &[(
+            200,
+            LINES,
+            "Lines",
+            "How far it is, each second; each finding; at the end the outcome.",
+        )],
+        handler: || get(auditing::get_audit),
         ..PLAIN
     },
     Route {

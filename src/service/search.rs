@@ -258,7 +258,7 @@ fn secret(engine: &dyn Engine) -> Result<[u8; 32], StoreError> {
 }
 
 /// How far the index is.
-fn next(engine: &dyn Engine) -> Result<u64, StoreError> {
+pub fn next(engine: &dyn Engine) -> Result<u64, StoreError> {
     let next = engine.get(Family::Meta, NEXT)?;
     next.map_or(Ok(0), |next| layout::number(&next, "meta"))
 }

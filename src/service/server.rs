@@ -1,10 +1,12 @@
 //! Connections: how many, how slow, and how they end. HTTP/1.1 through hyper, since what a public service must limit
 //! is set there.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::io;
+use std::net::{IpAddr, Ipv6Addr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -16,12 +18,13 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::limits::{
-    ANSWER_PATIENCE, HEADER_PATIENCE, MAX_CONNECTIONS, MAX_HEADER, MAX_HEADERS, STOP_PATIENCE,
+    ANSWER_PATIENCE, HEADER_PATIENCE, MAX_CONNECTIONS, MAX_HEADER, MAX_HEADERS, MAX_OF_ADDRESS,
+    STOP_PATIENCE,
 };
 use super::problem::{self, Problem};
 
@@ -38,15 +41,81 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct Places {
     free: Arc<Semaphore>,
     turned_away: Arc<Semaphore>,
+    /// How many one client may have, if the operator said so.
+    each: Option<usize>,
+    by_address: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// A place that is taken, and by whom; it comes free when this is dropped.
+struct Place {
+    places: Arc<Places>,
+    address: IpAddr,
+    _free: OwnedSemaphorePermit,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.by_address();
+        if let Some(count) = taken.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                taken.remove(&self.address);
+            }
+        }
+    }
 }
 
 impl Places {
-    /// All free.
-    pub fn new() -> Places {
+    /// All free; `each` is how many one address may have.
+    pub fn new(each: Option<usize>) -> Places {
         Places {
             free: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
             turned_away: Arc::new(Semaphore::new(MAX_TURNED_AWAY)),
+            each,
+            by_address: Mutex::default(),
         }
+    }
+
+    fn by_address(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.by_address
+            .lock()
+            .expect("no holder of this lock panics")
+    }
+
+    /// How many this client may have. A proxy on this machine speaks for everybody.
+    fn limit(&self, address: IpAddr) -> usize {
+        self.each.unwrap_or(match address.is_loopback() {
+            true => MAX_CONNECTIONS,
+            false => MAX_OF_ADDRESS,
+        })
+    }
+
+    /// Takes a place for an address, or says why there is none.
+    fn take(self: &Arc<Places>, address: IpAddr) -> Result<Place, Problem> {
+        let none = |code, why, next| Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, why, next);
+        let free = Arc::clone(&self.free).try_acquire_owned().map_err(|_| {
+            none(
+                "too-many-connections",
+                format!("The service has {MAX_CONNECTIONS} connections open and takes no more."),
+                "Try again in a second.",
+            )
+        })?;
+        let address = subscriber(address);
+        let (limit, mut taken) = (self.limit(address), self.by_address());
+        let count = taken.entry(address).or_default();
+        if *count >= limit {
+            return Err(none(
+                "too-many-connections-of-address",
+                format!("Your address has {limit} connections open and gets no more."),
+                "Close some, or use those there are for more requests.",
+            ));
+        }
+        *count += 1;
+        Ok(Place {
+            places: Arc::clone(self),
+            address,
+            _free: free,
+        })
     }
 
     /// How many are taken.
@@ -55,12 +124,23 @@ impl Places {
     }
 }
 
+/// The address that stands for one client: of IPv6 the first 64 bits, since whoever has one address has all of these.
+fn subscriber(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) if !address.is_loopback() => {
+            let network = u128::from(address) & !u128::from(u64::MAX);
+            IpAddr::V6(Ipv6Addr::from(network))
+        }
+        address => address,
+    }
+}
+
 /// Serves until `stop`, then takes no more connections and answers what it had taken, for at most
 /// [`STOP_PATIENCE`]; a second `stop` ends that wait.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    places: &Places,
+    places: &Arc<Places>,
     mut stop: impl AsyncFnMut(),
 ) {
     let mut http = http1::Builder::new();
@@ -72,13 +152,13 @@ pub async fn serve(
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     loop {
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             // A signal is taken or not; asking anew loses none.
             () = stop() => break,
             // What ended is cleared away, so that the set does not grow.
             Some(_) = connections.join_next() => continue,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     eprintln!("custodes: no connection could be taken: {error}");
                     sleep(ACCEPT_PAUSE).await;
@@ -86,14 +166,17 @@ pub async fn serve(
                 }
             },
         };
-        let Ok(place) = Arc::clone(&places.free).try_acquire_owned() else {
-            if let Ok(place) = Arc::clone(&places.turned_away).try_acquire_owned() {
-                connections.spawn(async move {
-                    let _ = timeout(TURNED_AWAY_PATIENCE, turn_away(stream)).await;
-                    drop(place);
-                });
+        let place = match places.take(peer.ip()) {
+            Ok(place) => place,
+            Err(problem) => {
+                if let Ok(place) = Arc::clone(&places.turned_away).try_acquire_owned() {
+                    connections.spawn(async move {
+                        let _ = timeout(TURNED_AWAY_PATIENCE, turn_away(stream, problem)).await;
+                        drop(place);
+                    });
+                }
+                continue;
             }
-            continue;
         };
         // Answers are small and wanted at once.
         let _ = stream.set_nodelay(true);
@@ -115,13 +198,7 @@ pub async fn serve(
     connections.shutdown().await;
 }
 
-async fn turn_away(mut stream: TcpStream) -> io::Result<()> {
-    let problem = Problem::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "too-many-connections",
-        format!("The service has {MAX_CONNECTIONS} connections open and takes no more."),
-        "Try again in a second.",
-    );
+async fn turn_away(mut stream: TcpStream, problem: Problem) -> io::Result<()> {
     let body = problem.into_body().to_string();
     let kind = problem::MEDIA_TYPE;
     let length = body.len();
@@ -214,6 +291,39 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, duplex};
 
     use super::*;
+
+    #[test]
+    fn one_client_gets_its_own_places_and_no_more_and_a_proxy_here_gets_all() {
+        let places = Arc::new(Places::new(None));
+        let take = |address: &str| places.take(address.parse().unwrap());
+        let mut held: Vec<Place> = (0..MAX_OF_ADDRESS)
+            .map(|_| take("192.0.2.1").unwrap())
+            .collect();
+        let refused = |address: &str| take(address).map(|_| ()).unwrap_err().code().to_owned();
+        assert_eq!(refused("192.0.2.1"), "too-many-connections-of-address");
+        // The same address as IPv6 writes it.
+        assert_eq!(
+            refused("::ffff:192.0.2.1"),
+            "too-many-connections-of-address"
+        );
+        held.push(take("192.0.2.2").unwrap());
+        held.remove(0);
+        held.push(take("192.0.2.1").unwrap());
+        assert_eq!(refused("192.0.2.1"), "too-many-connections-of-address");
+        // All addresses of one IPv6 network are one client.
+        held.clear();
+        held.extend((0..MAX_OF_ADDRESS).map(|n| take(&format!("2001:db8::{n:x}")).unwrap()));
+        assert_eq!(
+            refused("2001:db8::ffff:1"),
+            "too-many-connections-of-address"
+        );
+        held.push(take("2001:db8:0:1::1").unwrap());
+        held.extend((held.len()..MAX_CONNECTIONS).map(|_| take("::1").unwrap()));
+        assert_eq!(refused("127.0.0.1"), "too-many-connections");
+        assert_eq!(places.taken(), MAX_CONNECTIONS);
+        held.clear();
+        assert_eq!((places.taken(), places.by_address().len()), (0, 0));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_nobody_reads_ends_and_one_that_is_read_slowly_does_not() {

@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
+
 use super::audit::audit_store;
 use super::faults::Bench;
+use super::search::{NEXT, Search};
 use crate::storage::model::ModelDisk;
-use crate::storage::{Family, Mode};
+use crate::storage::{Family, Mode, Store};
 use crate::verify::Severity;
 
 /// Places that an audit of the disk names as failed.
@@ -24,18 +27,27 @@ fn every_row_changed_taken_away_or_added_is_named() {
     let bench = Bench::new();
     let disk = bench.disk.copy();
     bench.run(&disk, false);
-    let store = disk.open(Mode::Write).unwrap();
+    // The index of references follows the log as it does in the service.
+    let store = Arc::new(disk.open(Mode::Write).unwrap());
+    let size = store.size().unwrap().0;
+    Search::new(Arc::clone(&store) as Arc<dyn Store>)
+        .catch_up(size, None)
+        .unwrap();
     drop(store);
     assert_eq!(named(&disk), Vec::<String>::new());
     let mut tried = 0;
     for family in Family::ALL {
-        // The index of references is compared when it is read; the scrub's own notes are nobody's evidence.
-        if matches!(family, Family::Search | Family::Named | Family::Scrub) {
+        // The scrub has no note where no service ran.
+        if family == Family::Scrub {
             continue;
         }
         let rows = disk.rows(family);
         assert!(!rows.is_empty(), "{family:?} has rows to try");
         for (at, (key, value)) in rows.iter().enumerate() {
+            // A watermark set back has rows written again that are there already.
+            if key == NEXT {
+                continue;
+            }
             let last = at + 1 == rows.len();
             let longer = [&key[..], b"\xff"].concat();
             let mut changes = vec![("added", longer, Some(value.clone()))];

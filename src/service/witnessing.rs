@@ -76,6 +76,7 @@ pub struct Witnessing {
     gate: Gate,
     state: Mutex<State>,
     news: Condvar,
+    started: Instant,
     witnessed: watch::Sender<u64>,
 }
 
@@ -133,6 +134,7 @@ impl Witnessing {
             gate,
             state: Mutex::default(),
             news: Condvar::new(),
+            started: Instant::now(),
             witnessed: watch::Sender::new(0),
         });
         let newest = EntryIndex(witnessing.store.size()?.0);
@@ -212,6 +214,12 @@ impl Witnessing {
             None => "no quorum of witnesses since the start".to_owned(),
         };
         (!self.gate.is_waiting(), words)
+    }
+
+    /// Time since the last quorum, or since the start; nothing where no witness is demanded.
+    pub fn quorum_age(&self) -> Option<Duration> {
+        let at = self.lock().quorum_at.unwrap_or(self.started);
+        self.policy.requires_witness().then(|| at.elapsed())
     }
 
     /// Published checkpoints around an entry, as [`Store::published_around`], but witnessed ones where there are any

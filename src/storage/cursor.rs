@@ -139,6 +139,9 @@ mod tests {
         fn write(&self, _: &Batch, _: Durability) -> Result<(), StoreError> {
             unreachable!("a cursor only scans")
         }
+        fn frozen(&self) -> Result<Box<dyn Engine>, StoreError> {
+            unreachable!("a cursor only scans")
+        }
         fn head(&self) -> Result<Option<String>, StoreError> {
             unreachable!("a cursor only scans")
         }

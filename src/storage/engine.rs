@@ -138,6 +138,8 @@ pub trait Engine: Send + Sync + 'static {
     /// The newest published checkpoint, as kept apart from the database, so that a database that lost its end does
     /// not go unnoticed.
     fn head(&self) -> Result<Option<String>, StoreError>;
+    /// Everything as it is now, to be read while others write on. One at a time: a second ends the first.
+    fn frozen(&self) -> Result<Box<dyn Engine>, StoreError>;
     /// Keeps it, synced.
     fn keep_head(&self, note: &str) -> Result<(), StoreError>;
 }

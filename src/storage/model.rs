@@ -252,6 +252,16 @@ impl Engine for ModelEngine {
         fault.map_or(Ok(()), |_| Err(failed()))
     }
 
+    fn frozen(&self) -> Result<Box<dyn Engine>, StoreError> {
+        drop(self.begin_read()?);
+        Ok(Box::new(ModelEngine {
+            disk: self.disk.copy(),
+            epoch: 0,
+            mode: Mode::Read,
+            stopped: Mutex::new(false),
+        }))
+    }
+
     fn head(&self) -> Result<Option<String>, StoreError> {
         Ok(self.begin_read()?.head.clone())
     }

@@ -1,5 +1,5 @@
 //! RocksDB as an [`Engine`]: one column family for each family of rows, in the folder `db`; beside it the files
-//! `head` (the newest published checkpoint) and `lock`.
+//! `head` (the newest published checkpoint) and `lock`, and `frozen` while the service audits itself.
 //!
 //! Every block that RocksDB reads is checked against its checksum. Recovery of its write-ahead log stops with an
 //! error at a damaged record and forgives only one cut short at the end, which is what a crash during a write that
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use rocksdb::{
     BlockBasedOptions, ColumnFamily, DB, DBCompressionType, DBRecoveryMode, Direction,
-    IteratorMode, Options, ReadOptions, WriteBatch, WriteOptions,
+    IteratorMode, Options, ReadOptions, WriteBatch, WriteOptions, checkpoint::Checkpoint,
 };
 
 use super::engine::{Batch, Durability, Engine, Family, Rows};
@@ -36,6 +36,20 @@ pub struct RocksEngine {
     head: PathBuf,
     // Held until the database is closed; the order of fields is the order of dropping.
     _lock: Option<File>,
+    _removed: Option<Removed>,
+}
+
+/// Name of the folder that holds what is frozen.
+const FROZEN: &str = "frozen";
+
+/// A folder that goes with the database in it.
+struct Removed(PathBuf);
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        // What is left takes room until the ledger is opened again, and is read by nobody.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 impl RocksStore {
@@ -121,6 +135,10 @@ impl RocksEngine {
         mut options: Options,
         lock: Option<File>,
     ) -> Result<RocksEngine, StoreError> {
+        if mode == Mode::Write {
+            // Of an audit that a crash ended. Nobody else has the ledger open, so nobody reads it.
+            let _ = std::fs::remove_dir_all(path.with_file_name(FROZEN));
+        }
         options.create_if_missing(mode == Mode::Create);
         options.create_missing_column_families(mode != Mode::Read);
         let names = Family::ALL.map(Family::name);
@@ -132,6 +150,7 @@ impl RocksEngine {
             db: db.map_err(open_error)?,
             head: path.with_file_name("head"),
             _lock: lock,
+            _removed: None,
         })
     }
 
@@ -211,6 +230,29 @@ impl Engine for RocksEngine {
         let mut options = WriteOptions::default();
         options.set_sync(durability == Durability::Synced);
         self.db.write_opt(writes, &options).map_err(io)
+    }
+
+    fn frozen(&self) -> Result<Box<dyn Engine>, StoreError> {
+        let folder = self.head.with_file_name(FROZEN);
+        let fail = |error: std::io::Error| file_error(&folder, &error);
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).map_err(fail)?;
+        }
+        std::fs::create_dir(&folder).map_err(fail)?;
+        let removed = Removed(folder.clone());
+        // The head before the rows: what it names is then among them.
+        if let Some(note) = self.head()? {
+            std::fs::write(folder.join("head"), note).map_err(fail)?;
+        }
+        // Tables are linked, not copied; the write-ahead log is copied rather than flushed.
+        let path = folder.join("db");
+        Checkpoint::new(&self.db)
+            .and_then(|made| made.create_checkpoint_with_log_size(&path, u64::MAX))
+            .map_err(io)?;
+        let options = options(DBRecoveryMode::TolerateCorruptedTailRecords);
+        let mut engine = RocksEngine::open(&path, Mode::Read, options, None)?;
+        engine._removed = Some(removed);
+        Ok(Box::new(engine))
     }
 
     fn head(&self) -> Result<Option<String>, StoreError> {

@@ -10,6 +10,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use serde_json::{Value, json};
+
 use super::bundle::VerifiedBundle;
 
 /// Most findings kept: more than anybody reads, few enough to hold in memory.
@@ -49,6 +51,19 @@ pub struct Finding {
     pub place: String,
     /// A sentence for people.
     pub words: String,
+}
+
+impl Finding {
+    /// As JSON.
+    pub fn json(&self) -> Value {
+        json!({
+            "code": self.code,
+            "severity": self.severity.to_string(),
+            "question": self.question,
+            "place": self.place,
+            "words": self.words,
+        })
+    }
 }
 
 impl fmt::Display for Finding {

@@ -17,7 +17,24 @@ pub const CASE: &str = "44NS1234526";
 impl Ledger {
     /// Founded, served, accepted by police and defence, with an officer, a disclosure officer and a solicitor.
     pub fn new() -> Ledger {
-        let ledger = Ledger::founded(&["police:police", "defence-llp:defence"].map(str::to_owned));
+        let mut ledger = Ledger {
+            folder: tempfile::tempdir().unwrap(),
+            url: String::new(),
+            service: None,
+        };
+        let orgs = ["police:police", "defence-llp:defence"];
+        let dir = ledger.path("ledger").display().to_string();
+        let mut args = vec![
+            "init",
+            "--dir",
+            &dir,
+            "--origin",
+            "evidence.example",
+            "--plain-keys",
+        ];
+        orgs.iter().for_each(|org| args.extend(["--org", *org]));
+        ok(&ledger.run("nobody", &args));
+        ledger.start();
         for org in ["police", "defence-llp"] {
             let key = ledger
                 .path(&format!("ledger/authority/{org}.pem"))
@@ -56,28 +73,6 @@ impl Ledger {
                 "defence",
             ],
         ));
-        ledger
-    }
-
-    /// Founded with these organisations, and served; nobody has accepted it yet.
-    pub fn founded(orgs: &[String]) -> Ledger {
-        let mut ledger = Ledger {
-            folder: tempfile::tempdir().unwrap(),
-            url: String::new(),
-            service: None,
-        };
-        let dir = ledger.path("ledger").display().to_string();
-        let mut args = vec![
-            "init",
-            "--dir",
-            &dir,
-            "--origin",
-            "evidence.example",
-            "--plain-keys",
-        ];
-        orgs.iter().for_each(|org| args.extend(["--org", org]));
-        ok(&ledger.run("nobody", &args));
-        ledger.start();
         ledger
     }
 
@@ -126,6 +121,11 @@ impl Ledger {
 
     /// Starts the service on the same port as before, or on a free one.
     pub fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// The same, with more arguments.
+    pub fn start_with(&mut self, more: &[&str]) {
         let ready = self.path("ready");
         let _ = std::fs::remove_file(&ready);
         let listen = match self.url.strip_prefix("http://") {
@@ -139,6 +139,7 @@ impl Ledger {
             .args(["--listen", &listen])
             .arg("--ready-file")
             .arg(&ready)
+            .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()

@@ -1,40 +1,112 @@
-//! `custodes audit`: recompute a whole ledger, with its service stopped.
+//! `custodes audit`: recompute a whole ledger, from its folder or by its service.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
 
+use super::client::unexpected;
+use super::serve::store_failure;
+use super::session::Session;
 use crate::cli::Outcome;
 use crate::cli::failure::Failure;
-use crate::cli::online::serve::store_failure;
 use crate::cli::output::{Output, plain};
-use crate::cli::verify::finding_json;
+use crate::verify::{Finding, Severity};
 use crate::{service, verify};
 
-/// Recompute a whole ledger from its folder; the service must be stopped.
+/// Recompute a whole ledger from its folder, with the service stopped; or, as an auditor, have a running service do it.
+///
+/// With --service the operator's machine reads its own disk and says what it found. Who does not rely on that audits a
+/// copy of the folder with --dir.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: custodes audit --dir ledger")]
+#[command(
+    after_help = "Examples: custodes audit --dir ledger\n          custodes audit --service --purpose \"yearly audit\""
+)]
 pub struct AuditArgs {
-    /// The ledger's folder.
-    #[arg(long, value_name = "FOLDER")]
-    dir: PathBuf,
+    /// The ledger's folder; its service must be stopped.
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        required_unless_present = "service",
+        conflicts_with = "service"
+    )]
+    dir: Option<PathBuf>,
+    /// Ask the running service; you must be an auditor.
+    #[arg(long)]
+    pub service: bool,
     /// Accept that something could not be checked, by its code as printed.
     #[arg(long, value_name = "CODE", num_args = 1..)]
     accept: Vec<String>,
 }
 
-/// Runs the command.
+/// Audits a folder.
 pub fn run(args: &AuditArgs, output: Output) -> Outcome {
-    let findings = service::audit(&args.dir).map_err(|error| {
+    let dir = args.dir.as_deref();
+    let dir = dir.ok_or_else(|| Failure::new("usage", "give --dir, or --service"))?;
+    let findings = service::audit(dir).map_err(|error| {
         let (code, next) = store_failure(&error);
         Failure::new(code, error.to_string()).next(next)
     })?;
+    told(args, &findings, output)
+}
+
+/// Has the service audit itself.
+pub fn by_service(args: &AuditArgs, session: &Session) -> Outcome {
+    let purpose = session.profile.stated_purpose()?;
+    let mut findings = Vec::new();
+    let mut ended = false;
+    let bar = bar(session.output);
+    let client = &session.client;
+    client.read_lines(&session.reader, "/v1/audit", purpose, |line| {
+        if let Some(entries) = line.get("entries").and_then(Value::as_u64) {
+            bar.set_position(entries);
+        }
+        findings.extend(line.get("finding").map(finding));
+        ended |= line.get("audit").is_some();
+    })?;
+    bar.finish_and_clear();
+    if !ended {
+        return Err(Failure::new(
+            "audit-broken",
+            "the audit ended before its end: nothing was found out",
+        )
+        .next("run it again; if the service was stopped meanwhile, audit its folder with --dir"));
+    }
+    let findings: Option<Vec<Finding>> = findings.into_iter().collect();
+    let findings = findings.ok_or_else(|| unexpected("a finding in a form that is not known"))?;
+    told(args, &findings, session.output)
+}
+
+fn bar(output: Output) -> ProgressBar {
+    if !output.shows_progress() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{human_pos} entries audited in {elapsed}");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
+    ProgressBar::no_length().with_style(style)
+}
+
+/// A finding as the service tells it.
+fn finding(value: &Value) -> Option<Finding> {
+    let text = |name: &str| Some(value.get(name)?.as_str()?.to_owned());
+    let severity = text("severity")?;
+    let all = [Severity::Failed, Severity::Unchecked, Severity::Note];
+    Some(Finding {
+        code: text("code")?,
+        severity: all.into_iter().find(|one| one.to_string() == severity)?,
+        question: u8::try_from(value.get("question")?.as_u64()?).ok()?,
+        place: text("place")?,
+        words: text("words")?,
+    })
+}
+
+fn told(args: &AuditArgs, findings: &[Finding], output: Output) -> Outcome {
     let accepted: BTreeSet<String> = args.accept.iter().cloned().collect();
-    let code = verify::exit_code(&findings, &accepted);
+    let code = verify::exit_code(findings, &accepted);
     let mut words = String::new();
-    for finding in &findings {
+    for finding in findings {
         words.push_str(&format!("{finding}\n"));
     }
     words.push_str(match code {
@@ -42,7 +114,7 @@ pub fn run(args: &AuditArgs, output: Output) -> Outcome {
         3 => "Nothing failed, but what is named above could not be checked.",
         _ => "The ledger is not as it should be.",
     });
-    let list: Vec<_> = findings.iter().map(finding_json).collect();
+    let list: Vec<_> = findings.iter().map(Finding::json).collect();
     output.result(&plain(&words), &json!({ "exit": code, "findings": list }));
     Ok(code)
 }

@@ -3,10 +3,12 @@
 //! Every request that is not public carries `Authorization: Custody <token>`, fresh for that one request.
 //! A problem (RFC 9457) becomes a [`Failure`] with the problem's code, detail and next step.
 
+use std::io::{BufRead as _, BufReader};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
-use ureq::http::{Method, Request};
+use ureq::http::{Method, Request, Response};
+use ureq::{AsSendBody, Body};
 
 use crate::cli::failure::Failure;
 use crate::protocol::bundle::MAX_BUNDLE;
@@ -17,6 +19,15 @@ use crate::protocol::token::{MAX_LIFETIME, MAX_PURPOSE, ReadRequest};
 
 /// Largest answer read: the largest bundle.
 const MAX_ANSWER: u64 = MAX_BUNDLE as u64;
+
+/// A part of a blob, in bytes: some seconds of a poor link.
+const PART: usize = 1 << 20;
+
+/// How often a broken upload is taken up again.
+const TRIES: usize = 3;
+
+/// Pause before that.
+const BREATH: Duration = Duration::from_secs(1);
 
 /// How long one request may take: a bundle over a slow link.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -73,7 +84,6 @@ impl Client {
     fn to(base: Option<String>) -> Client {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(PATIENCE))
             .max_redirects(0)
             .user_agent(concat!("custodes/", env!("CARGO_PKG_VERSION")))
             .build()
@@ -88,7 +98,7 @@ impl Client {
 
     /// Reads something public; nothing where the service says 404.
     pub fn public(&self, path: &str) -> Result<Option<Answer>, Failure> {
-        match self.send(Method::GET, path, None, None) {
+        match self.send(Method::GET, path, None, None, None) {
             Ok(answer) => Ok(Some(answer)),
             Err(refused) if refused.status == Some(404) => Ok(None),
             Err(refused) => Err(refused.failure),
@@ -98,7 +108,7 @@ impl Client {
     /// Reads something that needs a token; `path` includes the query.
     pub fn read(&self, reader: &Reader, path: &str, purpose: &str) -> Result<Answer, Failure> {
         let token = self.token(reader, "GET", path, None, purpose)?;
-        self.send(Method::GET, path, Some(&token), None)
+        self.send(Method::GET, path, Some(&token), None, None)
             .map_err(|refused| refused.failure)
     }
 
@@ -107,15 +117,70 @@ impl Client {
         self.read(reader, path, purpose)?.json()
     }
 
-    /// Stores a blob under its SHA-256.
+    /// Stores a blob under its SHA-256, in parts. What an earlier try brought there is not sent again, and a connection
+    /// that breaks is taken up where it broke.
     pub fn put_blob(&self, reader: &Reader, bytes: &[u8]) -> Result<Hash, Failure> {
         let sha256 = Hash::of(&[bytes]);
         let path = format!("/v1/blobs/{}", sha256.to_hex());
-        let token = self.token(reader, "PUT", &path, Some(sha256), "deposit")?;
-        let body = Some(("application/octet-stream", bytes));
-        self.send(Method::PUT, &path, Some(&token), body)
-            .map_err(|refused| refused.failure)?;
+        if bytes.len() <= PART {
+            let token = self.token(reader, "PUT", &path, Some(sha256), "deposit")?;
+            let body = Some(("application/octet-stream", bytes));
+            self.send(Method::PUT, &path, Some(&token), body, None)
+                .map_err(|refused| refused.failure)?;
+            return Ok(sha256);
+        }
+        let mut progress = self.upload(reader, &path)?;
+        let mut tries = 0;
+        while progress["whole"] != true {
+            let have = progress["have"].as_u64();
+            let have = have.and_then(|have| usize::try_from(have).ok());
+            let left = have
+                .and_then(|have| bytes.get(have..))
+                .filter(|left| !left.is_empty());
+            // An upload that is longer than this blob, or as long and still not it, is not its beginning.
+            let left = left.unwrap_or(bytes);
+            let at = bytes.len() - left.len();
+            let part = &left[..left.len().min(PART)];
+            let range = format!("bytes {at}-{}/{}", at + part.len() - 1, bytes.len());
+            let token = self.token(reader, "PUT", &path, Some(Hash::of(&[part])), "deposit")?;
+            let body = Some(("application/octet-stream", part));
+            progress = match self.send(Method::PUT, &path, Some(&token), body, Some(&range)) {
+                Ok(answer) => answer.json()?,
+                // Nothing came back, or the service has not noticed yet that the try before broke off.
+                Err(refused) if matches!(refused.status, None | Some(409)) && tries < TRIES => {
+                    tries += 1;
+                    std::thread::sleep(BREATH);
+                    self.upload(reader, &path)?
+                }
+                Err(refused) => return Err(refused.failure),
+            };
+        }
         Ok(sha256)
+    }
+
+    /// How far an upload of ours got.
+    fn upload(&self, reader: &Reader, path: &str) -> Result<Value, Failure> {
+        self.read_json(reader, &format!("{path}/upload"), "deposit")
+    }
+
+    /// Reads lines of JSON for as long as they come; each is handed to `take`.
+    pub fn read_lines(
+        &self,
+        reader: &Reader,
+        path: &str,
+        purpose: &str,
+        mut take: impl FnMut(Value),
+    ) -> Result<(), Failure> {
+        let token = self.token(reader, "GET", path, None, purpose)?;
+        let mut response = self
+            .begin(Method::GET, path, Some(&token), None, None, None)
+            .map_err(|refused| refused.failure)?;
+        let body = response.body_mut().with_config().limit(MAX_ANSWER);
+        for line in BufReader::new(body.reader()).lines() {
+            let line = line.map_err(|error| self.unreachable(&error.to_string()).failure)?;
+            take(serde_json::from_str(&line).map_err(|error| unexpected(&error.to_string()))?);
+        }
+        Ok(())
     }
 
     /// Submits an entry. Sending the same bytes again is harmless, so a broken connection is tried twice.
@@ -127,6 +192,7 @@ impl Client {
                 "/v1/entries",
                 None,
                 Some(("application/json", body.as_bytes())),
+                None,
             )
         };
         match send() {
@@ -146,7 +212,7 @@ impl Client {
         let body = lines.join("\n");
         let body = Some(("application/x-ndjson", body.as_bytes()));
         let answer = self
-            .send(Method::POST, "/v1/entries", None, body)
+            .send(Method::POST, "/v1/entries", None, body, None)
             .map_err(|refused| refused.failure)?
             .text()?;
         let results = answer
@@ -207,51 +273,82 @@ impl Client {
         path: &str,
         token: Option<&str>,
         body: Option<(&str, &[u8])>,
+        range: Option<&str>,
     ) -> Result<Answer, Refused> {
+        let mut response = self.begin(method, path, token, body, range, Some(PATIENCE))?;
+        let body = response.body_mut().with_config().limit(MAX_ANSWER);
+        let body = body
+            .read_to_vec()
+            .map_err(|error| self.unreachable(&error.to_string()))?;
+        Ok(Answer { body })
+    }
+
+    /// Sends a request; the answer is a success whose body is still to be read.
+    fn begin(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: Option<(&str, &[u8])>,
+        range: Option<&str>,
+        patience: Option<Duration>,
+    ) -> Result<Response<Body>, Refused> {
         let base = self.base.as_deref().ok_or_else(|| Refused {
             status: None,
             failure: Failure::new("offline", "this needs the service, and --offline was given")
                 .next("run it without --offline where there is a network"),
         })?;
-        let uri = format!("{base}{path}");
-        let mut request = Request::builder().method(method).uri(&uri);
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{base}{path}"));
         if let Some(token) = token {
             request = request.header("authorization", format!("Custody {token}"));
+        }
+        if let Some(range) = range {
+            request = request.header("content-range", range);
         }
         if let Some((kind, _)) = body {
             request = request.header("content-type", kind);
         }
-        let bytes = body.map(|(_, bytes)| bytes);
-        let result = match bytes {
-            Some(bytes) => request.body(bytes).map(|request| self.agent.run(request)),
-            None => request.body(()).map(|request| self.agent.run(request)),
-        };
-        let unreachable = |error: String| {
-            Refused {
-            status: None,
-            failure: Failure::new("service-unreachable", format!("{base}: {error}")).next(
-                "check the address (--url or CUSTODES_URL) and that the service is up; if you took the exhibit along with \
-                 `custodes carry`, you can record with --offline FILE",
-            ),
-        }
+        let result = match body {
+            Some((_, bytes)) => request.body(bytes).map(|one| self.run(one, patience)),
+            None => request.body(()).map(|one| self.run(one, patience)),
         };
         let mut response = result
-            .map_err(|error| unreachable(error.to_string()))?
-            .map_err(|error| unreachable(error.to_string()))?;
+            .map_err(|error| self.unreachable(&error.to_string()))?
+            .map_err(|error| self.unreachable(&error.to_string()))?;
         let status = response.status().as_u16();
-        let body = response
-            .body_mut()
-            .with_config()
-            .limit(MAX_ANSWER)
-            .read_to_vec()
-            .map_err(|error| unreachable(error.to_string()))?;
         if (200..300).contains(&status) {
-            return Ok(Answer { body });
+            return Ok(response);
         }
+        let body = response.body_mut().with_config().limit(MAX_ANSWER);
+        let body = body
+            .read_to_vec()
+            .map_err(|error| self.unreachable(&error.to_string()))?;
         Err(Refused {
             status: Some(status),
             failure: problem(status, &body),
         })
+    }
+
+    fn run<B: AsSendBody>(
+        &self,
+        request: Request<B>,
+        patience: Option<Duration>,
+    ) -> Result<Response<Body>, ureq::Error> {
+        let request = self.agent.configure_request(request);
+        self.agent.run(request.timeout_global(patience).build())
+    }
+
+    fn unreachable(&self, error: &str) -> Refused {
+        let failure = Failure::new("service-unreachable", format!("{}: {error}", self.url()));
+        Refused {
+            status: None,
+            failure: failure.next(
+                "check the address (--url or CUSTODES_URL) and that the service is up; if you took the exhibit along with \
+                 `custodes carry`, you can record with --offline FILE",
+            ),
+        }
     }
 }
 

@@ -102,6 +102,9 @@ pub fn run(command: OnlineCommand, mut args: ProfileArgs, output: Output) -> Out
     match command {
         OnlineCommand::Init(command) => init::run(&command, output),
         OnlineCommand::Serve(command) => serve::run(&command, output),
+        OnlineCommand::Audit(command) if command.service => {
+            audit::by_service(&command, &open(args)?)
+        }
         OnlineCommand::Audit(command) => audit::run(&command, output),
         OnlineCommand::Repair(command) => repair::run(&command, output),
         OnlineCommand::Bench(command) => bench::run(&command, output),

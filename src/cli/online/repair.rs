@@ -9,7 +9,6 @@ use crate::cli::Outcome;
 use crate::cli::failure::{CHECK_FAILED, Failure};
 use crate::cli::online::serve::store_failure;
 use crate::cli::output::{Output, plain};
-use crate::cli::verify::finding_json;
 use crate::service;
 use crate::storage::StoreError;
 
@@ -71,7 +70,7 @@ pub fn run(args: &RepairArgs, output: Output) -> Outcome {
         CHECK_FAILED
     };
     let list = |findings: &[crate::verify::Finding]| -> Vec<_> {
-        findings.iter().map(finding_json).collect()
+        findings.iter().map(crate::verify::Finding::json).collect()
     };
     let value = json!({
         "exit": code, "mended": list(&repair.mended), "lost": list(&repair.lost), "kept": repair.kept,

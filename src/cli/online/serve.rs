@@ -39,6 +39,11 @@ pub struct ServeArgs {
     /// A listener for Prometheus `/metrics` alone [default: where it listens, if only this machine reaches that].
     #[arg(long, value_name = "ADDRESS:PORT")]
     metrics_listen: Option<String>,
+    /// Most connections of one client address [default: 128; for this machine, where a proxy may run, no such limit].
+    ///
+    /// Behind a proxy on another machine everybody comes from its address: give 512 then, which is the most of all.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=512))]
+    connections_each: Option<u16>,
     /// How fast everything stored is read and hashed again while the service runs, in bytes a second; 0 turns it off.
     #[arg(long, default_value_t = 1 << 20, value_name = "BYTES")]
     scrub_rate: u64,
@@ -60,6 +65,7 @@ pub fn run(args: &ServeArgs, _output: Output) -> Outcome {
         dir: args.dir.clone(),
         listen: args.listen.clone(),
         ready_file: args.ready_file.clone(),
+        connections_each: args.connections_each.map(usize::from),
         metrics_listen: args.metrics_listen.clone(),
         public_url: args.public_url.clone(),
         scrub_rate: (args.scrub_rate > 0).then_some(args.scrub_rate),
