@@ -131,6 +131,8 @@ fn a_filled_in_template_is_taken_and_what_is_empty_says_nothing() {
         told.contains("camera: CAM-04") && !told.contains("codec"),
         "{told}"
     );
+    let flagged = "flagged no-clock-check (to be explained): No check of the device's clock";
+    assert!(told.contains(flagged), "{told}");
     let event = ok(&ledger.run("nobody", &["template", "seized"]));
     assert!(
         event.contains("--set kind=VALUE") && event.contains("power_or_consent = \"\""),

@@ -157,6 +157,7 @@ fn to_json(verification: &Verification, exit: u8) -> serde_json::Value {
             "root": bundle.checkpoint.root,
             "evaluated_at": bundle.evaluated_at,
             "entries": bundle.entries.len(),
+            "flags": bundle.flags,
         })
     });
     json!({ "exit": exit, "questions": questions, "findings": findings, "bundle": about })

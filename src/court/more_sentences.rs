@@ -221,7 +221,7 @@ impl Writer<'_> {
                 format!("{exhibit} was produced at hearing {}", self.text("hearing")),
                 &[],
             ),
-            "irregularity-raised" => (
+            "irregularity-raised" | "case-irregularity-raised" => (
                 format!(
                     "there is an irregularity of the category \"{}\"{}",
                     self.text("category"),
@@ -229,7 +229,7 @@ impl Writer<'_> {
                 ),
                 &["text"],
             ),
-            "irregularity-explained" => (
+            "irregularity-explained" | "case-irregularity-explained" => (
                 format!(
                     "what was flagged as \"{}\" is explained{}",
                     self.text("category"),

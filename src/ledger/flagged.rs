@@ -183,8 +183,8 @@ pub fn found<'r, K: Known + ?Sized>(
             registered.is_some() && context.read::<EvidenceDigest>("previous") != registered
         }
         F::ExtensionNotProven => !own.as_ref().is_some_and(|own| extends(context, own)),
-        // Judged at a stated time, not on an entry: see standing_flags.
-        F::OfferStillOpen | F::RetentionOverdue => false,
+        // Judged at a stated time, not as the entry comes in: see standing_flags and key_compromised.
+        F::OfferStillOpen | F::RetentionOverdue | F::KeyCompromised => false,
     };
     rules.copied().filter(holds).collect()
 }

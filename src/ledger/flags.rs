@@ -6,7 +6,8 @@ use super::outcome::{Flag, Severity};
 use super::rules::Rules;
 use super::state::{ExhibitRecord, Known, Record, RecordKey, Status};
 use crate::protocol::entry::EntryHash;
-use crate::protocol::id::{Code, Strand, Subject};
+use crate::protocol::id::{ChainId, Code, Strand, Subject};
+use crate::protocol::key::KeyId;
 use crate::protocol::time::LogTime;
 
 /// What is flagged.
@@ -119,6 +120,8 @@ pub enum FlagRule {
     OfferStillOpen,
     /// At the stated time: kept longer than its retention.
     RetentionOverdue,
+    /// At the stated time: signed with a key that is known to have been compromised by then.
+    KeyCompromised,
 }
 
 impl FlagRule {
@@ -388,6 +391,11 @@ impl FlagRule {
                 Notice,
                 "The exhibit is kept beyond the time that was set for it.",
             ),
+            F::KeyCompromised => (
+                "key-compromised",
+                Serious,
+                "It is signed with a key that was later declared compromised from before this was recorded.",
+            ),
         }
     }
 
@@ -431,6 +439,24 @@ pub fn standing_flags(
     rules.standing_flag().iter().filter_map(stands).collect()
 }
 
+/// Whether an entry is signed with a key that is known, at the stated time, to have been compromised by then.
+pub fn key_compromised(
+    rules: &Rules,
+    known: &(impl Known + ?Sized),
+    kid: KeyId,
+    recorded_at: LogTime,
+) -> Option<FlagRule> {
+    let rule = FlagRule::KeyCompromised;
+    let since = known.key(kid)?.compromised_since?;
+    let recorded = i64::try_from(recorded_at.0 / 1000).unwrap_or(i64::MAX);
+    (recorded >= since && rules.standing_flag().contains(&rule)).then_some(rule)
+}
+
+/// The exhibit that a flag on an entry of this chain concerns, if one.
+pub fn exhibit_of(chain: &ChainId) -> Option<Subject> {
+    matches!(chain.strand, Strand::Custody | Strand::Notes).then(|| chain.subject.clone())
+}
+
 /// A threshold in seconds: as the parties changed it, or as the table has it.
 pub fn threshold(rules: &Rules, known: &(impl Known + ?Sized), name: &str) -> i64 {
     let changed = known
@@ -462,8 +488,7 @@ pub fn flags_of(known: &(impl Known + ?Sized), e: EntryHash) -> Vec<Flag> {
     else {
         return Vec::new();
     };
-    let exhibit = matches!(entry.chain.strand, Strand::Custody | Strand::Notes)
-        .then_some(entry.chain.subject);
+    let exhibit = exhibit_of(&entry.chain);
     let mut flags: Vec<Flag> = rules
         .into_iter()
         .map(|rule| rule.raise(e, exhibit.clone()))

@@ -211,6 +211,9 @@ impl FlagRule {
             F::RetentionOverdue => {
                 "at the stated time, the exhibit's own retention time is past, its status is held or outside, and no hold of its own is in force; on the entry that opened it"
             }
+            F::KeyCompromised => {
+                "at the stated time, `key-revoked` has declared the entry's key compromised since a time that is not after the entry's log time; on each such entry"
+            }
         }
     }
 }

@@ -130,13 +130,13 @@ impl RefuseRule {
             ),
             R::TargetOfSubject => (
                 "unknown-target",
-                "The entry pointed at is not one of this exhibit's custody or notes.",
-                "Check its id in the exhibit's history.",
+                "The entry pointed at is not one of this exhibit or case, or is a reading.",
+                "Check its id in the history.",
             ),
             R::TargetsOfSubject => (
                 "unknown-target",
-                "An entry pointed at is not one of this exhibit's custody or notes.",
-                "Check the ids in the exhibit's history.",
+                "An entry pointed at is not one of this exhibit or case, or is a reading.",
+                "Check the ids in the history.",
             ),
             R::RestatementMatches => (
                 "not-countersigned",

@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn the_embedded_table_loads_and_unknown_names_do_not() {
-        assert_eq!(Rules::embedded().rows().count(), 75);
+        assert!(Rules::embedded().row("genesis").is_some());
         for (from, to) in [
             ("\"in-case\"", "\"in-cases\""),
             ("\"effect\": \"offer\"", "\"effect\": \"offers\""),

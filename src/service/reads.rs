@@ -7,12 +7,17 @@ use super::known::StoreKnown;
 use super::problem::Problem;
 use super::sequencer::{Answer, OwnEntry, Work};
 use super::tokens::Reader;
+use super::writer::last_recorded;
 use crate::ledger::state::Known as _;
-use crate::ledger::{AccessView, ReadRight, access_view, flags_of, may_read};
+use crate::ledger::{
+    AccessView, Flag, ReadRight, Rules, access_view, exhibit_of, explain, flags_of,
+    key_compromised, may_read, standing_flags,
+};
 use crate::protocol::bundle::ScopeKind;
 use crate::protocol::entry::{EntryHash, UnverifiedEntry};
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ActorId, ChainId, Strand, Subject};
+use crate::protocol::time::LogTime;
 use crate::protocol::tree::EntryIndex;
 use crate::storage::{Store, StoreError, StoredEntry};
 
@@ -146,6 +151,8 @@ pub fn history(store: &dyn Store, target: &Target) -> Result<Value, Problem> {
         ScopeKind::Case => &[Strand::Case, Strand::Exhibits, Strand::Access],
     };
     let known = StoreKnown::new(store);
+    let evaluated_at = last_recorded(store, store.size()?)?;
+    let standing = standing(&known, target, evaluated_at);
     let mut entries = Vec::new();
     for strand in strands {
         for index in store.chain(&ChainId {
@@ -155,7 +162,9 @@ pub fn history(store: &dyn Store, target: &Target) -> Result<Value, Problem> {
             let Some(stored) = store.entry(index)? else {
                 continue;
             };
-            let content = match target.view(store, &parse(&stored)?)? {
+            let entry = parse(&stored)?;
+            let flags = flags_at(&known, &stored, &entry, &standing);
+            let content = match target.view(store, &entry)? {
                 AccessView::Whole => ("entry", json!(text(&stored.jws, &stored.disclosures))),
                 AccessView::WithoutReader => ("entry", json!(text(&stored.jws, &[]))),
                 AccessView::Withheld => ("e", json!(EntryHash(Hash::of(&[stored.jws.as_bytes()])))),
@@ -165,7 +174,7 @@ pub fn history(store: &dyn Store, target: &Target) -> Result<Value, Problem> {
                 json!({
                     "index": index,
                     "recorded_at": stored.recorded_at,
-                    "flags": flags_of(&known, EntryHash(Hash::of(&[stored.jws.as_bytes()]))),
+                    "flags": flags,
                     "chain": {"subject": target.subject, "strand": strand},
                     content.0: content.1,
                 }),
@@ -175,7 +184,38 @@ pub fn history(store: &dyn Store, target: &Target) -> Result<Value, Problem> {
     known.check()?;
     entries.sort_by_key(|(index, _)| *index);
     let entries: Vec<Value> = entries.into_iter().map(|(_, entry)| entry).collect();
-    Ok(json!({"entries": entries}))
+    Ok(json!({"evaluated_at": evaluated_at, "entries": entries}))
+}
+
+/// What is flagged of an exhibit at this log time, whatever was recorded last.
+fn standing(known: &StoreKnown<'_>, target: &Target, at: LogTime) -> Vec<Flag> {
+    if target.kind != ScopeKind::Exhibit {
+        return Vec::new();
+    }
+    known.exhibit(&target.subject).map_or_else(Vec::new, |one| {
+        standing_flags(Rules::embedded(), known, &target.subject, &one, at)
+    })
+}
+
+/// The flags on an entry, with its explanations: those that its recording raised, then those that stand at the
+/// stated time.
+fn flags_at(
+    known: &StoreKnown<'_>,
+    stored: &StoredEntry,
+    entry: &UnverifiedEntry,
+    standing: &[Flag],
+) -> Vec<Flag> {
+    let e = entry.hash();
+    let rules = Rules::embedded();
+    let compromised = key_compromised(rules, known, entry.kid(), stored.recorded_at);
+    let exhibit = exhibit_of(&entry.payload().chain());
+    let of_key = compromised.map(|rule| rule.raise(e, exhibit));
+    let of_time = standing.iter().filter(|flag| flag.entries.contains(&e));
+    let mut later: Vec<Flag> = of_key.into_iter().chain(of_time.cloned()).collect();
+    explain(known, &mut later);
+    let mut flags = flags_of(known, e);
+    flags.append(&mut later);
+    flags
 }
 
 /// An entry as text, with these disclosures.

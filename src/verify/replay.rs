@@ -13,12 +13,12 @@ use super::chains::Standing;
 use super::entries::ReadEntry;
 use super::finding::{Asked, Findings};
 use crate::ledger::admit::{self, Companion, Place};
-use crate::ledger::outcome::{Flag, Refusal, Severity};
+use crate::ledger::outcome::{Flag, Refusal};
 use crate::ledger::rules::Rules;
 use crate::ledger::state::{ChainRecord, Known as _, MemoryState, Record, RecordKey};
-use crate::ledger::{explain, standing_flags};
+use crate::ledger::{exhibit_of, explain, key_compromised, standing_flags};
 use crate::protocol::entry::{EntryHash, UnverifiedEntry, VerifiedEntry};
-use crate::protocol::id::{ActorId, ChainId, Strand, Subject};
+use crate::protocol::id::{ActorId, ChainId, Subject};
 use crate::protocol::leaf::ChainHead;
 use crate::protocol::note::VerifierKey;
 use crate::protocol::time::LogTime;
@@ -213,28 +213,9 @@ impl Replay {
     pub(crate) fn late_flags(&mut self, rules: &Rules, read: &[ReadEntry], at: LogTime) {
         for (read, entry) in read.iter().zip(&self.entries) {
             let Some(entry) = entry else { continue };
-            let Some(since) = self
-                .state
-                .key(entry.kid())
-                .and_then(|key| key.compromised_since)
-            else {
-                continue;
-            };
-            if seconds(read.recorded_at) >= since {
-                let payload = entry.payload();
-                let exhibit = matches!(payload.strand, Strand::Custody | Strand::Notes)
-                    .then(|| payload.subject.clone());
-                self.flags.push(Flag {
-                    code: "key-compromised",
-                    severity: Severity::Serious,
-                    entries: vec![read.e],
-                    exhibit,
-                    words:
-                        "It is signed with a key that was later declared compromised from before \
-                            this was recorded."
-                            .into(),
-                    explained: Vec::new(),
-                });
+            if let Some(rule) = key_compromised(rules, &self.state, entry.kid(), read.recorded_at) {
+                let exhibit = exhibit_of(&entry.payload().chain());
+                self.flags.push(rule.raise(read.e, exhibit));
             }
         }
         // What is still so at the stated time, and who explained what.
@@ -254,10 +235,6 @@ impl Replay {
         self.flags.extend(standing);
         explain(&self.state, &mut self.flags);
     }
-}
-
-fn seconds(time: LogTime) -> i64 {
-    i64::try_from(time.0 / 1000).unwrap_or(i64::MAX)
 }
 
 /// Whether the rules refused an entry only because it names an exhibit that the bundle does not hold:

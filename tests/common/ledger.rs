@@ -17,24 +17,7 @@ pub const CASE: &str = "44NS1234526";
 impl Ledger {
     /// Founded, served, accepted by police and defence, with an officer, a disclosure officer and a solicitor.
     pub fn new() -> Ledger {
-        let mut ledger = Ledger {
-            folder: tempfile::tempdir().unwrap(),
-            url: String::new(),
-            service: None,
-        };
-        let orgs = ["police:police", "defence-llp:defence"];
-        let dir = ledger.path("ledger").display().to_string();
-        let mut args = vec![
-            "init",
-            "--dir",
-            &dir,
-            "--origin",
-            "evidence.example",
-            "--plain-keys",
-        ];
-        orgs.iter().for_each(|org| args.extend(["--org", *org]));
-        ok(&ledger.run("nobody", &args));
-        ledger.start();
+        let ledger = Ledger::founded(&["police:police", "defence-llp:defence"].map(str::to_owned));
         for org in ["police", "defence-llp"] {
             let key = ledger
                 .path(&format!("ledger/authority/{org}.pem"))
@@ -73,6 +56,28 @@ impl Ledger {
                 "defence",
             ],
         ));
+        ledger
+    }
+
+    /// Founded with these organisations, and served; nobody has accepted it yet.
+    pub fn founded(orgs: &[String]) -> Ledger {
+        let mut ledger = Ledger {
+            folder: tempfile::tempdir().unwrap(),
+            url: String::new(),
+            service: None,
+        };
+        let dir = ledger.path("ledger").display().to_string();
+        let mut args = vec![
+            "init",
+            "--dir",
+            &dir,
+            "--origin",
+            "evidence.example",
+            "--plain-keys",
+        ];
+        orgs.iter().for_each(|org| args.extend(["--org", org]));
+        ok(&ledger.run("nobody", &args));
+        ledger.start();
         ledger
     }
 

@@ -1,5 +1,6 @@
 //! A small ledger in memory: genesis, people, a case, exhibits and transfers, every entry taken in by
 //! `ledger::admit`, and bundles of it. Everything is made from a counter, so each run gives the same bytes.
+//! Beside a real service (`live.rs`) every entry goes there as well, and both must say the same.
 //!
 //! For tests alone. The bundles disclose everything; [`withhold`] leaves details out.
 
@@ -15,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use custodes::ledger::Refusal;
 use custodes::ledger::admit::{self, Place};
 use custodes::ledger::rules::Rules;
-use custodes::ledger::state::{Known as _, MemoryState};
+use custodes::ledger::state::{Known as _, MemoryState, Record, RecordKey};
 use custodes::protocol::bundle::{
     Bundle, BundleChain, BundleEntry, Consistency, Content, FORMAT, NodeRef, OpenContent, Scope,
     ScopeKind, WithheldContent,
@@ -38,7 +39,7 @@ use custodes::verify::audit::AuditLeaf;
 use serde_json::{Map, Value, json};
 
 pub use bundles::{withhold, withhold_entry};
-pub use sample::{Sample, sample, sample_of};
+pub use sample::{Sample, sample, sample_in, sample_of};
 
 /// When the world begins: 14 March 2026 09:00:00 UTC, in milliseconds.
 pub const BEGINNING: u64 = 1_773_478_800_000;
@@ -65,6 +66,44 @@ impl Recorded {
     }
 }
 
+/// Organisations of the ledger, and their sectors.
+pub const SECTORS: [(&str, &str); 4] = [
+    ("northshire-police", "police"),
+    ("northshire-forensics", "forensic"),
+    ("crown-prosecution", "prosecution"),
+    ("ash-and-co", "defence"),
+];
+
+/// A real ledger that goes beside the one in memory.
+pub trait RealLedger: Send + Sync {
+    /// Has entries taken in as one batch: where and when, or the code of the refusal.
+    fn submit(&mut self, entries: &[UnverifiedEntry]) -> Vec<Result<Place, String>>;
+    /// Length and last entry of a chain.
+    fn end(&mut self, chain: &ChainId) -> (u64, EntryHash);
+    /// The newest head it signed.
+    fn newest(&mut self) -> Option<Seen>;
+    /// Lets more than a second pass.
+    fn wait(&mut self);
+    /// Its clock.
+    fn now_ms(&self) -> u64;
+    /// What it is.
+    fn as_any(&mut self) -> &mut dyn std::any::Any;
+}
+
+/// What a real ledger began with.
+pub struct Founded {
+    pub origin: Origin,
+    pub subject: Subject,
+    pub service: Person,
+    pub log: SecretKey,
+    pub authorities: BTreeMap<OrgId, Person>,
+    pub recorded_at: LogTime,
+    pub genesis: UnverifiedEntry,
+}
+
+/// An entry that a real service is still to be sent, and what the rules in memory said of it.
+pub type Queued = (UnverifiedEntry, Result<(), String>);
+
 /// A ledger in memory.
 pub struct World {
     pub origin: Origin,
@@ -85,6 +124,10 @@ pub struct World {
     pub flags: BTreeSet<(EntryHash, &'static str)>,
     /// Minutes by which the signers' clocks are ahead of the log's.
     pub clocks: i64,
+    /// The real ledger beside it, if there is one.
+    pub beside: Option<Box<dyn RealLedger>>,
+    /// Where set, what is recorded waits here until [`World::send`].
+    pub queue: Option<Vec<Queued>>,
     counter: u64,
     now: u64,
 }
@@ -94,15 +137,9 @@ impl World {
     pub fn new(origin: &str) -> World {
         let mut counter = Hash::of(&[origin.as_bytes()]).0[0] as u64 * 1_000_000;
         let service = person(&mut counter, "operator.example");
-        let sectors = [
-            ("northshire-police", "police"),
-            ("northshire-forensics", "forensic"),
-            ("crown-prosecution", "prosecution"),
-            ("ash-and-co", "defence"),
-        ];
         let mut organisations = Vec::new();
         let mut authorities = BTreeMap::new();
-        for (org, sector) in sectors {
+        for (org, sector) in SECTORS {
             let authority = person(&mut counter, org);
             organisations.push(json!({
                 "org": org,
@@ -126,6 +163,8 @@ impl World {
             rules: Rules::embedded(),
             flags: BTreeSet::new(),
             clocks: 0,
+            beside: None,
+            queue: None,
             counter,
             now: BEGINNING,
         };
@@ -140,11 +179,48 @@ impl World {
         let service = clone(&world.service);
         let ledger = world.subject.clone();
         let genesis = world.record(&service, &ledger, Strand::Rules, "genesis", body, json!({}));
-        world.publish();
-        let authorities: Vec<Person> = world.authorities.values().map(clone).collect();
+        world.accept(genesis);
+        world
+    }
+
+    /// The same beside a real ledger, that has begun already.
+    pub fn live(founded: Founded, beside: Box<dyn RealLedger>) -> World {
+        let mut counter = 0;
+        let now = founded.recorded_at.0;
+        let mut world = World {
+            origin: founded.origin,
+            subject: founded.subject,
+            state: MemoryState::default(),
+            tree: MemoryTree::default(),
+            entries: Vec::new(),
+            chains: BTreeMap::new(),
+            log: founded.log,
+            witness: key(&mut counter),
+            service: founded.service,
+            authorities: founded.authorities,
+            seen: None,
+            rules: Rules::embedded(),
+            flags: BTreeSet::new(),
+            clocks: 0,
+            beside: Some(beside),
+            queue: None,
+            counter,
+            now,
+        };
+        let genesis = founded.genesis.hash();
+        let place = world.place();
+        world.take_in(founded.genesis, place).unwrap();
+        world.accept(genesis);
+        world
+    }
+
+    fn accept(&mut self, genesis: EntryHash) {
+        self.publish();
+        let ledger = self.subject.clone();
+        let authorities: Vec<Person> = self.authorities.values().map(clone).collect();
         for authority in &authorities {
             let body = json!({"genesis": genesis});
-            world.record(
+            self.record(
                 authority,
                 &ledger,
                 Strand::Rules,
@@ -153,7 +229,6 @@ impl World {
                 json!({}),
             );
         }
-        world
     }
 
     /// Enrols somebody.
@@ -216,22 +291,90 @@ impl World {
         details: Value,
     ) -> Result<(EntryHash, BTreeSet<&'static str>), String> {
         let entry = self.sign(who, subject, strand, event, body, details);
+        self.submit(entry)
+    }
+
+    /// Has a signed entry taken in, here and by the real ledger beside, if there is one: they must say the same.
+    pub fn submit(
+        &mut self,
+        entry: UnverifiedEntry,
+    ) -> Result<(EntryHash, BTreeSet<&'static str>), String> {
         let e = entry.hash();
-        let (flags, companions) = self.take_in(entry).map_err(|refusal| refusal.code)?;
+        let event = entry.payload().event.clone();
+        let told = match (&self.queue, &mut self.beside) {
+            (None, Some(beside)) => beside.submit(std::slice::from_ref(&entry)).pop(),
+            _ => None,
+        };
+        let place = match &told {
+            Some(Ok(place)) => *place,
+            _ => self.place(),
+        };
+        let here = self.take_in(entry.clone(), place);
+        let here = here.map_err(|refusal| refusal.code);
+        let code = |told: &Result<Place, String>| told.as_ref().err().cloned();
+        if let Some(told) = &told {
+            let same = here.as_ref().err().cloned() == code(told);
+            assert!(same, "{event}: in memory {here:?}, by the service {told:?}");
+        }
+        if let Some(queue) = &mut self.queue {
+            queue.push((entry, here.as_ref().map(drop).map_err(String::clone)));
+        }
+        let (flags, companions) = here?;
         for companion in companions {
-            let service = clone(&self.service);
-            let chain = &companion.chain;
-            let body = Value::Object(companion.body);
-            self.record(
-                &service,
-                &chain.subject,
-                chain.strand,
-                companion.event,
-                body,
-                json!({}),
+            assert!(
+                self.queue.is_none(),
+                "the service's own entries cannot wait"
             );
+            self.accompany(companion, place);
         }
         Ok((e, flags))
+    }
+
+    /// Takes in what the service writes because of an entry.
+    fn accompany(&mut self, companion: admit::Companion, place: Place) {
+        let service = clone(&self.service);
+        let chain = companion.chain;
+        let body = Value::Object(companion.body);
+        let (event, none) = (companion.event, json!({}));
+        let entry = self.sign(&service, &chain.subject, chain.strand, event, body, none);
+        let index = EntryIndex(self.entries.len() as u64);
+        let place = match self.beside {
+            Some(_) => Place { index, ..place },
+            None => self.place(),
+        };
+        self.take_in(entry, place).unwrap();
+        if let Some(beside) = &mut self.beside {
+            // The service signed its own, with other random bytes; people build on that one.
+            let (length, last) = beside.end(&chain);
+            let mut record = self.state.chain(&chain.subject, chain.strand).unwrap();
+            assert_eq!(record.length, length);
+            record.last = last;
+            let key = RecordKey::Chain(chain);
+            self.state.apply([(key, Record::Chain(record))]);
+        }
+    }
+
+    /// Sends what waited as one batch; the real ledger must say of each entry what was said here.
+    pub fn send(&mut self) -> usize {
+        let queue = self.queue.take().expect("entries were queued");
+        let entries: Vec<UnverifiedEntry> = queue.iter().map(|one| one.0.clone()).collect();
+        let told = self.beside.as_mut().unwrap().submit(&entries);
+        for ((entry, here), told) in queue.iter().zip(told) {
+            let event = &entry.payload().event;
+            assert_eq!(told.map(drop), *here, "{event}: by the service, and here");
+        }
+        entries.len()
+    }
+
+    /// Where and when the next entry would be taken in.
+    fn place(&mut self) -> Place {
+        if let Some(beside) = &self.beside {
+            self.now = self.now.max(beside.now_ms());
+        }
+        Place {
+            index: EntryIndex(self.entries.len() as u64),
+            recorded_at: LogTime(self.now),
+        }
     }
 
     /// Signs an entry at the present end of its chain.
@@ -245,6 +388,7 @@ impl World {
         details: Value,
     ) -> UnverifiedEntry {
         let chain = self.state.chain(subject, strand);
+        self.place();
         let occurred = Moment::from_unix((self.now / 1000) as i64 + self.clocks * 60, 0).unwrap();
         let payload = Payload {
             ledger: self.origin.clone(),
@@ -272,19 +416,21 @@ impl World {
     fn take_in(
         &mut self,
         entry: UnverifiedEntry,
+        place: Place,
     ) -> Result<(BTreeSet<&'static str>, Vec<admit::Companion>), Refusal> {
-        let index = EntryIndex(self.entries.len() as u64);
-        let recorded_at = LogTime(self.now);
+        let Place { index, recorded_at } = place;
         let rules = self.rules;
         admit::check_whole(rules, &entry)?;
         let key = admit::signer(&self.state, &entry)?;
         let verified = entry.clone().verify(&key).unwrap();
-        let place = Place { index, recorded_at };
         let admitted = admit::admit(rules, &self.state, &verified, place)?;
         let flags: BTreeSet<_> = admitted.flags.iter().map(|flag| flag.code).collect();
         let e = entry.hash();
         self.flags.extend(flags.iter().map(|code| (e, *code)));
-        self.now += 60_000;
+        self.now = match self.beside {
+            Some(_) => recorded_at.0,
+            None => self.now + 60_000,
+        };
         self.state.apply(admitted.changes);
         self.tree
             .append(Commitment::new(recorded_at, entry.hash()).leaf_hash());
@@ -313,15 +459,22 @@ impl World {
 
     /// From now on signers name the present head as seen.
     pub fn publish(&mut self) {
-        self.seen = Some(Seen {
+        let ours = Seen {
             size: self.tree.size(),
             root: self.tree.root(),
-        });
+        };
+        self.seen = match &mut self.beside {
+            Some(beside) => beside.newest(),
+            None => Some(ours),
+        };
     }
 
-    /// Lets time pass.
+    /// Lets time pass: beside a real service, more than a second.
     pub fn wait(&mut self, minutes: u64) {
-        self.now += minutes * 60_000;
+        match &mut self.beside {
+            Some(beside) => beside.wait(),
+            None => self.now += minutes * 60_000,
+        }
     }
 
     pub fn log_vkey(&self) -> VerifierKey {

@@ -22,7 +22,11 @@ pub fn sample() -> Sample {
 
 /// Makes the sample in a ledger of this name.
 pub fn sample_of(origin: &str) -> Sample {
-    let mut world = World::new(origin);
+    sample_in(World::new(origin))
+}
+
+/// Makes the sample in this ledger.
+pub fn sample_in(mut world: World) -> Sample {
     let officer = world.enrol("northshire-police", "PC Jo Smith", &["officer"]);
     let examiner = world.enrol("northshire-forensics", "Dr Ana Iyer", &["examiner"]);
     let case = world.subject();

@@ -3,7 +3,18 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[cfg(feature = "service")]
+#[path = "../common/ledger.rs"]
+mod ledger;
+#[cfg(feature = "service")]
+#[path = "../common/live.rs"]
+mod live;
+#[cfg(feature = "service")]
+mod over_http;
 mod situations;
+#[cfg(feature = "service")]
+#[path = "../common/wire.rs"]
+mod wire;
 #[path = "../common/world.rs"]
 mod world;
 
@@ -44,7 +55,7 @@ fn failed(found: &Verification) -> BTreeSet<String> {
 
 #[test]
 fn every_event_and_every_flag_and_the_same_flags_offline() {
-    let play = play();
+    let play = play(Play::new());
     let recorded: BTreeSet<&str> = play
         .s
         .world

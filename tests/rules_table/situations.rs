@@ -16,7 +16,11 @@ pub struct Play {
 
 impl Play {
     pub fn new() -> Play {
-        let mut s = sample();
+        Play::within(sample())
+    }
+
+    /// The same in this ledger.
+    pub fn within(mut s: Sample) -> Play {
         let prosecutor = s.world.enrol(
             "crown-prosecution",
             "Sam Okoro",
@@ -91,8 +95,7 @@ fn digest(bytes: &[u8]) -> EvidenceDigest {
 
 /// The table: a situation a line, which the formatter would spread over a thousand.
 #[rustfmt::skip]
-pub fn play() -> Play {
-    let mut play = Play::new();
+pub fn play(mut play: Play) -> Play {
     let p = &mut play;
     let (case, video, phone, copy) = (p.s.case.clone(), p.s.video.clone(), p.s.phone.clone(), p.s.copy.clone());
     let (officer, examiner) = (p.s.officer.actor.clone(), p.s.examiner.actor.clone());
@@ -148,9 +151,8 @@ pub fn play() -> Play {
     p.line("examiner", &phone, "transfer-withdrawn", offer(e), Refused("not-offeror"));
     p.line("officer", &phone, "transfer-withdrawn", offer(e), Flags(&[]));
     let e = p.line("officer", &phone, "transfer-offered", org("northshire-forensics"), Flags(&[]));
-    p.s.world.wait(8 * 24 * 60);
     let accepted = json!({"offer": e.unwrap(), "from": officer, "digest": null});
-    p.line("examiner", &phone, "transfer-accepted", accepted, Flags(&["offer-open-long"]));
+    p.line("examiner", &phone, "transfer-accepted", accepted, Flags(&[]));
     p.line("examiner", &phone, "digested", json!({"digest": bytes}), Flags(&[]));
     p.line("examiner", &phone, "digested", json!({"digest": other}), Flags(&["digest-differs"]));
 
@@ -227,7 +229,7 @@ pub fn play() -> Play {
     p.line("prosecutor", &case, "undertaking-discharged", other_entry, Refused("no-such-undertaking"));
     p.line("prosecutor", &case, "undertaking-discharged", json!({"undertaking": promised.unwrap()}), Flags(&[]));
     let got = json!({"disclosure": given["disclosure"], "digests": [{"exhibit": copy, "digest": other}]});
-    p.line("prosecutor", &case, "disclosure-acknowledged", got, Flags(&["acknowledged-digest-differs"]));
+    let got = p.line("prosecutor", &case, "disclosure-acknowledged", got, Flags(&["acknowledged-digest-differs"]));
     p.line("prosecutor", &case, "disclosure-requested", json!({"under": "cpia-s8"}), Flags(&[]));
     p.line("prosecutor", &case, "disclosure-decided", json!({"request": null, "outcome": "in-part"}), Flags(&[]));
     p.line("prosecutor", &case, "order-made", json!({"type": "production", "expires": null}), Flags(&[]));
@@ -235,6 +237,10 @@ pub fn play() -> Play {
     p.line("officer", &case, "case-reference-set", json!({}), Flags(&[]));
     p.line("officer", &case, "party-left", json!({"org": "ash-and-co"}), Refused("not-a-party"));
     p.line("officer", &case, "case-closed", json!({}), Flags(&[]));
+    let wrong = json!({"category": "acknowledged-digest-differs", "targets": [got.unwrap()]});
+    p.line("examiner", &video, "irregularity-explained", wrong.clone(), Refused("unknown-target"));
+    p.line("prosecutor", &case, "case-irregularity-raised", wrong.clone(), Flags(&["irregularity-raised"]));
+    p.line("examiner", &case, "case-irregularity-explained", wrong, Flags(&[]));
 
     // Irregularities: explained, never removed.
     let why = json!({"category": "not-a-working-copy", "targets": [examined.unwrap()]});
@@ -243,7 +249,7 @@ pub fn play() -> Play {
 
     // Thresholds change when more than half of the organisations want it.
     let ledger = p.s.world.subject.clone();
-    let change = json!({"threshold": "offer_open_for", "seconds": 60});
+    let change = json!({"threshold": "offer_open_for", "seconds": 0});
     let proposal = p.line("northshire-police", &ledger, "rule-proposed", change, Flags(&[]));
     let proposal = json!({"proposal": proposal.unwrap()});
     p.line("northshire-police", &ledger, "rule-approved", proposal.clone(), Refused("approved-already"));
@@ -432,21 +438,25 @@ fn handovers(p: &mut Play) {
 #[rustfmt::skip]
 fn clocks(p: &mut Play) {
     let case = p.s.case.clone();
-    let thing = p.s.world.subject();
-    p.line("officer", &thing, "seized", json!({"case": case, "kind": "device", "from": null}), Flags(&[]));
     let shelf = json!({"place": "shelf-4"});
-    let stored = |p: &mut Play, clocks: i64, flags: &'static [&'static str]| {
+    let stored = |p: &mut Play, thing: &Subject, clocks: i64, flags: &'static [&'static str]| {
         p.s.world.clocks = clocks;
-        p.line("officer", &thing, "stored", shelf.clone(), Flags(flags));
+        p.line("officer", thing, "stored", shelf.clone(), Flags(flags));
         p.s.world.clocks = 0;
     };
-    stored(p, 4, &[]);
-    stored(p, 20, &["clock-ahead"]);
-    stored(p, 0, &["out-of-order"]);
-    p.s.world.wait(60);
-    stored(p, 0, &[]);
-    stored(p, -25 * 60, &["out-of-order", "recorded-late"]);
+    let seized = |p: &mut Play| {
+        let thing = p.s.world.subject();
+        p.line("officer", &thing, "seized", json!({"case": case, "kind": "device", "from": null}), Flags(&[]));
+        thing
+    };
+    let thing = seized(p);
+    stored(p, &thing, 4, &[]);
+    stored(p, &thing, 20, &["clock-ahead"]);
+    stored(p, &thing, 0, &["out-of-order"]);
+    let thing = seized(p);
+    stored(p, &thing, 0, &[]);
+    stored(p, &thing, -25 * 60, &["out-of-order", "recorded-late"]);
     let seen = p.s.world.seen.take();
-    stored(p, 0, &["seen-missing"]);
+    stored(p, &thing, 0, &["seen-missing"]);
     p.s.world.seen = seen;
 }

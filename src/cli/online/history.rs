@@ -10,6 +10,7 @@ use super::told::{self, Told};
 use crate::cli::Outcome;
 use crate::cli::failure::Failure;
 use crate::cli::output::plain;
+use crate::ledger::Severity;
 use crate::protocol::id::ActorId;
 
 /// Show what was recorded about an exhibit or a case (say why with --purpose).
@@ -48,6 +49,7 @@ fn lines(told: &Told, names: &mut Names<'_>) -> Result<String, Failure> {
     let Some(entry) = &told.entry else {
         return Ok(format!("{logged}: withheld [entry {}]\n", told.index.0));
     };
+    let flagged = flagged(told, names)?;
     let payload = entry.payload();
     let mut text = format!(
         "{logged}: {}, recorded by {} [entry {}, {}]\n",
@@ -87,6 +89,30 @@ fn lines(told: &Told, names: &mut Names<'_>) -> Result<String, Failure> {
     let withheld: Vec<&str> = entry.withheld().collect();
     if !withheld.is_empty() {
         text.push_str(&format!("    withheld: {}\n", withheld.join(", ")));
+    }
+    text.push_str(&flagged);
+    Ok(text)
+}
+
+fn flagged(told: &Told, names: &mut Names<'_>) -> Result<String, Failure> {
+    let mut text = String::new();
+    for flag in &told.flags {
+        let matters = match flag.severity {
+            Severity::Serious => "serious",
+            Severity::Notice => "to be explained",
+            Severity::Info => "for information",
+        };
+        text.push_str(&format!(
+            "    flagged {} ({matters}): {}\n",
+            flag.code, flag.words
+        ));
+        for one in &flag.explained {
+            text.push_str(&format!(
+                "        explained by {} on {}\n",
+                names.of(&one.by)?,
+                one.at.in_words()
+            ));
+        }
     }
     Ok(text)
 }

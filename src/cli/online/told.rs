@@ -5,6 +5,8 @@ use serde_json::Value;
 
 use super::client::unexpected;
 use crate::cli::failure::Failure;
+use crate::ledger::Severity;
+use crate::ledger::state::Explanation;
 use crate::protocol::entry::{EntryHash, UnverifiedEntry};
 use crate::protocol::id::{ActorId, Strand, Subject};
 use crate::protocol::time::LogTime;
@@ -19,6 +21,21 @@ pub struct Told {
     pub recorded_at: LogTime,
     /// The entry, unless it is withheld.
     pub entry: Option<UnverifiedEntry>,
+    /// What the service flags on it.
+    pub flags: Vec<ToldFlag>,
+}
+
+/// A flag, as the service tells it.
+#[derive(Debug, Deserialize)]
+pub struct ToldFlag {
+    /// Its category.
+    pub code: String,
+    /// How much it matters.
+    pub severity: Severity,
+    /// In words.
+    pub words: String,
+    /// Who explained it.
+    pub explained: Vec<Explanation>,
 }
 
 #[derive(Deserialize)]
@@ -27,6 +44,7 @@ struct Raw {
     recorded_at: LogTime,
     #[serde(default)]
     entry: Option<String>,
+    flags: Vec<ToldFlag>,
 }
 
 /// Reads `{"entries":[…]}`.
@@ -45,6 +63,7 @@ pub fn read(answer: &Value) -> Result<Vec<Told>, Failure> {
                 index: raw.index,
                 recorded_at: raw.recorded_at,
                 entry,
+                flags: raw.flags,
             })
         })
         .collect()

@@ -1,0 +1,202 @@
+//! The ledger in memory beside a real one: the same entries, signed by the same people, go to a real service over
+//! HTTP, and what it answers must be what the rules in memory say.
+//!
+//! The service writes entries of its own, with its own random bytes; where people build on those, their chain's end
+//! is asked for over HTTP.
+#![allow(dead_code, clippy::unwrap_used)]
+
+use std::process::Output;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use custodes::cli::keyfile;
+use custodes::ledger::admit::Place;
+use custodes::protocol::checkpoint::Checkpoint;
+use custodes::protocol::entry::{EntryHash, Seen, UnverifiedEntry};
+use custodes::protocol::id::{ActorId, ChainId, OrgId, Origin, Strand, Subject};
+use custodes::protocol::key::SecretKey;
+use custodes::protocol::receipt::Receipt;
+use custodes::protocol::time::LogTime;
+use custodes::protocol::token::ReadRequest;
+use serde_json::Value;
+
+use crate::ledger::Ledger;
+use crate::wire::{self, Answer};
+use crate::world::{Founded, Person, RealLedger, SECTORS, World};
+
+/// A real service, and somebody who may read.
+pub struct Live {
+    pub ledger: Ledger,
+    reader: Person,
+    origin: Origin,
+    newest: Option<Seen>,
+}
+
+pub const ORIGIN: &str = "evidence.example";
+
+/// A ledger in memory whose every entry also goes to a real service.
+pub fn world() -> World {
+    let ledger = Ledger::founded(&SECTORS.map(|(org, sector)| format!("{org}:{sector}")));
+    let person = |key: String, config: String| {
+        let pem = std::fs::read_to_string(ledger.path(&key)).unwrap();
+        let config = std::fs::read_to_string(ledger.path(&config)).unwrap();
+        let config: toml::Table = config.parse().unwrap();
+        let actor = config.get("actor").or(config.get("service")).unwrap();
+        Person {
+            actor: ActorId::new(actor.as_str().unwrap()).unwrap(),
+            key: keyfile::read(&pem, None).unwrap(),
+        }
+    };
+    let authority = |org: &str| {
+        let home = format!("ledger/authority/{org}");
+        person(format!("{home}.pem"), format!("{home}/config.toml"))
+    };
+    let settings = std::fs::read_to_string(ledger.path("ledger/ledger.toml")).unwrap();
+    let settings: toml::Table = settings.parse().unwrap();
+    let log = std::fs::read_to_string(ledger.path("ledger/keys/log.pem")).unwrap();
+    let service = person(
+        "ledger/keys/service.pem".to_owned(),
+        "ledger/ledger.toml".to_owned(),
+    );
+    let authorities = SECTORS.map(|(org, _)| (OrgId::new(org).unwrap(), authority(org)));
+    let log = keyfile::read(&log, None).unwrap();
+    let subject = Subject::new(settings["subject"].as_str().unwrap()).unwrap();
+    let mut live = Live {
+        reader: authority(SECTORS[0].0),
+        ledger,
+        origin: Origin::new(ORIGIN).unwrap(),
+        newest: None,
+    };
+    let rules = ChainId {
+        subject: subject.clone(),
+        strand: Strand::Rules,
+    };
+    let (_, genesis) = live.end(&rules);
+    let genesis = live.read(&format!("/v1/entries/{genesis}")).json();
+    let founded = Founded {
+        origin: live.origin.clone(),
+        subject,
+        service,
+        log,
+        authorities: authorities.into(),
+        recorded_at: LogTime(genesis["recorded_at"].as_u64().unwrap()),
+        genesis: UnverifiedEntry::parse_extract(genesis["entry"].as_str().unwrap()).unwrap(),
+    };
+    World::live(founded, Box::new(live))
+}
+
+impl Live {
+    /// Reads as somebody who is in the case, from now on.
+    pub fn read_as(&mut self, who: &Person) {
+        self.reader = crate::world::clone(who);
+    }
+
+    /// A request with a token of the reader's.
+    pub fn read(&self, path: &str) -> Answer {
+        let mut jti = [0; 16];
+        getrandom::fill(&mut jti).unwrap();
+        let now = now_ms() / 1000;
+        let request = ReadRequest {
+            ledger: self.origin.clone(),
+            actor: self.reader.actor.clone(),
+            method: "GET".to_owned(),
+            uri: format!("{}{path}", self.ledger.url),
+            body: None,
+            purpose: "test".to_owned(),
+            iat: now,
+            exp: now + 60,
+            jti: Subject::from_bytes(jti),
+        };
+        let token = request.sign(&SecretKey::from_seed(*self.reader.key.seed()));
+        let header = format!("authorization: Custody {token}\r\n");
+        let answer = wire::ask(&self.ledger, "GET", path, &header, b"");
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        answer
+    }
+
+    /// What the real verifier says, offline, of the bundle of a case.
+    pub fn verified(&self, case: &Subject) -> Value {
+        let bundle = self.read(&format!("/v1/cases/{case}/bundle")).body;
+        let path = self.ledger.path("case.custody.json");
+        std::fs::write(&path, &bundle).unwrap();
+        let policy = self.ledger.path("ledger/policy");
+        let args = [
+            "verify",
+            path.to_str().unwrap(),
+            "--json",
+            "--policy",
+            policy.to_str().unwrap(),
+        ];
+        let said: Output = self.ledger.run("nobody", &args);
+        let text = String::from_utf8_lossy(&said.stdout).into_owned();
+        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"))
+    }
+}
+
+impl RealLedger for Live {
+    fn submit(&mut self, entries: &[UnverifiedEntry]) -> Vec<Result<Place, String>> {
+        let line = |entry: &UnverifiedEntry| serde_json::json!({"entry": entry.to_text()});
+        let lines: Vec<String> = entries.iter().map(|one| line(one).to_string()).collect();
+        let kind = "content-type: application/x-ndjson\r\n";
+        let body = lines.join("\n");
+        let answer = wire::ask(&self.ledger, "POST", "/v1/entries", kind, body.as_bytes());
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let text = answer.text();
+        let answers: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(answers.len(), entries.len(), "{text}");
+        let told = answers.into_iter().map(|mut one| {
+            if one["problem"].is_object() {
+                let kind = one["problem"]["type"].as_str().unwrap();
+                return Err(kind.rsplit(':').next().unwrap().to_owned());
+            }
+            let receipt: Receipt = serde_json::from_value(one["receipt"].take()).unwrap();
+            let text = receipt.checkpoint.split("\n\n").next().unwrap();
+            let head = Checkpoint::parse_text(&format!("{text}\n")).unwrap();
+            self.newest = Some(Seen {
+                size: head.size,
+                root: head.root,
+            });
+            Ok(Place {
+                index: receipt.index,
+                recorded_at: receipt.recorded_at,
+            })
+        });
+        told.collect()
+    }
+
+    fn end(&mut self, chain: &ChainId) -> (u64, EntryHash) {
+        let path = format!("/v1/heads/{}/{}", chain.subject, chain.strand);
+        let head = self.read(&path).json();
+        (
+            head["length"].as_u64().unwrap(),
+            serde_json::from_value(head["last"].clone()).unwrap(),
+        )
+    }
+
+    fn newest(&mut self) -> Option<Seen> {
+        self.newest
+    }
+
+    /// Time is what is tested; so a second of it is let pass.
+    fn wait(&mut self) {
+        let until = SystemTime::now() + Duration::from_millis(1_100);
+        while SystemTime::now() < until {
+            std::thread::yield_now();
+        }
+    }
+
+    fn now_ms(&self) -> u64 {
+        now_ms()
+    }
+
+    fn as_any(&mut self) -> &mut dyn std::any::Any {
+        self
+    }
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    u64::try_from(since.as_millis()).unwrap()
+}
