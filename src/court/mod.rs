@@ -9,7 +9,6 @@
 
 pub mod access;
 pub mod flags;
-mod more_sentences;
 pub mod names;
 pub mod page_one;
 pub mod schedule;

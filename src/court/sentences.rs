@@ -1,17 +1,30 @@
 //! One sentence for each event: "PC Jo Smith (northshire-police) recorded that they ...".
 //!
-//! A sentence uses what the rules read (the body) and the details that are disclosed. Details that it does
-//! not use follow it by name; withheld ones are named as withheld. An event without a template of its own
-//! is named, with its details.
+//! The sentences are data (`sentences.json`), one an event:
+//!
+//! ```text
+//! {x}      the body member x, or where the event has none, the detail x; {X} the same in capitals
+//! {this}   the exhibit, case or ledger that the entry is about
+//! {-x}     nothing, but the detail x is not told a second time
+//! [...]    left out where a value in it is not stated or withheld; [...|...] puts the second in its place
+//! ```
+//!
+//! Details that a sentence does not use follow it by name; withheld ones are named as withheld.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
 use super::names::{Names, plain, quoted, short};
+use crate::ledger::Rules;
+use crate::ledger::rules::Row;
+use crate::ledger::schema::MemberType;
 use crate::ledger::state::Known as _;
 use crate::protocol::digest::EvidenceDigest;
 use crate::protocol::entry::{EntryHash, VerifiedEntry};
 use crate::protocol::hash::Hash;
-use crate::protocol::id::{ActorId, Subject};
+use crate::protocol::id::{ActorId, Strand, Subject};
 use crate::verify::{VerifiedBundle, VerifiedItem};
 
 /// "14 March 2026 09:12:00 UTC: PC Jo Smith (northshire-police) recorded that ... [entry 12]".
@@ -36,7 +49,7 @@ pub fn line(bundle: &VerifiedBundle, names: &Names<'_>, item: &VerifiedItem) -> 
     let rest: Vec<String> = entry
         .disclosures()
         .iter()
-        .filter(|one| !used.contains(&one.name()))
+        .filter(|one| !used.contains(one.name()))
         .map(|one| format!("{}: {}", one.name().replace('_', " "), quoted(one.value())))
         .collect();
     if !rest.is_empty() {
@@ -56,274 +69,172 @@ pub fn line(bundle: &VerifiedBundle, names: &Names<'_>, item: &VerifiedItem) -> 
     line
 }
 
-pub(super) struct Writer<'a> {
-    pub(super) bundle: &'a VerifiedBundle,
-    pub(super) names: &'a Names<'a>,
-    pub(super) entry: &'a VerifiedEntry,
+/// The template of each event.
+fn templates() -> &'static BTreeMap<String, String> {
+    static TEMPLATES: OnceLock<BTreeMap<String, String>> = OnceLock::new();
+    TEMPLATES.get_or_init(|| {
+        let text = include_str!("sentences.json");
+        serde_json::from_str(text).expect("the embedded sentences load; a test loads them")
+    })
+}
+
+struct Writer<'a> {
+    bundle: &'a VerifiedBundle,
+    names: &'a Names<'a>,
+    entry: &'a VerifiedEntry,
 }
 
 impl Writer<'_> {
     /// What was recorded, and the details that the sentence already holds.
-    fn sentence(&self) -> (String, &'static [&'static str]) {
-        let payload = self.entry.payload();
-        let exhibit = self.names.exhibit(&payload.subject);
-        let case = self.names.case(&payload.subject);
-        let named = self.exhibit("exhibit");
-        match payload.event.as_str() {
-            "genesis" => (format!("the ledger \"{}\" begins", payload.ledger), &[]),
-            "genesis-accepted" => ("it accepts how the ledger begins".to_owned(), &[]),
-            "key-enrolled" => (self.enrolled(), &["name"]),
-            "key-revoked" => (
-                format!(
-                    "the key {} counts no more{}{}",
-                    short(self.text("key")),
-                    self.after(", compromised since ", "compromised_since"),
-                    self.said(", because ", "reason"),
-                ),
-                &["reason"],
-            ),
-            "case-opened" => (format!("they opened {case}"), &["title", "reference"]),
-            "case-reference-set" => (
-                format!("the case has the reference{}", self.said(" ", "reference")),
-                &["reference"],
-            ),
-            "party-joined" => (
-                format!(
-                    "{} joined {case} with the part \"{}\"{}",
-                    self.text("org"),
-                    self.text("part"),
-                    self.said(", on the basis ", "basis")
-                ),
-                &["basis"],
-            ),
-            "seized" => (
-                format!(
-                    "they seized {exhibit}, {}{}{}{}{}",
-                    self.kind(),
-                    self.said(", described as ", "description"),
-                    self.said(", under ", "power_or_consent"),
-                    self.by(", from ", "from"),
-                    self.after(", sealed as ", "seal"),
-                ),
-                &["description", "power_or_consent", "reference"],
-            ),
-            "registered" => (
-                format!(
-                    "they registered {exhibit}, {}{}{}, as {} with {}",
-                    self.kind(),
-                    self.said(", described as ", "description"),
-                    self.said(", under ", "power_or_consent"),
-                    self.text("role"),
-                    self.digest(),
-                ),
-                &["description", "power_or_consent", "reference"],
-            ),
-            "acquired" | "copied" | "derived" | "split" => (
-                format!(
-                    "they made {exhibit} ({}, {}) out of {}{}, with {}",
-                    self.kind(),
-                    self.text("role"),
-                    self.parents(),
-                    self.said(", described as ", "description"),
-                    self.digest(),
-                ),
-                &["description", "reference"],
-            ),
-            "digested" => (format!("they digested {exhibit}: {}", self.digest()), &[]),
-            "sealed" => (
-                format!("they sealed {exhibit} with seal {}", self.text("seal")),
-                &[],
-            ),
-            "unsealed" => (
-                format!("they opened the seal {} of {exhibit}", self.text("seal")),
-                &[],
-            ),
-            "transfer-offered" => (
-                format!(
-                    "they offered {exhibit} to {} ({}){}{}",
-                    self.recipient(),
-                    self.text("method"),
-                    self.said(", for the purpose ", "purpose"),
-                    self.after(", under seal ", "seal"),
-                ),
-                &["purpose"],
-            ),
-            "transfer-accepted" => (
-                format!(
-                    "they received {exhibit}{}{}{}; {}",
-                    self.by(" from ", "from"),
-                    self.pointing("offer", ", as offered in", ", without an offer"),
-                    self.after(", under seal ", "seal"),
-                    self.received(),
-                ),
-                &[],
-            ),
-            "transfer-refused" => (
-                format!(
-                    "they refused to take {exhibit}{}",
-                    self.said(", because ", "reason")
-                ),
-                &["reason"],
-            ),
-            "transfer-withdrawn" => (
-                format!(
-                    "they withdrew the offer of {exhibit}{}",
-                    self.said(", because ", "reason")
-                ),
-                &["reason"],
-            ),
-            "viewed" | "exported" => (self.read(), &["reader", "purpose", "token"]),
-            "exhibit-added" => (
-                format!("{named} was added to the case's list of exhibits"),
-                &[],
-            ),
-            "child-added" => (format!("{named} was made out of {exhibit}"), &[]),
-            "disclosed" => (
-                format!(
-                    "they disclosed {} to {}{}",
-                    self.list("exhibits"),
-                    self.list("to"),
-                    self.said(", on the basis ", "basis")
-                ),
-                &["basis"],
-            ),
-            "disclosure-acknowledged" => (
-                format!(
-                    "they received what was disclosed{}",
-                    self.pointing("disclosure", " in", "")
-                ),
-                &[],
-            ),
-            other => match self.more(other) {
-                Some(told) => told,
-                None => (format!("there was the event \"{other}\""), &[]),
-            },
+    fn sentence(&self) -> (String, BTreeSet<String>) {
+        let event = self.entry.payload().event.as_str();
+        let row = Rules::embedded().row(event);
+        let mut used = BTreeSet::new();
+        // A reference that the entry itself gives is in the name of what it is about.
+        used.extend(row.and_then(|row| Some(row.names.as_ref()?.detail.clone())));
+        let text = match templates().get(event) {
+            Some(template) => self.fill(template, row, &mut used),
+            None => format!("there was the event \"{event}\" of {}", self.this()),
+        };
+        (text, used)
+    }
+
+    fn fill(&self, template: &str, row: Option<&Row>, used: &mut BTreeSet<String>) -> String {
+        let mut text = String::new();
+        let mut rest = template;
+        while let Some(open) = rest.find('[') {
+            let (before, group) = rest.split_at(open);
+            let (group, after) = group[1..].split_once(']').unwrap_or((&group[1..], ""));
+            let (wanted, instead) = group.split_once('|').unwrap_or((group, ""));
+            text.push_str(&self.put(before, row, used).0);
+            let mut used_here = BTreeSet::new();
+            match self.put(wanted, row, &mut used_here) {
+                (words, true) => {
+                    text.push_str(&words);
+                    used.append(&mut used_here);
+                }
+                (_, false) => text.push_str(&self.put(instead, row, used).0),
+            }
+            rest = after;
         }
+        text.push_str(&self.put(rest, row, used).0);
+        text
     }
 
-    pub(super) fn body(&self, name: &str) -> Option<&Value> {
-        self.entry
-            .payload()
-            .body
-            .get(name)
-            .filter(|value| !value.is_null())
+    /// A piece of a template with its values, and whether all of them are there.
+    fn put(&self, piece: &str, row: Option<&Row>, used: &mut BTreeSet<String>) -> (String, bool) {
+        let mut text = String::new();
+        let mut whole = true;
+        let mut rest = piece;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (name, after) = after.split_once('}').unwrap_or((after, ""));
+            text.push_str(before);
+            rest = after;
+            let lower = name.trim_start_matches('-').to_lowercase();
+            let value = self.value(&lower, row);
+            used.insert(lower);
+            if name.starts_with('-') {
+                continue;
+            }
+            whole &= value.is_some();
+            let value = value.unwrap_or_else(|| "(not stated)".to_owned());
+            match name.chars().all(|c| c.is_ascii_uppercase()) {
+                true => text.push_str(&value.to_uppercase()),
+                false => text.push_str(&value),
+            }
+        }
+        text.push_str(rest);
+        (text, whole)
     }
 
-    pub(super) fn text(&self, name: &str) -> &str {
-        self.body(name)
-            .and_then(Value::as_str)
-            .unwrap_or("(not stated)")
-    }
-
-    pub(super) fn kind(&self) -> String {
-        self.text("kind").replace('-', " ")
-    }
-
-    /// `before` and a body member, where it is there.
-    pub(super) fn after(&self, before: &str, name: &str) -> String {
-        self.body(name)
-            .map_or_else(String::new, |value| format!("{before}{}", plain(value)))
-    }
-
-    /// `before` and a detail, where it is disclosed.
-    pub(super) fn said(&self, before: &str, name: &str) -> String {
-        self.entry
-            .detail(name)
-            .map_or_else(String::new, |value| format!("{before}{}", quoted(value)))
-    }
-
-    /// `before` and a person of the body, where one is named.
-    pub(super) fn by(&self, before: &str, name: &str) -> String {
-        let actor = self
-            .body(name)
-            .and_then(Value::as_str)
-            .and_then(|text| ActorId::new(text).ok());
-        actor.map_or_else(String::new, |actor| {
-            format!("{before}{}", self.names.person_within(&actor))
+    fn value(&self, name: &str, row: Option<&Row>) -> Option<String> {
+        match name {
+            "this" => return Some(self.this()),
+            "ledger" => return Some(self.entry.payload().ledger.to_string()),
+            "own digest" => return Some(self.received()),
+            _ => {}
+        }
+        let Some(member) = row.and_then(|row| row.body.get(name)) else {
+            return self.entry.detail(name).map(|value| self.said(value));
+        };
+        let value = self.body(name)?;
+        let text = value.as_str().unwrap_or_default();
+        use MemberType as T;
+        Some(match member.kind {
+            T::Subject if name == "case" => self.names.case(&Subject::new(text).ok()?),
+            T::Subject => self.exhibit(text),
+            T::Subjects => list(value, |item| {
+                Some(self.exhibit(item.as_str().unwrap_or_default()))
+            })?,
+            T::Parents => list(value, |item| {
+                Some(self.exhibit(item.get("exhibit")?.as_str()?))
+            })?,
+            T::Orgs | T::Roles => list(value, |item| Some(plain(item)))?,
+            T::Actor | T::ActorOrNull => self.names.person_within(&ActorId::new(text).ok()?),
+            T::Recipient => self.recipient(value),
+            T::Hash | T::HashOrNull => self.pointed(Hash::from_base64url(text).ok()?),
+            T::KeyId => short(text),
+            T::Digest | T::DigestOrNull => self.own_digest().map(|digest| {
+                let sha256 = digest.sha256.to_hex();
+                format!("{} bytes and SHA-256 {sha256}", digest.size)
+            })?,
+            T::Enum => text.replace('-', " "),
+            _ => plain(value),
         })
     }
 
-    pub(super) fn exhibit(&self, name: &str) -> String {
-        match Subject::new(self.text(name)) {
+    /// What the entry is about.
+    fn this(&self) -> String {
+        let payload = self.entry.payload();
+        let case = match payload.strand {
+            Strand::Case | Strand::Exhibits => true,
+            Strand::Access => self.body("target").and_then(Value::as_str) == Some("case"),
+            _ => false,
+        };
+        match case {
+            true => self.names.case(&payload.subject),
+            false => self.names.exhibit(&payload.subject),
+        }
+    }
+
+    fn body(&self, name: &str) -> Option<&Value> {
+        let body = &self.entry.payload().body;
+        body.get(name).filter(|value| !value.is_null())
+    }
+
+    /// The value of a detail: somebody's name where it is an actor's id.
+    fn said(&self, value: &Value) -> String {
+        match value.as_str().map(ActorId::new) {
+            Some(Ok(actor)) => self.names.person_within(&actor),
+            _ => quoted(value),
+        }
+    }
+
+    fn exhibit(&self, text: &str) -> String {
+        match Subject::new(text) {
             Ok(subject) => self.names.exhibit(&subject),
             Err(_) => "an exhibit".to_owned(),
         }
     }
 
-    fn enrolled(&self) -> String {
-        let roles = self
-            .body("roles")
-            .and_then(Value::as_array)
-            .map_or_else(String::new, |roles| {
-                roles.iter().map(plain).collect::<Vec<_>>().join(", ")
-            });
-        let who = self.by("", "actor");
-        format!("{who} holds a key and acts as {roles}")
-    }
-
-    fn recipient(&self) -> String {
-        let to = self.body("to");
-        let actor = to.and_then(|to| to.get("actor")).and_then(Value::as_str);
-        match actor.map(ActorId::new) {
-            Some(Ok(actor)) => self.names.person_within(&actor),
-            _ if to.and_then(|to| to.get("store")).is_some() => {
-                let store = to.and_then(|to| to.get("store"));
-                let part = |name: &str| {
-                    store
-                        .and_then(|one| one.get(name))
-                        .map_or_else(String::new, plain)
-                };
-                format!("the store \"{}\" of {}", part("place"), part("org"))
-            }
-            _ => to
-                .and_then(|to| to.get("org"))
-                .map_or_else(|| "(not stated)".to_owned(), plain),
+    fn recipient(&self, to: &Value) -> String {
+        let actor = to.get("actor").and_then(Value::as_str).map(ActorId::new);
+        if let Some(Ok(actor)) = actor {
+            return self.names.person_within(&actor);
         }
-    }
-
-    fn parents(&self) -> String {
-        let parents = self.body("parents").and_then(Value::as_array);
-        let name = |parent: &Value| {
-            let subject = Subject::new(parent.get("exhibit")?.as_str()?).ok()?;
-            Some(self.names.exhibit(&subject))
-        };
-        let list: Vec<String> = parents.into_iter().flatten().filter_map(name).collect();
-        if list.is_empty() {
-            "nothing stated".to_owned()
-        } else {
-            list.join(", ")
+        let part = |of: &Value, name: &str| of.get(name).map_or_else(String::new, plain);
+        match to.get("store") {
+            Some(store) => format!(
+                "the store \"{}\" of {}",
+                part(store, "place"),
+                part(store, "org")
+            ),
+            None => part(to, "org"),
         }
-    }
-
-    pub(super) fn list(&self, name: &str) -> String {
-        let items = self.body(name).and_then(Value::as_array);
-        let word = |value: &Value| match Subject::new(value.as_str().unwrap_or_default()) {
-            Ok(subject) => self.names.exhibit(&subject),
-            Err(_) => plain(value),
-        };
-        items
-            .into_iter()
-            .flatten()
-            .map(word)
-            .collect::<Vec<_>>()
-            .join(", ")
     }
 
     fn own_digest(&self) -> Option<EvidenceDigest> {
         serde_json::from_value(self.body("digest")?.clone()).ok()
-    }
-
-    pub(super) fn digest(&self) -> String {
-        self.own_digest().map_or_else(
-            || "no digest".to_owned(),
-            |digest| {
-                format!(
-                    "{} bytes and SHA-256 {}",
-                    digest.size,
-                    digest.sha256.to_hex()
-                )
-            },
-        )
     }
 
     fn received(&self) -> String {
@@ -345,41 +256,46 @@ impl Writer<'_> {
         }
     }
 
-    /// `found` and the entry that a member points at, or `none`.
-    pub(super) fn pointing(&self, name: &str, found: &str, none: &str) -> String {
-        let Some(Ok(e)) = self
-            .body(name)
-            .and_then(Value::as_str)
-            .map(Hash::from_base64url)
-        else {
-            return none.to_owned();
-        };
+    fn pointed(&self, e: Hash) -> String {
         match self.bundle.state.entry(EntryHash(e)) {
-            Some(record) => format!("{found} entry {}", record.index.0),
-            None => format!("{found} an entry that is not here"),
+            Some(record) => format!("entry {}", record.index.0),
+            None => "an entry that is not here".to_owned(),
         }
     }
+}
 
-    fn read(&self) -> String {
-        let reader = self.entry.detail("reader").map(plain);
-        let reader = match reader.as_deref().map(ActorId::new) {
-            Some(Ok(actor)) => self.names.person_within(&actor),
-            Some(Err(_)) => reader.unwrap_or_default(),
-            None => "somebody (withheld)".to_owned(),
-        };
-        let what = match self.text("target") {
-            "case" => self.names.case(&self.entry.payload().subject),
-            _ => self.names.exhibit(&self.entry.payload().subject),
-        };
-        let verb = if self.entry.payload().event == "viewed" {
-            "viewed"
-        } else {
-            "exported"
-        };
-        format!(
-            "{reader} {verb} {what} (extent: {}){}",
-            self.text("extent"),
-            self.said(", for the purpose ", "purpose")
-        )
+/// The items that have words, with commas between; nothing if none has.
+fn list(value: &Value, word: impl Fn(&Value) -> Option<String>) -> Option<String> {
+    let items = value.as_array()?.iter().filter_map(word);
+    let words: Vec<String> = items.collect();
+    (!words.is_empty()).then(|| words.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_event_has_a_sentence_and_every_sentence_an_event() {
+        let events: BTreeSet<&str> = Rules::embedded()
+            .rows()
+            .map(|row| row.event.as_str())
+            .collect();
+        let told: BTreeSet<&str> = templates().keys().map(String::as_str).collect();
+        assert_eq!(told, events);
+    }
+
+    #[test]
+    fn brackets_and_braces_are_closed_and_not_put_into_one_another() {
+        for (event, template) in templates() {
+            for (open, close) in [('[', ']'), ('{', '}')] {
+                let mut inside = false;
+                for c in template.chars().filter(|c| *c == open || *c == close) {
+                    assert_eq!(c == close, inside, "{event}: {template}");
+                    inside = c == open;
+                }
+                assert!(!inside, "{event}: {template}");
+            }
+        }
     }
 }

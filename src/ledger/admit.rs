@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::context::Context;
 use super::flags::FlagRule;
+use super::grounds::Ground;
 use super::outcome::{Flag, Refusal};
 use super::rules::{Row, Rules};
 use super::schema::{self, Identity};
@@ -59,25 +60,13 @@ pub fn signer(
         let identity: Option<Identity> = schema::read(&entry.payload().body, "service");
         return match identity {
             Some(service) if entry.payload().event == "genesis" => Ok(service.key),
-            _ => Err(no_ledger()),
+            _ => Err(Ground::NoGenesis.refusal()),
         };
     }
     match known.key(entry.kid()) {
         Some(record) => Ok(record.key),
-        None => Err(Refusal::new(
-            "unknown-key",
-            "The key that signed this entry is not enrolled in this ledger.",
-            "Ask the authority of your organisation to enrol it (custodes key enrol).",
-        )),
+        None => Err(Ground::UnknownKey.refusal()),
     }
-}
-
-fn no_ledger() -> Refusal {
-    Refusal::new(
-        "no-genesis",
-        "The ledger has no genesis entry yet.",
-        "Run custodes init first.",
-    )
 }
 
 /// Checks what can only be checked while every detail is present: that required ones say something.
@@ -99,11 +88,10 @@ pub fn check_whole(rules: &Rules, entry: &UnverifiedEntry) -> Result<(), Refusal
 }
 
 fn detail_missing(name: &str) -> Refusal {
-    Refusal::new(
-        "detail-missing",
-        format!("This event needs the detail \"{name}\"."),
-        format!("Give it, for example --detail {name}=…"),
-    )
+    let mut refusal =
+        Ground::DetailMissing.because(format!("This event needs the detail \"{name}\"."));
+    refusal.next = format!("Give it, for example --detail {name}=…");
+    refusal
 }
 
 /// Decides on an entry at `place`. Pure: the same knowledge and entry always give the same answer.
@@ -118,23 +106,14 @@ pub fn admit(
     let row = find_row(rules, entry)?;
     check_ledger(known, entry, place)?;
     if known.entry(e).is_some() {
-        return Err(Refusal::new(
-            "already-recorded",
-            "This very entry is in the ledger already.",
-            "Nothing needs to be done.",
-        ));
+        return Err(Ground::AlreadyRecorded.refusal());
     }
     check_position(known, entry, row)?;
     if payload.event != "genesis" {
         check_signer(known, entry, place, row)?;
     }
-    schema::check(&row.body, &payload.body).map_err(|why| {
-        Refusal::new(
-            "bad-body",
-            capitalise(&why),
-            "Correct the body and sign the entry again.",
-        )
-    })?;
+    schema::check(&row.body, &payload.body)
+        .map_err(|why| Ground::BadBody.because(capitalise(&why)))?;
     if let Some(name) = row
         .details
         .iter()
@@ -176,22 +155,14 @@ fn capitalise(text: &str) -> String {
 fn find_row<'r>(rules: &'r Rules, entry: &VerifiedEntry) -> Result<&'r Row, Refusal> {
     let payload = entry.payload();
     let row = rules.row(&payload.event).ok_or_else(|| {
-        Refusal::new(
-            "unknown-event",
-            format!("This ledger's rules have no event \"{}\".", payload.event),
-            "Use an event of the ledger's rules (GET /v1/rules).",
-        )
+        let event = &payload.event;
+        Ground::UnknownEvent.because(format!("This ledger's rules have no event \"{event}\"."))
     })?;
     // Reading a case leaves its entry on the case's own access chain, so the strand alone decides.
     if row.strand != payload.strand {
-        return Err(Refusal::new(
-            "wrong-strand",
-            format!(
-                "\"{}\" belongs on the strand \"{}\".",
-                row.event, row.strand
-            ),
-            "Sign the entry again for that strand.",
-        ));
+        let (event, strand) = (&row.event, row.strand);
+        let why = format!("\"{event}\" belongs on the strand \"{strand}\".");
+        return Err(Ground::WrongStrand.because(why));
     }
     Ok(row)
 }
@@ -205,20 +176,14 @@ fn check_ledger(
     let genesis = payload.event == "genesis";
     match known.ledger() {
         None if genesis && place.index.0 == 0 => Ok(()),
-        None => Err(no_ledger()),
-        Some(_) if genesis => Err(Refusal::new(
-            "second-genesis",
-            "A ledger has one genesis entry, its first.",
-            "Nothing can be done: make another ledger instead.",
-        )),
-        Some(ledger) if ledger.origin != payload.ledger => Err(Refusal::new(
-            "other-ledger",
-            format!(
+        None => Err(Ground::NoGenesis.refusal()),
+        Some(_) if genesis => Err(Ground::SecondGenesis.refusal()),
+        Some(ledger) if ledger.origin != payload.ledger => {
+            Err(Ground::OtherLedger.because(format!(
                 "The entry is for the ledger \"{}\", this is \"{}\".",
                 payload.ledger, ledger.origin
-            ),
-            "Submit it to the ledger it was signed for.",
-        )),
+            )))
+        }
         Some(_) => Ok(()),
     }
 }
@@ -232,32 +197,21 @@ fn check_position(
     let chain = known.chain(&payload.subject, payload.strand);
     let (length, last) = chain.map_or((0, None), |chain| (chain.length, Some(chain.last)));
     if payload.seq != length || payload.prev != last {
-        return Err(Refusal::new(
-            "stale-prev",
-            format!(
-                "The entry says position {}, but the chain stands at {length}.",
-                payload.seq
-            ),
-            "Look at what was recorded meanwhile, then sign again on top of it.",
-        ));
+        return Err(Ground::StalePrev.because(format!(
+            "The entry says position {}, but the chain stands at {length}.",
+            payload.seq
+        )));
     }
     let begun_elsewhere = matches!(
         payload.strand,
         Strand::Notes | Strand::Keys | Strand::Access
     );
     if length == 0 && !row.opens && !begun_elsewhere {
-        return Err(Refusal::new(
-            "not-opened",
-            format!("\"{}\" cannot be the first entry of a chain.", row.event),
-            "Open the exhibit or case first, or check its reference.",
-        ));
+        let why = format!("\"{}\" cannot be the first entry of a chain.", row.event);
+        return Err(Ground::NotOpened.because(why));
     }
     if length > 0 && row.opens && matches!(payload.strand, Strand::Custody | Strand::Case) {
-        return Err(Refusal::new(
-            "already-open",
-            "An exhibit or case with this id is open already.",
-            "Sign again with a new id.",
-        ));
+        return Err(Ground::AlreadyOpen.refusal());
     }
     Ok(())
 }
@@ -269,29 +223,15 @@ fn check_signer(
     row: &Row,
 ) -> Result<(), Refusal> {
     let payload = entry.payload();
-    let actor = known.actor(&payload.actor).ok_or_else(|| {
-        Refusal::new(
-            "unknown-actor",
-            "The actor named in the entry is not enrolled in this ledger.",
-            "Ask the authority of your organisation to enrol you.",
-        )
-    })?;
+    let actor = known
+        .actor(&payload.actor)
+        .ok_or_else(|| Ground::UnknownActor.refusal())?;
     let key = known
         .key(entry.kid())
         .filter(|key| key.actor == payload.actor)
-        .ok_or_else(|| {
-            Refusal::new(
-                "key-of-another",
-                "The key that signed the entry is not a key of the actor it names.",
-                "Sign with your own key.",
-            )
-        })?;
+        .ok_or_else(|| Ground::KeyOfAnother.refusal())?;
     if let Some(why) = not_valid(&key, place) {
-        return Err(Refusal::new(
-            "key-not-valid",
-            why,
-            "Ask the authority of your organisation for a new enrolment.",
-        ));
+        return Err(Ground::KeyNotValid.because(why));
     }
     let accepted = known
         .org(&payload.actor.org())
@@ -300,18 +240,11 @@ fn check_signer(
         && payload.event != "genesis-accepted"
         && !row.roles.contains(&super::state::Role::Service)
     {
-        return Err(Refusal::new(
-            "organisation-not-accepted",
-            "The organisation has not accepted the ledger's genesis entry.",
-            "Its authority must do that first (custodes key accept-genesis).",
-        ));
+        return Err(Ground::OrganisationNotAccepted.refusal());
     }
     if !row.roles.iter().any(|role| actor.roles.contains(role)) {
-        return Err(Refusal::new(
-            "no-role",
-            format!("None of this actor's roles may record \"{}\".", row.event),
-            "Ask somebody whose role it is, or your authority for the role.",
-        ));
+        let why = format!("None of this actor's roles may record \"{}\".", row.event);
+        return Err(Ground::NoRole.because(why));
     }
     Ok(())
 }

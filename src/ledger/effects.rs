@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::admit::Companion;
 use super::context::Context;
+use super::grounds::Ground;
 use super::outcome::Refusal;
 use super::schema::{Identity, Organisation, Parent};
 use super::state::{
@@ -233,13 +234,7 @@ fn change_exhibit<K: Known + ?Sized>(
 }
 
 fn genesis<K: Known + ?Sized>(context: &Context<'_, K>) -> Result<Changes, Refusal> {
-    let refuse = |why: &str| {
-        Refusal::new(
-            "bad-genesis",
-            why,
-            "Make the ledger again with custodes init.",
-        )
-    };
+    let refuse = |why: &str| Ground::BadGenesis.because(why);
     let read = |name: &str| refuse(&format!("Genesis lacks \"{name}\"."));
     let service: Identity = context.read("service").ok_or_else(|| read("service"))?;
     let organisations: Vec<Organisation> = context

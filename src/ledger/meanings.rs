@@ -24,7 +24,6 @@ impl RefuseRule {
     pub fn meaning(self) -> &'static str {
         use RefuseRule as R;
         match self {
-            R::ByService => "the signer is the service actor that genesis names",
             R::NamesGenesis => "`genesis` is the hash of this ledger's genesis entry",
             R::OwnOrganisation => {
                 "the signer is the authority that genesis names for their organisation; `actor`, if stated, is of that organisation; and so is the actor whose `keys` chain this is, if enrolled"

@@ -11,6 +11,7 @@ pub mod effects;
 mod exhibits;
 mod flagged;
 pub mod flags;
+pub mod grounds;
 mod meanings;
 pub mod outcome;
 pub mod page;

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::effects::Effect;
 use super::flags::FlagRule;
+use super::grounds::Ground;
 use super::meanings::TERMS;
 use super::outcome::Severity;
 use super::refusals::RefuseRule;
@@ -20,8 +21,7 @@ Made from `src/ledger/rules.json`; a test fails when this page is stale. The ser
 **Permissions are refused, reports of fact are not.** What a person reports as having happened is taken in and, where something is
 wrong with it, flagged. A flag is worked out from the entries each time; it can be explained, never removed. What is refused changes nothing.
 
-Every entry is also refused when its form, signature, key, place in its chain or `seen` is not right, when its signer has no role that may
-record it, when its body does not fit, or when a detail that it needs is not named.
+Every entry is also refused when its signature does not verify or its `seen` is not a state of this log.
 ";
 
 /// The page.
@@ -36,7 +36,14 @@ pub fn rules_page(rules: &Rules) -> String {
     let standing = rules.standing_flag().iter();
     flagged.extend(standing.map(|rule| flagged_line(*rule)));
     flagged.extend(rules.always_flag().iter().map(|rule| flagged_line(*rule)));
-    page.push_str("\n## What is refused, and why\n\n| code | why | what to do |\n|---|---|---|\n");
+    page.push_str("\n## What is refused, and why\n\nAny entry, whatever its event:\n\n| code | why | what to do |\n|---|---|---|\n");
+    page.extend(Ground::ALL.iter().map(|ground| {
+        let (code, why, next) = ground.says();
+        format!("| `{code}` | {why} | {next} |\n")
+    }));
+    page.push_str(
+        "\nWhere the event's row names it:\n\n| code | why | what to do |\n|---|---|---|\n",
+    );
     page.extend(refused);
     page.push_str(
         "\n## What is flagged, and why\n\n| code | how much it matters | words |\n|---|---|---|\n",

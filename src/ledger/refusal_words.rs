@@ -8,11 +8,6 @@ impl RefuseRule {
     pub fn refusal(self) -> Refusal {
         use RefuseRule as R;
         let (code, why, next) = match self {
-            R::ByService => (
-                "not-service",
-                "Only the service itself records this event.",
-                "Nothing needs to be done: the service records it.",
-            ),
             R::NamesGenesis => (
                 "other-genesis",
                 "The entry does not name this ledger's genesis entry.",

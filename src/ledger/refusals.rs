@@ -15,8 +15,6 @@ use crate::protocol::token::Possession;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RefuseRule {
-    /// Only the service records this.
-    ByService,
     /// The entry must name this ledger's genesis entry.
     NamesGenesis,
     /// An authority enrols and revokes only in its own organisation, on the actor's own chain.
@@ -116,9 +114,6 @@ pub fn refuse<K: Known + ?Sized>(
     let known = context.known;
     let org = context.actor().org();
     let ok = match rule {
-        R::ByService => known
-            .ledger()
-            .is_some_and(|ledger| ledger.service == *context.actor()),
         R::NamesGenesis => known
             .ledger()
             .is_some_and(|ledger| context.read::<EntryHash>("genesis") == Some(ledger.genesis)),

@@ -14,7 +14,7 @@ mod sample;
 use std::collections::{BTreeMap, BTreeSet};
 
 use custodes::ledger::Refusal;
-use custodes::ledger::admit::{self, Place};
+use custodes::ledger::admit::{self, Admitted, Place};
 use custodes::ledger::rules::Rules;
 use custodes::ledger::state::{Known as _, MemoryState, Record, RecordKey};
 use custodes::protocol::bundle::{
@@ -330,6 +330,31 @@ impl World {
         Ok((e, flags))
     }
 
+    /// What the rules would say of an entry; nothing is taken in.
+    pub fn trial(
+        &mut self,
+        who: &Person,
+        subject: &Subject,
+        strand: Strand,
+        event: &str,
+        body: Value,
+        details: Value,
+    ) -> Result<BTreeSet<&'static str>, String> {
+        let entry = self.sign(who, subject, strand, event, body, details);
+        let place = self.place();
+        let admitted = self.admitted(&entry, place);
+        admitted
+            .map(|admitted| admitted.flags.iter().map(|flag| flag.code).collect())
+            .map_err(|refusal| refusal.code)
+    }
+
+    fn admitted(&self, entry: &UnverifiedEntry, place: Place) -> Result<Admitted, Refusal> {
+        admit::check_whole(self.rules, entry)?;
+        let key = admit::signer(&self.state, entry)?;
+        let verified = entry.clone().verify(&key).unwrap();
+        admit::admit(self.rules, &self.state, &verified, place)
+    }
+
     /// Takes in what the service writes because of an entry.
     fn accompany(&mut self, companion: admit::Companion, place: Place) {
         let service = clone(&self.service);
@@ -419,11 +444,7 @@ impl World {
         place: Place,
     ) -> Result<(BTreeSet<&'static str>, Vec<admit::Companion>), Refusal> {
         let Place { index, recorded_at } = place;
-        let rules = self.rules;
-        admit::check_whole(rules, &entry)?;
-        let key = admit::signer(&self.state, &entry)?;
-        let verified = entry.clone().verify(&key).unwrap();
-        let admitted = admit::admit(rules, &self.state, &verified, place)?;
+        let admitted = self.admitted(&entry, place)?;
         let flags: BTreeSet<_> = admitted.flags.iter().map(|flag| flag.code).collect();
         let e = entry.hash();
         self.flags.extend(flags.iter().map(|code| (e, *code)));

@@ -3,14 +3,17 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod board;
 #[cfg(feature = "service")]
 #[path = "../common/ledger.rs"]
 mod ledger;
 #[cfg(feature = "service")]
 #[path = "../common/live.rs"]
 mod live;
+mod matrix;
 #[cfg(feature = "service")]
 mod over_http;
+mod refusals;
 mod situations;
 #[cfg(feature = "service")]
 #[path = "../common/wire.rs"]
@@ -182,75 +185,6 @@ fn what_is_due_is_flagged_at_the_time_that_the_bundle_states() {
         Flags(&[]),
     );
     assert_eq!(due(&play), [], "a hold and an answer end both");
-}
-
-#[test]
-fn every_role_on_every_event() {
-    let mut s = sample();
-    let roles = [
-        "officer",
-        "examiner",
-        "store",
-        "system",
-        "disclosure-officer",
-        "prosecutor",
-        "defence",
-        "court",
-        "probation",
-        "prison",
-        "auditor",
-    ];
-    for role in roles {
-        let person = s.world.enrol("northshire-police", role, &[role]);
-        let role: Role = serde_json::from_value(json!(role)).unwrap();
-        for row in Rules::embedded()
-            .rows()
-            .filter(|row| row.event != "genesis")
-        {
-            let subject = match (row.strand, row.opens) {
-                (Strand::Custody | Strand::Case, true) => s.world.subject(),
-                (Strand::Custody | Strand::Notes | Strand::Access, _) => s.video.clone(),
-                (Strand::Case | Strand::Exhibits, _) => s.case.clone(),
-                (Strand::Keys, _) => s.examiner.actor.subject(),
-                (Strand::Rules, _) => s.world.subject.clone(),
-            };
-            let mut trial = Trial(&mut s);
-            let code = trial.refusal(&person, &subject, row.strand, &row.event);
-            let may = row.roles.contains(&role);
-            assert_eq!(
-                code.as_deref() == Some("no-role"),
-                !may,
-                "{role:?} {}: {code:?}",
-                row.event
-            );
-        }
-    }
-}
-
-/// Tries an entry without a body; nothing is kept.
-struct Trial<'s>(&'s mut Sample);
-
-impl Trial<'_> {
-    fn refusal(
-        &mut self,
-        who: &Person,
-        subject: &Subject,
-        strand: Strand,
-        event: &str,
-    ) -> Option<String> {
-        let before = self.0.world.entries.len();
-        let body = json!({"unknown": true});
-        let mut all = details();
-        all["reader"] = json!("somebody");
-        all["token"] = json!("a.b.c");
-        let got = self.0.world.attempt(who, subject, strand, event, body, all);
-        assert_eq!(
-            self.0.world.entries.len(),
-            before,
-            "{event}: a body that does not fit is refused"
-        );
-        got.err()
-    }
 }
 
 /// The table with nothing refused: what a service patched to let everything in would run.

@@ -1,5 +1,8 @@
 //! The table itself: a situation a line.
 
+use custodes::protocol::key::SecretKey;
+use custodes::protocol::token::Possession;
+
 use super::*;
 
 /// What is expected: taken in with exactly these flags, or refused with this code.
@@ -12,6 +15,8 @@ pub use Expect::{Flags, Refused};
 pub struct Play {
     pub s: Sample,
     pub prosecutor: Person,
+    /// Codes of the refusals so far.
+    pub refused: BTreeSet<String>,
 }
 
 impl Play {
@@ -36,7 +41,11 @@ impl Play {
             join,
             details(),
         );
-        Play { s, prosecutor }
+        Play {
+            s,
+            prosecutor,
+            refused: BTreeSet::new(),
+        }
     }
 
     /// One line of the table.
@@ -65,6 +74,7 @@ impl Play {
             "officer" => world::clone(&self.s.officer),
             "examiner" => world::clone(&self.s.examiner),
             "prosecutor" => world::clone(&self.prosecutor),
+            "service" => world::clone(&self.s.world.service),
             org => world::clone(
                 &self.s.world.authorities[&custodes::protocol::id::OrgId::new(org).unwrap()],
             ),
@@ -81,6 +91,7 @@ impl Play {
             }
             (Err(code), Refused(wanted)) => {
                 assert_eq!(code, wanted, "{event}");
+                self.refused.insert(code);
                 None
             }
             (got, Flags(wanted)) => panic!("{event}: {got:?}, expected flags {wanted:?}"),
@@ -141,10 +152,12 @@ pub fn play(mut play: Play) -> Play {
     flags_of_practice(p);
     handovers(p);
     clocks(p);
+    permissions(p);
     let offer = |e: Option<EntryHash>| json!({"offer": e.unwrap()});
     let e = p.line("officer", &phone, "transfer-offered", org("northshire-forensics"), Flags(&[]));
     p.line("officer", &phone, "transfer-offered", org("northshire-forensics"), Refused("offer-open"));
     let refused = json!({"offer": e.unwrap(), "from": officer});
+    p.line("officer", &phone, "transfer-refused", refused.clone(), Refused("not-offeree"));
     p.line("examiner", &phone, "transfer-refused", refused.clone(), Flags(&[]));
     p.line("examiner", &phone, "transfer-refused", refused, Refused("no-such-offer"));
     let e = p.line("officer", &phone, "transfer-offered", org("northshire-forensics"), Flags(&[]));
@@ -459,4 +472,58 @@ fn clocks(p: &mut Play) {
     let seen = p.s.world.seen.take();
     stored(p, &thing, 0, &["seen-missing"]);
     p.s.world.seen = seen;
+}
+
+/// What nobody may: name what is not there, or take what is another's.
+#[rustfmt::skip]
+fn permissions(p: &mut Play) {
+    let (case, video, phone, copy) = (p.s.case.clone(), p.s.video.clone(), p.s.phone.clone(), p.s.copy.clone());
+    let (ledger, none) = (p.s.world.subject.clone(), p.s.world.subject());
+    let nothing = EntryHash(Hash::of(&[b"none"]));
+    let opened = p.s.world.state.exhibit(&video).unwrap().opened;
+    p.line("northshire-police", &ledger, "genesis-accepted", json!({"genesis": nothing}), Refused("other-genesis"));
+    p.line("northshire-police", &ledger, "rule-approved", json!({"proposal": opened}), Refused("no-such-proposal"));
+
+    // Cases and exhibits. An id that is an exhibit's cannot become a case's.
+    p.line("officer", &video, "case-opened", json!({}), Refused("already-open"));
+    let join = |org: &str| json!({"org": org, "part": "oversight"});
+    p.line("officer", &case, "party-joined", join("nobody.example"), Refused("unknown-organisation"));
+    let fresh = p.s.world.subject();
+    let made = json!({"case": case, "kind": "other", "role": "clip", "digest": digest(b"x"), "parents": [{"exhibit": none, "digest": null}]});
+    p.line("officer", &fresh, "derived", made, Refused("unknown-parent"));
+    let disclosed = json!({"exhibits": [none], "to": ["northshire-forensics"], "bundle": null});
+    p.line("prosecutor", &case, "disclosed", disclosed, Refused("not-disclosable"));
+    let elsewhere = json!({"exhibits": [video], "to": ["ash-and-co"], "bundle": null});
+    p.line("prosecutor", &case, "disclosed", elsewhere, Refused("recipient-not-in-case"));
+    p.line("prosecutor", &case, "scheduled", json!({"exhibit": none, "schedule": "mg6c"}), Refused("not-disclosable"));
+    p.line("prosecutor", &case, "inspected", json!({"disclosure": opened}), Refused("not-disclosed-to-you"));
+
+    // What the service alone writes, and even the service only where it is so.
+    let mut read = details();
+    (read["reader"], read["token"]) = (json!(p.s.examiner.actor), json!("a.b.c"));
+    p.told("officer", &video, "viewed", json!({"target": "exhibit", "extent": "history"}), read, Refused("no-role"));
+    let named = |exhibit: &Subject, cause: EntryHash| json!({"exhibit": exhibit, "cause": cause});
+    p.line("service", &case, "exhibit-added", named(&none, opened), Refused("not-in-case"));
+    p.line("service", &case, "exhibit-added", named(&phone, nothing), Refused("unknown-cause"));
+    p.line("service", &phone, "child-added", named(&copy, opened), Refused("not-a-child"));
+
+    // Keys.
+    let person = p.s.world.enrol("northshire-police", "DS Kim Reed", &["officer"]);
+    let (keys, kid) = (person.actor.subject(), person.key.public().id());
+    let enrol = |actor: &ActorId, key: &SecretKey, proof: &Possession| json!({
+        "actor": actor, "key": key.public(), "roles": ["officer"], "valid_from": null, "valid_until": null, "proof": proof.sign(key),
+    });
+    let proof = |p: &Play, actor: &ActorId, key: &SecretKey| Possession { ledger: p.s.world.origin.clone(), actor: actor.clone(), key: key.public() };
+    let fresh = SecretKey::from_seed([42; 32]);
+    let good = proof(p, &person.actor, &fresh);
+    let another = proof(p, &p.s.examiner.actor.clone(), &fresh);
+    let police = "northshire-police";
+    p.line(police, &none, "key-enrolled", enrol(&person.actor, &fresh, &good), Refused("subject-is-not-actor"));
+    p.line(police, &keys, "key-enrolled", enrol(&person.actor, &fresh, &another), Refused("no-possession"));
+    let known = proof(p, &person.actor, &person.key);
+    p.line(police, &keys, "key-enrolled", enrol(&person.actor, &person.key, &known), Refused("key-taken"));
+    p.line(police, &keys, "key-enrolled", enrol(&person.actor, &fresh, &good), Flags(&[]));
+    let revoked = |kid| json!({"key": kid, "compromised_since": null});
+    p.line(police, &p.s.officer.actor.subject(), "key-revoked", revoked(kid), Refused("key-of-another"));
+    p.line(police, &none, "roles-changed", json!({"roles": ["officer"]}), Refused("unknown-actor"));
 }
