@@ -13,7 +13,7 @@ use std::io::Write as _;
 use custodes::protocol::hash::Hash;
 use ledger::{CASE, Ledger, ok};
 use serde_json::json;
-use wire::{Answer, ask, connect, head, read, token};
+use wire::{Answer, ask, connect, head, raw, read, token, token_for};
 
 fn put(ledger: &Ledger, home: &str, name: Hash, piece: &[u8], range: &str) -> Answer {
     let path = path(name);
@@ -48,6 +48,17 @@ fn folder(ledger: &Ledger) -> (std::path::PathBuf, Vec<u8>) {
         manifest.push_str(&format!("{digest}  {name}\n"));
     }
     (folder, manifest.into_bytes())
+}
+
+/// The manifest of a folder that smith registered as JSM/1.
+fn registered(ledger: &Ledger) -> Vec<u8> {
+    let (folder, manifest) = folder(ledger);
+    let folder = folder.display().to_string();
+    let mut args = vec!["register", CASE, &folder, "--kind", "other"];
+    args.extend(["--reference", "JSM/1", "--description", "a folder"]);
+    args.extend(["--power", "consent"]);
+    ok(&ledger.run("smith", &args));
+    manifest
 }
 
 #[test]
@@ -222,6 +233,84 @@ fn a_blob_goes_up_in_pieces_and_comes_down_in_ranges_once_an_entry_refers_to_it(
         &["bundle", &format!("{CASE} JSM/1"), "--out", &out],
     ));
     assert_eq!(std::fs::read(given.join(name.to_hex())).unwrap(), manifest);
+}
+
+#[test]
+fn many_ranges_are_one_reading_for_each_reader_and_purpose() {
+    let mut ledger = Ledger::new();
+    let manifest = registered(&ledger);
+    ok(&ledger.run(
+        "smith",
+        &[
+            "disclose",
+            CASE,
+            "--to",
+            "defence-llp",
+            "--exhibit",
+            "JSM/1",
+        ],
+    ));
+    let path = path(Hash::of(&[&manifest]));
+    // As a player does it: several connections, each with one range after the other.
+    let play = |ledger: &Ledger, home: &str, purpose: &str| {
+        std::thread::scope(|scope| {
+            for start in 0..4 {
+                let (path, manifest) = (&path, &manifest);
+                scope.spawn(move || {
+                    for first in (start..40).step_by(4).map(|part| part * 1000) {
+                        let last = first + 999;
+                        let token = token_for(ledger, home, "GET", path, None, purpose);
+                        let headers = format!("{token}range: bytes={first}-{last}\r\n");
+                        let part = ask(ledger, "GET", path, &headers, b"");
+                        assert_eq!(part.status, 206, "{}", part.text());
+                        assert!(part.body == manifest[first..=last]);
+                    }
+                });
+            }
+        });
+    };
+    let readings = |ledger: &Ledger| {
+        let history = ok(&ledger.run("smith", &["history", &format!("{CASE} JSM/1")]));
+        history.matches("exported").count()
+    };
+    play(&ledger, "smith", "interview");
+    assert_eq!(readings(&ledger), 1);
+    play(&ledger, "smith", "interview");
+    assert_eq!(readings(&ledger), 1);
+    play(&ledger, "smith", "statement");
+    play(&ledger, "morgan", "interview");
+    assert_eq!(readings(&ledger), 3);
+    // A service that was started again remembers none, and records one more rather than one fewer.
+    ledger.stop();
+    ledger.start();
+    play(&ledger, "smith", "interview");
+    assert_eq!(readings(&ledger), 4);
+}
+
+#[test]
+fn no_byte_in_a_range_header_breaks_anything() {
+    let ledger = Ledger::new();
+    let manifest = registered(&ledger);
+    let path = path(Hash::of(&[&manifest]));
+    for byte in (0..=u8::MAX).filter(|byte| !byte.is_ascii_digit()) {
+        let token = token(&ledger, "smith", "GET", &path, None);
+        let mut request = head("GET", &path, &token, 0).into_bytes();
+        request.truncate(request.len() - 2);
+        request.extend([&b"range: bytes=0-1"[..], &[byte], b"2\r\n\r\n"].concat());
+        let answer = raw(&ledger, &request);
+        // Control characters are no HTTP; of anything else that is no range the whole is the answer.
+        let control = byte.is_ascii_control() && byte != b'\t';
+        match control {
+            true => assert_eq!(answer.status, 400, "{byte}"),
+            false => {
+                assert_eq!(answer.status, 200, "{byte}: {}", answer.head);
+                assert!(answer.body == manifest, "{byte}");
+            }
+        }
+    }
+    assert_eq!(ask(&ledger, "GET", "/healthz", "", b"").status, 200);
+    let metrics = ask(&ledger, "GET", "/metrics", "", b"").text();
+    assert!(!metrics.contains("status=\"500\""), "{metrics}");
 }
 
 #[test]

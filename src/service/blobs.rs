@@ -28,6 +28,7 @@ use tokio::task::spawn_blocking;
 use super::http::{Shared, json_answer};
 use super::problem::Problem;
 use super::ranges::{ContentRange, Wanted, wanted};
+use super::readings::Reading;
 use super::reads;
 use super::tokens::{self, BodyHash};
 use crate::protocol::bundle::ScopeKind;
@@ -220,15 +221,17 @@ pub async fn get_blob(
             return Ok((range, problem).into_response());
         }
     };
-    reads::record(
-        &app,
-        &reader,
-        "exported",
-        target.kind,
-        &target.subject,
-        "blob",
-    )
-    .await?;
+    let reading = Reading {
+        reader: reader.actor.clone(),
+        exhibit: target.subject.clone(),
+        blob: name,
+        purpose: reader.purpose.clone(),
+    };
+    let record = async || {
+        let (kind, exhibit) = (target.kind, &target.subject);
+        reads::record(&app, &reader, "exported", kind, exhibit, "blob").await
+    };
+    app.readings.once(reading, record).await?;
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
         (header::ACCEPT_RANGES, "bytes".to_owned()),

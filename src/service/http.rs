@@ -16,6 +16,7 @@ use super::known::StoreKnown;
 use super::limits;
 use super::metrics;
 use super::problem::Problem;
+use super::readings::Readings;
 use super::routes::ROUTES;
 use super::scrub::Scrub;
 use super::search::Search;
@@ -45,6 +46,7 @@ pub struct App {
     pub(super) scrub: Option<Arc<Scrub>>,
     /// A place for the one audit that may run.
     pub(super) audits: Arc<Semaphore>,
+    pub(super) readings: Readings,
     url: String,
 }
 
@@ -92,6 +94,7 @@ impl App {
             search: beside.search,
             scrub: beside.scrub,
             audits: Arc::new(Semaphore::new(1)),
+            readings: Readings::default(),
             url: reach.url,
         })
     }

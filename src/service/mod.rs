@@ -23,6 +23,7 @@ mod problem;
 mod public_log;
 mod publish;
 mod ranges;
+mod readings;
 mod reads;
 mod repair;
 mod routes;

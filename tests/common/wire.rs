@@ -97,6 +97,18 @@ pub fn ask(ledger: &Ledger, method: &str, path: &str, headers: &str, body: &[u8]
 
 /// A token of the person with this folder, as a header line.
 pub fn token(ledger: &Ledger, home: &str, method: &str, path: &str, body: Option<Hash>) -> String {
+    token_for(ledger, home, method, path, body, "test")
+}
+
+/// The same for this purpose.
+pub fn token_for(
+    ledger: &Ledger,
+    home: &str,
+    method: &str,
+    path: &str,
+    body: Option<Hash>,
+    purpose: &str,
+) -> String {
     let home = ledger.path(home);
     let key = std::fs::read_to_string(home.join("key.pem")).unwrap();
     let config = std::fs::read_to_string(home.join("config.toml")).unwrap();
@@ -113,7 +125,7 @@ pub fn token(ledger: &Ledger, home: &str, method: &str, path: &str, body: Option
         method: method.to_owned(),
         uri: format!("{}{path}", ledger.url),
         body,
-        purpose: "test".to_owned(),
+        purpose: purpose.to_owned(),
         iat: now,
         exp: now + 60,
         jti: Subject::from_bytes(jti),
