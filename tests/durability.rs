@@ -7,44 +7,14 @@
 mod ledger;
 #[path = "common/submitter.rs"]
 mod submitter;
+#[path = "common/tracer.rs"]
+mod tracer;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
 
 use custodes::protocol::entry::UnverifiedEntry;
 use ledger::Ledger;
 use submitter::{Submitter, line, subject, submit, submit_lines};
-
-/// Follows the service; `None` where the system does not permit that.
-fn follow(ledger: &Ledger) -> Option<Child> {
-    let tracer = Command::new("strace")
-        .args(["-f", "-y", "-s", "4000000", "-e"])
-        .arg("trace=write,writev,pwrite64,sendto,sendmsg,fsync,fdatasync,sync_file_range,msync")
-        .args(["-p", &ledger.service_id().to_string(), "-o"])
-        .arg(ledger.path("trace"))
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut tracer = match tracer {
-        Ok(tracer) => tracer,
-        Err(error) => {
-            println!("skipped: strace: {error}");
-            return None;
-        }
-    };
-    let mut said = String::new();
-    let mut lines = BufReader::new(tracer.stderr.take().unwrap());
-    lines.read_line(&mut said).unwrap();
-    if !said.contains("attached") {
-        println!("skipped: {said}");
-        tracer.wait().unwrap();
-        return None;
-    }
-    // It goes on saying which threads it follows; nobody needs to know.
-    std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-    Some(tracer)
-}
 
 /// A system call: the line where it begins and the one where it ends, with what it was given.
 #[derive(Debug)]
@@ -157,7 +127,10 @@ fn every_acknowledgement_follows_a_sync_of_the_entry() {
         submit(&ledger.url, &officer.case(&case)).unwrap().status,
         201
     );
-    let Some(mut tracer) = follow(&ledger) else {
+    let file = ledger.path("trace");
+    let calls = "trace=write,writev,pwrite64,sendto,sendmsg,fsync,fdatasync,sync_file_range,msync";
+    let args = ["-y", "-s", "4000000", "-e", calls];
+    let Some(mut tracer) = tracer::attach(&ledger, &args, &file) else {
         return;
     };
     let url = &ledger.url;
@@ -194,7 +167,7 @@ fn every_acknowledgement_follows_a_sync_of_the_entry() {
     ledger.signal("TERM");
     ledger.ended();
     tracer.wait().unwrap();
-    let trace = std::fs::read(ledger.path("trace")).unwrap();
+    let trace = std::fs::read(&file).unwrap();
     let trace = String::from_utf8_lossy(&trace);
     assert_eq!(unsynced(&trace, &entries), Vec::<String>::new());
 

@@ -5,6 +5,10 @@
 mod common;
 #[path = "common/ledger.rs"]
 mod ledger;
+#[path = "common/submitter.rs"]
+mod submitter;
+#[path = "common/tracer.rs"]
+mod tracer;
 #[path = "common/wire.rs"]
 mod wire;
 
@@ -13,6 +17,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use ledger::Ledger;
+use submitter::{Submitter, line, subject, submit};
 use wire::{Answer, ask, connect, raw};
 
 #[test]
@@ -128,6 +133,57 @@ fn connections_beyond_the_limit_are_told_so_and_places_come_free_again() {
             "no place came free"
         );
     }
+}
+
+#[test]
+fn more_than_the_writer_can_take_is_told_to_come_back_while_readers_are_served() {
+    let ledger = Ledger::new();
+    let officer = Submitter::of(&ledger, "smith");
+    let case = subject();
+    let opened = submit(&ledger.url, &officer.case(&case)).unwrap();
+    assert_eq!(opened.status, 201);
+    let entries: Vec<_> = (0..400)
+        .map(|_| officer.exhibit(&case, &subject()))
+        .collect();
+    // A disk that takes three seconds for each sync.
+    let slow = ["-e", "inject=fdatasync:delay_enter=3000000"];
+    let args = [&["-e", "trace=fdatasync"][..], &slow].concat();
+    let Some(mut tracer) = tracer::attach(&ledger, &args, &ledger.path("trace")) else {
+        return;
+    };
+    let (ledger, json) = (&ledger, "content-type: application/json\r\n");
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let asked: Vec<_> = entries
+            .iter()
+            .map(|entry| {
+                scope
+                    .spawn(move || ask(ledger, "POST", "/v1/entries", json, line(entry).as_bytes()))
+            })
+            .collect();
+        // The checkpoint of before is there for whoever reads.
+        while !ask(ledger, "GET", "/metrics", "", b"")
+            .text()
+            .contains("custodes_problems_total{code=\"busy\"}")
+        {}
+        assert_eq!(ask(ledger, "GET", "/checkpoint", "", b"").status, 200);
+        asked.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    tracer.kill().unwrap();
+    tracer.wait().unwrap();
+    let mut again = 0;
+    for (entry, answer) in entries.iter().zip(&answers) {
+        if answer.status == 201 {
+            continue;
+        }
+        answer.is_problem(429, "busy");
+        assert!(answer.head.contains("retry-after: 1"), "{}", answer.head);
+        again += 1;
+        // The same bytes, later.
+        assert_eq!(submit(&ledger.url, entry).unwrap().status, 201);
+    }
+    // What the queue holds was taken, and the rest was not.
+    assert!((1..=400 - 256).contains(&again), "{again}");
+    println!("{again} of 400 were told to come back");
 }
 
 #[test]

@@ -21,8 +21,9 @@ pub use super::writer::found;
 use super::writer::{Around, Outcome, Writer};
 use crate::storage::Store;
 
-/// Most requests that wait; beyond it submitters are told to come back.
-const QUEUE: usize = 1024;
+/// Most requests that wait; beyond it submitters are told to come back. Half of all connections: while the disk is
+/// slow, the other half is for those who only read.
+const QUEUE: usize = super::limits::MAX_CONNECTIONS / 2;
 
 /// What is to be written together, in order, as far as the rules allow each.
 pub(super) struct Job {
