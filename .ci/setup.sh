@@ -42,6 +42,8 @@ if [ "$purpose" = test ]; then
     # Shifts the clock of a service under test; shows what it syncs before it answers.
     have faketime || need faketime
     have strace || need strace
+    # Shows the page that a service shows of its interface.
+    have chromium || need chromium
     python3 -c 'import ensurepip, venv' 2>/dev/null || need python3-venv
 fi
 
