@@ -374,7 +374,7 @@ fn feeds(p: &mut Play) {
 /// What practice expects: a clock checked, a strong digest, details, roles, order, and no sealed thing examined.
 #[rustfmt::skip]
 fn flags_of_practice(p: &mut Play) {
-    let case = p.s.case.clone();
+    let (case, video) = (p.s.case.clone(), p.s.video.clone());
     let body = json!({"case": case, "kind": "surveillance-footage", "digest": digest(b"more"), "role": "original"});
     let with = |left_out: &str, added: &str| {
         let mut all = details();
@@ -398,6 +398,13 @@ fn flags_of_practice(p: &mut Play) {
     let given = custodes::ledger::flags_of(&p.s.world.state, e);
     assert_eq!((given.len(), given[0].explained.len()), (1, 1), "supplied later, and still flagged");
     p.line("officer", &fresh, "examined", json!({}), Flags(&["while-sealed"]));
+    // Showing footage to somebody who may recognise a person is logged (PACE Code D, part B).
+    let shown = |to: &str, recognition: &str| json!({"to": to, "recognition": recognition});
+    p.line("officer", &fresh, "shown", shown("witness", "somebody"), Flags(&["while-sealed"]));
+    p.line("officer", &fresh, "shown", shown("witness", "perhaps"), Refused("bad-body"));
+    p.line("examiner", &fresh, "shown", shown("expert", "not-asked"), Refused("no-role"));
+    p.told("officer", &video, "shown", shown("police-officer", "nobody"), with("circumstances", "x"), Flags(&["incomplete"]));
+    p.line("officer", &video, "shown", shown("suspect", "not-asked"), Flags(&[]));
     p.line("officer", &fresh, "unsealed", json!({"seal": "T1"}), Flags(&[]));
     p.line("officer", &fresh, "examined", json!({}), Flags(&[]));
     p.line("prosecutor", &fresh, "stored", json!({"place": "desk"}), Flags(&["not-the-holder", "unusual-role"]));
