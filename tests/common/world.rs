@@ -8,6 +8,8 @@
 
 #[path = "world_bundles.rs"]
 mod bundles;
+#[path = "world_live.rs"]
+mod live;
 #[path = "world_sample.rs"]
 mod sample;
 
@@ -39,6 +41,7 @@ use custodes::verify::audit::AuditLeaf;
 use serde_json::{Map, Value, json};
 
 pub use bundles::{withhold, withhold_entry};
+pub use live::{Founded, Queued, RealLedger};
 pub use sample::{Sample, sample, sample_in, sample_of};
 
 /// When the world begins: 14 March 2026 09:00:00 UTC, in milliseconds.
@@ -73,36 +76,6 @@ pub const SECTORS: [(&str, &str); 4] = [
     ("crown-prosecution", "prosecution"),
     ("ash-and-co", "defence"),
 ];
-
-/// A real ledger that goes beside the one in memory.
-pub trait RealLedger: Send + Sync {
-    /// Has entries taken in as one batch: where and when, or the code of the refusal.
-    fn submit(&mut self, entries: &[UnverifiedEntry]) -> Vec<Result<Place, String>>;
-    /// Length and last entry of a chain.
-    fn end(&mut self, chain: &ChainId) -> (u64, EntryHash);
-    /// The newest head it signed.
-    fn newest(&mut self) -> Option<Seen>;
-    /// Lets more than a second pass.
-    fn wait(&mut self);
-    /// Its clock.
-    fn now_ms(&self) -> u64;
-    /// What it is.
-    fn as_any(&mut self) -> &mut dyn std::any::Any;
-}
-
-/// What a real ledger began with.
-pub struct Founded {
-    pub origin: Origin,
-    pub subject: Subject,
-    pub service: Person,
-    pub log: SecretKey,
-    pub authorities: BTreeMap<OrgId, Person>,
-    pub recorded_at: LogTime,
-    pub genesis: UnverifiedEntry,
-}
-
-/// An entry that a real service is still to be sent, and what the rules in memory said of it.
-pub type Queued = (UnverifiedEntry, Result<(), String>);
 
 /// A ledger in memory.
 pub struct World {
@@ -179,37 +152,6 @@ impl World {
         let service = clone(&world.service);
         let ledger = world.subject.clone();
         let genesis = world.record(&service, &ledger, Strand::Rules, "genesis", body, json!({}));
-        world.accept(genesis);
-        world
-    }
-
-    /// The same beside a real ledger, that has begun already.
-    pub fn live(founded: Founded, beside: Box<dyn RealLedger>) -> World {
-        let mut counter = 0;
-        let now = founded.recorded_at.0;
-        let mut world = World {
-            origin: founded.origin,
-            subject: founded.subject,
-            state: MemoryState::default(),
-            tree: MemoryTree::default(),
-            entries: Vec::new(),
-            chains: BTreeMap::new(),
-            log: founded.log,
-            witness: key(&mut counter),
-            service: founded.service,
-            authorities: founded.authorities,
-            seen: None,
-            rules: Rules::embedded(),
-            flags: BTreeSet::new(),
-            clocks: 0,
-            beside: Some(beside),
-            queue: None,
-            counter,
-            now,
-        };
-        let genesis = founded.genesis.hash();
-        let place = world.place();
-        world.take_in(founded.genesis, place).unwrap();
         world.accept(genesis);
         world
     }
@@ -294,42 +236,6 @@ impl World {
         self.submit(entry)
     }
 
-    /// Has a signed entry taken in, here and by the real ledger beside, if there is one: they must say the same.
-    pub fn submit(
-        &mut self,
-        entry: UnverifiedEntry,
-    ) -> Result<(EntryHash, BTreeSet<&'static str>), String> {
-        let e = entry.hash();
-        let event = entry.payload().event.clone();
-        let told = match (&self.queue, &mut self.beside) {
-            (None, Some(beside)) => beside.submit(std::slice::from_ref(&entry)).pop(),
-            _ => None,
-        };
-        let place = match &told {
-            Some(Ok(place)) => *place,
-            _ => self.place(),
-        };
-        let here = self.take_in(entry.clone(), place);
-        let here = here.map_err(|refusal| refusal.code);
-        let code = |told: &Result<Place, String>| told.as_ref().err().cloned();
-        if let Some(told) = &told {
-            let same = here.as_ref().err().cloned() == code(told);
-            assert!(same, "{event}: in memory {here:?}, by the service {told:?}");
-        }
-        if let Some(queue) = &mut self.queue {
-            queue.push((entry, here.as_ref().map(drop).map_err(String::clone)));
-        }
-        let (flags, companions) = here?;
-        for companion in companions {
-            assert!(
-                self.queue.is_none(),
-                "the service's own entries cannot wait"
-            );
-            self.accompany(companion, place);
-        }
-        Ok((e, flags))
-    }
-
     /// What the rules would say of an entry; nothing is taken in.
     pub fn trial(
         &mut self,
@@ -353,42 +259,6 @@ impl World {
         let key = admit::signer(&self.state, entry)?;
         let verified = entry.clone().verify(&key).unwrap();
         admit::admit(self.rules, &self.state, &verified, place)
-    }
-
-    /// Takes in what the service writes because of an entry.
-    fn accompany(&mut self, companion: admit::Companion, place: Place) {
-        let service = clone(&self.service);
-        let chain = companion.chain;
-        let body = Value::Object(companion.body);
-        let (event, none) = (companion.event, json!({}));
-        let entry = self.sign(&service, &chain.subject, chain.strand, event, body, none);
-        let index = EntryIndex(self.entries.len() as u64);
-        let place = match self.beside {
-            Some(_) => Place { index, ..place },
-            None => self.place(),
-        };
-        self.take_in(entry, place).unwrap();
-        if let Some(beside) = &mut self.beside {
-            // The service signed its own, with other random bytes; people build on that one.
-            let (length, last) = beside.end(&chain);
-            let mut record = self.state.chain(&chain.subject, chain.strand).unwrap();
-            assert_eq!(record.length, length);
-            record.last = last;
-            let key = RecordKey::Chain(chain);
-            self.state.apply([(key, Record::Chain(record))]);
-        }
-    }
-
-    /// Sends what waited as one batch; the real ledger must say of each entry what was said here.
-    pub fn send(&mut self) -> usize {
-        let queue = self.queue.take().expect("entries were queued");
-        let entries: Vec<UnverifiedEntry> = queue.iter().map(|one| one.0.clone()).collect();
-        let told = self.beside.as_mut().unwrap().submit(&entries);
-        for ((entry, here), told) in queue.iter().zip(told) {
-            let event = &entry.payload().event;
-            assert_eq!(told.map(drop), *here, "{event}: by the service, and here");
-        }
-        entries.len()
     }
 
     /// Where and when the next entry would be taken in.

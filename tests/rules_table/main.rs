@@ -13,6 +13,7 @@ mod live;
 mod matrix;
 #[cfg(feature = "service")]
 mod over_http;
+mod practice;
 mod refusals;
 mod situations;
 #[cfg(feature = "service")]
@@ -34,7 +35,7 @@ use custodes::protocol::tree::{MemoryTree, TreeSize, leaf_hash, prove_consistenc
 use custodes::verify::audit::Audit;
 use custodes::verify::{Inputs, Severity, Verification, verify};
 use serde_json::{Value, json};
-use situations::{Flags, Play, play};
+use situations::{Flags, Play, Refused, play};
 use world::{Person, Sample, details, sample};
 
 fn check(play: &Play) -> Verification {

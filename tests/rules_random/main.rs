@@ -1,10 +1,20 @@
 //! Random histories, legal and not, told to the rules and to a naive model written for this test alone. They agree
 //! on every refusal and flag and on where each exhibit stands; what is refused changes nothing; and the bundle, and
-//! an audit of the whole log, come to the same.
+//! an audit of the whole log, come to the same. Some of them are told to a real service too, as a batch over HTTP.
 
 #![allow(clippy::unwrap_used)]
 
-#[path = "common/world.rs"]
+#[cfg(feature = "service")]
+#[path = "../common/ledger.rs"]
+mod ledger;
+#[cfg(feature = "service")]
+#[path = "../common/live.rs"]
+mod live;
+mod model;
+#[cfg(feature = "service")]
+#[path = "../common/wire.rs"]
+mod wire;
+#[path = "../common/world.rs"]
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,10 +23,12 @@ use custodes::ledger::Rules;
 use custodes::ledger::state::{Known as _, Status};
 use custodes::protocol::entry::EntryHash;
 use custodes::protocol::id::{Strand, Subject};
+use custodes::protocol::policy::Policy;
 use custodes::verify::audit::Audit;
-use custodes::verify::{Inputs, Severity, verify};
+use custodes::verify::{Inputs, Severity, VerifiedBundle, verify};
+use model::{ORGS, OUTSIDER, PROSECUTOR, Thing, To, verdict};
 use serde_json::{Value, json};
-use world::{Person, World, details, sample};
+use world::{Person, Sample, World, details, sample};
 
 const HISTORIES: u64 = 60;
 const ACTS: usize = 80;
@@ -34,60 +46,22 @@ impl Dice {
     }
 }
 
-/// Who acts, by number: officer, examiner, prosecutor, and somebody whose organisation is not in the case.
-const ORGS: [&str; 4] = [
-    "northshire-police",
-    "northshire-forensics",
-    "crown-prosecution",
-    "ash-and-co",
-];
-const OUTSIDER: usize = 3;
-const PROSECUTOR: usize = 2;
-const EXAMINER: usize = 1;
-
-#[derive(Clone, Copy)]
-enum To {
-    Person(usize),
-    Org(usize),
-    Store(usize),
-}
-
-impl To {
-    fn org(self) -> usize {
-        match self {
-            To::Person(who) | To::Org(who) | To::Store(who) => who,
-        }
-    }
-}
-
-/// What the model knows of an exhibit. The first is a bag, the others may be in it.
-#[derive(Clone)]
-struct Thing {
-    holder: usize,
-    seal: Option<usize>,
-    seals: BTreeSet<usize>,
-    offer: Option<(EntryHash, To, usize)>,
-    status: Status,
-    holds: BTreeMap<EntryHash, usize>,
-    authorised: Option<(EntryHash, usize)>,
-    privileged: bool,
-    packed: bool,
-}
-
 struct Game {
     world: World,
     people: Vec<Person>,
     things: Vec<(Subject, Thing)>,
-    /// Every entry that was ever named, of whatever kind.
-    named: Vec<EntryHash>,
+    /// Every entry that was ever named, of whatever kind, and what it is about.
+    named: Vec<(EntryHash, usize)>,
     dice: Dice,
 }
 
-type Verdict = Result<BTreeSet<&'static str>, &'static str>;
-
 impl Game {
     fn new(seed: u64) -> Game {
-        let s = sample();
+        Game::within(sample(), seed)
+    }
+
+    /// In this ledger.
+    fn within(s: Sample, seed: u64) -> Game {
         let mut world = s.world;
         let all = ["officer", "prosecutor", "court"];
         let prosecutor = world.enrol(ORGS[PROSECUTOR], "Sam Okoro", &["prosecutor", "court"]);
@@ -144,6 +118,7 @@ impl Game {
             0 => None,
             many => Some(self.named[self.dice.roll(many)]),
         };
+        let (any, about) = (any.map(|one| one.0), any.map(|one| one.1));
         let to = match (self.dice.roll(3), self.dice.roll(4)) {
             (0, whom) => To::Person(whom),
             (1, whom) => To::Org(whom),
@@ -162,7 +137,7 @@ impl Game {
         let seal = json!({"seal": format!("S{number}")});
         let bag = json!({"container": self.things[self.dice.roll(2)].0});
         let into_bag = bag["container"] == json!(self.things[0].0);
-        let (event, body): (&'static str, Value) = match self.dice.roll(19) {
+        let (event, body): (&'static str, Value) = match self.dice.roll(27) {
             0 => ("sealed", seal),
             1 => ("unsealed", seal),
             2 => ("resealed", seal),
@@ -197,10 +172,34 @@ impl Game {
             16 => ("privilege-claimed", json!({})),
             17 => ("privilege-resolved", json!({"outcome": "rejected"})),
             18 if number == 0 => ("unpacked", bag),
+            19 => (
+                "consigned",
+                json!({"carrier": "courier-7", "seal": format!("S{number}")}),
+            ),
+            20 => ("handed-to-unenrolled", json!({"digest": null})),
+            21 => (
+                "received-from-unenrolled",
+                json!({"digest": null, "seal": format!("S{number}")}),
+            ),
+            22 => ("custody-assumed", json!({"from": self.people[giver].actor})),
+            23 => ("returned", json!({"authorisation": allowed})),
+            24 => ("destroyed-unplanned", json!({})),
+            25 if any.is_some() => ("annotated", json!({"target": any})),
+            26 => ("quarantined", json!({})),
             _ => ("packed", bag),
         };
         let wanted = verdict(
-            &before, at, who, event, number, to, offer, hold, allowed, into_bag,
+            &before,
+            at,
+            who,
+            event,
+            number,
+            to,
+            offer,
+            hold,
+            allowed,
+            into_bag,
+            about == Some(at),
         );
         let state = self.world.state.clone();
         let strand = Rules::embedded().row(event).unwrap().strand;
@@ -212,7 +211,7 @@ impl Game {
         match got {
             Ok((e, flags)) => {
                 assert_eq!(Ok(flags), wanted, "{event} by {who} of {at}");
-                self.named.push(e);
+                self.named.push((e, at));
                 self.change(at, who, event, number, to, e, hold);
             }
             Err(code) => {
@@ -246,7 +245,8 @@ impl Game {
             "hold-placed" => drop(thing.holds.insert(e, who)),
             "hold-lifted" => drop(thing.holds.remove(&hold.unwrap())),
             "disposal-authorised" => thing.authorised = Some((e, who)),
-            "privilege-claimed" => thing.privileged = true,
+            "privilege-claimed" | "quarantined" => thing.privileged = true,
+            "annotated" => {}
             "privilege-resolved" => thing.privileged = false,
             "packed" => thing.packed = true,
             "unpacked" => thing.packed = false,
@@ -258,7 +258,7 @@ impl Game {
                         continue;
                     }
                     match event {
-                        "transfer-accepted" => {
+                        "transfer-accepted" | "received-from-unenrolled" | "custody-assumed" => {
                             thing.offer = None;
                             thing.holder = who;
                             thing.status = Status::Held;
@@ -269,7 +269,10 @@ impl Game {
                         }
                         "lost" => thing.status = Status::Lost,
                         "disposed" => thing.status = Status::Disposed,
-                        "stored" => {}
+                        "returned" => thing.status = Status::Returned,
+                        "destroyed-unplanned" => thing.status = Status::Destroyed,
+                        "handed-to-unenrolled" => thing.status = Status::Outside,
+                        "stored" | "consigned" => {}
                         other => panic!("the model knows no {other}"),
                     }
                 }
@@ -279,10 +282,25 @@ impl Game {
 
     /// The state, the bundle and an audit against the model.
     fn check(&self, case: &Subject) {
-        let bundle = self.world.case_bundle(case);
+        let bundle = self.world.case_bundle(case).to_bytes();
+        let verified = self.verified(&bundle, &self.world.policy());
+        for (subject, _) in &self.things {
+            let told = self.world.state.exhibit(subject);
+            assert_eq!(verified.state.exhibit(subject), told);
+        }
+        let mut audit = Audit::new(Rules::embedded());
+        self.world
+            .leaves()
+            .into_iter()
+            .for_each(|leaf| audit.step(leaf));
+        assert!(audit.finish().is_empty(), "an audit finds nothing");
+    }
+
+    /// What a bundle gives, against the model.
+    fn verified(&self, bundle: &[u8], policy: &Policy) -> VerifiedBundle {
         let found = verify(Inputs {
-            bundle: &bundle.to_bytes(),
-            policy: &self.world.policy(),
+            bundle,
+            policy,
             rules: Rules::embedded(),
             evidence: &[],
             sidecars: &[],
@@ -294,8 +312,7 @@ impl Game {
         assert_eq!(failed.count(), 0, "{:?}", found.findings);
         let verified = found.verified.unwrap();
         for (subject, thing) in &self.things {
-            let told = self.world.state.exhibit(subject).unwrap();
-            assert_eq!(verified.state.exhibit(subject).as_ref(), Some(&told));
+            let told = verified.state.exhibit(subject).unwrap();
             let person = &self.people[thing.holder].actor;
             assert_eq!(told.holder.person.as_ref(), Some(person));
             assert_eq!(told.status, thing.status);
@@ -311,141 +328,8 @@ impl Game {
             .map(|flag| (flag.entries[0], flag.code))
             .collect();
         assert_eq!(offline, self.world.flags);
-        let mut audit = Audit::new(Rules::embedded());
-        self.world
-            .leaves()
-            .into_iter()
-            .for_each(|leaf| audit.step(leaf));
-        assert!(audit.finish().is_empty(), "an audit finds nothing");
+        verified
     }
-}
-
-/// What the model says of an act, in the order in which the rules ask.
-#[allow(clippy::too_many_arguments)]
-fn verdict(
-    thing: &Thing,
-    at: usize,
-    who: usize,
-    event: &str,
-    number: usize,
-    to: To,
-    offer: Option<EntryHash>,
-    hold: Option<EntryHash>,
-    allowed: Option<EntryHash>,
-    into_bag: bool,
-) -> Verdict {
-    let open = thing.offer;
-    let is_open = offer.is_some() && open.map(|one| one.0) == offer;
-    let refusals: &[(bool, &'static str)] = match event {
-        "hold-placed" => &[
-            (who == EXAMINER, "no-role"),
-            (who == OUTSIDER, "no-standing"),
-        ],
-        "hold-lifted" => {
-            let by = hold.and_then(|hold| thing.holds.get(&hold));
-            &[
-                (who == EXAMINER, "no-role"),
-                (who == OUTSIDER, "no-standing"),
-                (by.is_none(), "no-such-hold"),
-                (by != Some(&who) && who != PROSECUTOR, "not-your-hold"),
-            ]
-        }
-        "disposal-authorised" => &[
-            (who == EXAMINER, "no-role"),
-            (who == OUTSIDER, "no-standing"),
-            (!thing.holds.is_empty(), "under-hold"),
-            (thing.holder == who, "own-disposal"),
-        ],
-        "privilege-resolved" => &[
-            (who < PROSECUTOR, "no-role"),
-            (who == OUTSIDER, "no-standing"),
-            (!thing.privileged, "no-claim"),
-        ],
-        "transfer-offered" => &[
-            (who == OUTSIDER, "no-standing"),
-            (thing.holder != who, "not-holder"),
-            (
-                to.org() == who && !matches!(to, To::Store(_)),
-                "offer-to-self",
-            ),
-            (to.org() == OUTSIDER, "recipient-not-in-case"),
-            (open.is_some(), "offer-open"),
-        ],
-        "transfer-refused" => &[
-            (who == OUTSIDER, "no-standing"),
-            (!is_open, "no-such-offer"),
-            (open.is_none_or(|one| one.1.org() != who), "not-offeree"),
-        ],
-        "transfer-withdrawn" => &[
-            (who == OUTSIDER, "no-standing"),
-            (!is_open, "no-such-offer"),
-            (open.is_none_or(|one| one.2 != who), "not-offeror"),
-        ],
-        "packed" => &[
-            (who == OUTSIDER, "no-standing"),
-            (!into_bag || at == 0, "not-a-container"),
-        ],
-        _ => &[(who == OUTSIDER, "no-standing")],
-    };
-    if let Some((_, code)) = refusals.iter().find(|(refused, _)| *refused) {
-        return Err(code);
-    }
-    let other = thing.holder != who;
-    let packed = (thing.packed, "while-packed");
-    let differs = thing.seal.is_some_and(|seal| seal != number);
-    let reused = (thing.seals.contains(&number), "seal-reused");
-    let handler = (who == PROSECUTOR, "unusual-role");
-    let holder = (other, "not-the-holder");
-    let lost = thing.status == Status::Lost;
-    let flags: &[(bool, &'static str)] = match event {
-        "sealed" => &[
-            holder,
-            reused,
-            (thing.seal.is_some(), "sealed-twice"),
-            handler,
-        ],
-        "unsealed" => &[
-            holder,
-            (differs, "seal-differs"),
-            (thing.seal.is_none(), "not-sealed"),
-            handler,
-        ],
-        "resealed" => &[holder, reused, handler],
-        "stored" => &[holder, packed, handler],
-        "packed" => &[holder, packed, handler],
-        "unpacked" => &[holder, (!thing.packed || !into_bag, "not-packed"), handler],
-        "lost" => &[(true, "lost"), holder, packed],
-        "found" => &[(!lost, "found-not-lost"), (lost, "custody-gap"), packed],
-        "transfer-accepted" => &[
-            (!is_open, "accepted-without-offer"),
-            (
-                open.is_some_and(|one| one.1.org() != who),
-                "accepted-by-colleague",
-            ),
-            packed,
-        ],
-        "disposed" => &[
-            (
-                allowed.is_none() || thing.authorised.map(|one| one.0) != allowed,
-                "not-authorised",
-            ),
-            (
-                thing.authorised.is_some_and(|one| one.1 == who),
-                "own-authorisation",
-            ),
-            (!thing.holds.is_empty(), "under-hold"),
-            holder,
-            packed,
-        ],
-        _ => &[],
-    };
-    let custody = Rules::embedded().row(event).unwrap().strand == Strand::Custody;
-    let always = [
-        (custody && thing.status == Status::Disposed, "after-end"),
-        (custody && lost && event != "found", "while-lost"),
-    ];
-    let raised = flags.iter().chain(&always).filter(|(raised, _)| *raised);
-    Ok(raised.map(|(_, code)| *code).collect())
 }
 
 #[test]
@@ -462,7 +346,34 @@ fn random_histories_agree_with_a_naive_model_offline_and_in_an_audit() {
     }
     assert_eq!(
         events.len(),
-        18,
+        26,
         "every event of the game came up: {events:?}"
     );
+}
+
+#[test]
+#[cfg(feature = "service")]
+fn random_histories_sent_to_a_real_service_as_a_batch_agree_too() {
+    for seed in HISTORIES..HISTORIES + 4 {
+        let mut game = Game::within(world::sample_in(live::world()), seed);
+        let bag = &game.things[0].0;
+        let case = game.world.state.exhibit(bag).unwrap().case;
+        game.world.queue = Some(Vec::new());
+        for _ in 0..2 * ACTS {
+            game.act();
+        }
+        // What the service says of each line is what the rules, and so the model, said.
+        assert_eq!(game.world.send(), 2 * ACTS);
+        let beside = game.world.beside.as_mut().unwrap().as_any();
+        let live: &mut live::Live = beside.downcast_mut().unwrap();
+        live.read_as(&game.people[0]);
+        let found = live.verified(&case);
+        assert_ne!(found["exit"], 1, "{}", found["findings"]);
+        let bundle = std::fs::read(live.ledger.path("case.custody.json")).unwrap();
+        let policy = std::fs::read_to_string(live.ledger.path("ledger/policy")).unwrap();
+        live.ledger.stop();
+        let folder = live.ledger.path("ledger").display().to_string();
+        ledger::ok(&live.ledger.run("nobody", &["audit", "--dir", &folder]));
+        game.verified(&bundle, &Policy::parse(&policy).unwrap());
+    }
 }
