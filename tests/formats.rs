@@ -10,15 +10,16 @@ use std::process::Command;
 
 use custodes::protocol::checkpoint::{self, Checkpoint};
 use custodes::protocol::digest::{DigestKind, EvidenceDigest};
-use custodes::protocol::entry::{Draft, Payload, UnverifiedEntry};
+use custodes::protocol::entry::{Draft, Payload, Seen, UnverifiedEntry};
 use custodes::protocol::hash::Hash;
-use custodes::protocol::id::{ActorId, ChainId, Origin, Strand, Subject};
+use custodes::protocol::id::{ActorId, ChainId, Code, Origin, Strand, Subject};
 use custodes::protocol::key::SecretKey;
 use custodes::protocol::leaf::{ChainHead, Commitment, map_leaf_data};
 use custodes::protocol::manifest::Manifest;
 use custodes::protocol::map;
 use custodes::protocol::mldsa::PqSecretKey;
 use custodes::protocol::note::{self, SignatureKind, UnverifiedNote, VerifierKey};
+use custodes::protocol::security::{AttemptKind, By, SecurityRecord, UnverifiedRecord};
 use custodes::protocol::time::{LogTime, Moment, Occurred};
 use custodes::protocol::tree::{EntryIndex, RootHash, TreeSize};
 
@@ -185,6 +186,36 @@ fn examples() -> BTreeMap<&'static str, String> {
             empty[0].to_hex(),
             root.to_hex()
         ),
+    );
+    let code = |text: &str| Code::new(text).unwrap();
+    let record = SecurityRecord {
+        ledger: origin(),
+        seq: 1,
+        prev: Some(Hash([0x11; 32])),
+        seen: Seen {
+            size: TreeSize(1),
+            root: RootHash(commitment.leaf_hash().0),
+        },
+        kind: AttemptKind::Entry,
+        code: code("stale-prev"),
+        act: Some(code("sealed")),
+        target: Some(code(entry.payload().subject.as_str())),
+        by: By::Proven,
+        actor: Some(entry.payload().actor.clone()),
+        source: Some(code("192.0.2.7")),
+        digest: Some(entry.hash().0),
+        count: 2,
+        first: time,
+        last: LogTime(time.0 + 300),
+    };
+    let text = record.sign(&signer());
+    let read = UnverifiedRecord::parse(&text).unwrap();
+    let head = read.head();
+    assert_eq!(read.verify(&signer().public()).unwrap(), record);
+    let payload = serde_json::to_string(&record).unwrap();
+    add(
+        "security",
+        format!("payload  {payload}\nrecord   {text}\nhead     {head}\n"),
     );
     examples
 }

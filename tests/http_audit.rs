@@ -263,6 +263,8 @@ fn the_scrub_of_a_running_service_finds_a_flipped_byte_and_says_so() {
 fn every_family_of_rows_changed_is_seen_by_audit_and_mended_or_named() {
     let mut ledger = audited_ledger();
     ok(&ledger.run("smith", &["history", CASE]));
+    // A clean stop writes what was refused.
+    read(&ledger, "smith", "GET", "/v1/audit", "").is_problem(403, "not-an-auditor");
     ledger.stop();
     let original = ledger.path("original");
     ledger::copy(&ledger.path("ledger"), &original);

@@ -28,6 +28,8 @@ pub enum JwsType {
     Read,
     /// Proof that a person holds the key that an authority enrols.
     Possession,
+    /// A record of what the service refused.
+    Security,
 }
 
 impl JwsType {
@@ -37,6 +39,7 @@ impl JwsType {
             JwsType::Entry => "custody-entry-v1+jwt",
             JwsType::Read => "custody-read+jwt",
             JwsType::Possession => "custody-possession+jwt",
+            JwsType::Security => "custody-security-v1+jwt",
         }
     }
 }

@@ -19,6 +19,7 @@ pub mod note;
 pub mod policy;
 pub mod policy_review;
 pub mod receipt;
+pub mod security;
 pub mod tile;
 pub mod time;
 pub mod tlog_proof;

@@ -13,6 +13,7 @@ use super::derived::{Derived, FAMILIES};
 use super::folder;
 use super::followers::{self, Names};
 use super::search;
+use super::security_audit;
 use super::stored_log::{Fault, Stored, StoredLog, leaf_of, stray};
 use crate::ledger::Rules;
 use crate::ledger::state::Known as _;
@@ -131,6 +132,7 @@ pub(super) fn check_watched(engine: &dyn Engine, progress: &Progress) -> Audit<'
     check_ends(engine, &keys, &mut audit);
     check_meta(engine, &mut audit);
     followers::check(engine, &mut audit, &names);
+    security_audit::check(engine, &mut audit);
     if audit.is_whole() && audit.tree().is_some() {
         let mut faults = Vec::new();
         if let Some(tree) = audit.tree() {

@@ -15,8 +15,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{OriginalUri, State};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::extract::State;
+use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use http_body::Frame;
 use serde_json::{Value, json};
@@ -26,11 +26,9 @@ use tokio::time::interval;
 use super::audit::{self, Progress};
 use super::blobs::on_disk;
 use super::http::{App, Shared, text_answer};
-use super::known::StoreKnown;
 use super::problem::Problem;
 use super::reads;
-use super::tokens::{BodyHash, Reader};
-use crate::ledger::state::{Known as _, Role};
+use super::tokens::Reader;
 use crate::protocol::id::ActorId;
 use crate::storage::{BlobFolder, Engine, StoreError};
 use crate::verify::{self, Finding, Severity};
@@ -48,11 +46,9 @@ const MEMORY_EACH: u64 = 2 << 10;
 pub async fn get_audit(
     State(app): Shared,
     method: Method,
-    uri: OriginalUri,
-    headers: HeaderMap,
+    reader: Reader,
 ) -> Result<Response, Problem> {
-    let reader = app.reader(&headers, &method, &uri, BodyHash::Known(None))?;
-    may_audit(&app, &reader)?;
+    reads::auditors_only(&*app.store, &reader)?;
     if method == Method::HEAD {
         return Ok(text_answer("application/x-ndjson", ""));
     }
@@ -67,28 +63,13 @@ pub async fn get_audit(
         .retry_after(RETRY)
     })?;
     fits(app.store.size()?.0, available_memory())?;
-    reads::record_audit(&app, &reader).await?;
+    reads::record_on_ledger(&app, &reader, "audit").await?;
     let audit = Frozen::of(&app, place).await?;
     let progress = Arc::new(Progress::default());
     let (sender, lines) = mpsc::channel(16);
     tokio::spawn(audit.run(reader.actor, Arc::clone(&progress), sender));
     let lines = Lines { lines, progress };
     Ok(text_answer("application/x-ndjson", Body::new(lines)))
-}
-
-fn may_audit(app: &App, reader: &Reader) -> Result<(), Problem> {
-    let known = StoreKnown::new(&*app.store);
-    let actor = known.actor(&reader.actor);
-    known.check()?;
-    match actor.is_some_and(|actor| actor.roles.contains(&Role::Auditor)) {
-        true => Ok(()),
-        false => Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "not-an-auditor",
-            "Only an auditor may have the whole ledger audited.",
-            "Ask your authority for that role, or an auditor for their finding.",
-        )),
-    }
 }
 
 /// The service would rather not be ended by the system for want of memory.

@@ -9,33 +9,37 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
+use super::attempts::Submitted;
 use super::http::App;
 use super::problem::Problem;
 use super::sequencer::Work;
-use super::submit::{self, Accepted, NotVerified};
+use super::submit::{self, Accepted, NotTaken, NotVerified};
 use super::writer::BATCH;
 use crate::protocol::entry::{UnverifiedEntry, VerifiedEntry};
-use crate::protocol::id::ChainId;
+use crate::protocol::id::{ChainId, Code};
 
 /// What became of a line.
-type LineResult = Result<Accepted, Problem>;
+type LineResult = Result<Accepted, NotTaken>;
 
 /// A line that was read.
 enum Line {
-    Verified(Box<VerifiedEntry>),
+    Verified(Box<Verified>),
     /// Well formed, but no key is known by which to verify it; perhaps an earlier line enrols it.
     NoKey(Box<UnverifiedEntry>),
-    Bad(Problem),
+    Bad(NotTaken),
 }
 
+/// An entry with what the security log says of it, should it be refused.
+type Verified = (VerifiedEntry, Submitted);
+
 /// Takes in the lines of a batch. The answer has one line for each.
-pub async fn take_in(app: &Arc<App>, body: Bytes) -> Result<String, Problem> {
+pub async fn take_in(app: &Arc<App>, source: Option<Code>, body: Bytes) -> Result<String, Problem> {
     let mut answer = String::new();
     for part in parts(&body) {
         let reading = Arc::clone(app);
         let read = off_thread(move || read_all(&reading, &part)).await?;
         for result in write_all(app, read).await? {
-            answer.push_str(&result_line(app, result).to_string());
+            answer.push_str(&result_line(app, source.clone(), result).to_string());
             answer.push('\n');
         }
     }
@@ -52,11 +56,13 @@ fn parts(body: &Bytes) -> Vec<Vec<Bytes>> {
     lines.chunks(BATCH).map(<[Bytes]>::to_vec).collect()
 }
 
-fn result_line(app: &App, result: LineResult) -> Value {
-    submit::count(app, &result);
+fn result_line(app: &App, source: Option<Code>, result: LineResult) -> Value {
+    submit::count(app, source, &result);
     match result {
         Ok((status, receipt)) => json!({"status": status.as_u16(), "receipt": receipt}),
-        Err(problem) => json!({"status": problem.status.as_u16(), "problem": problem.into_body()}),
+        Err(NotTaken { problem, .. }) => {
+            json!({"status": problem.status.as_u16(), "problem": problem.into_body()})
+        }
     }
 }
 
@@ -94,12 +100,12 @@ fn read_all(app: &App, lines: &[Bytes]) -> Vec<Line> {
 fn read(app: &App, line: &[u8]) -> Line {
     let entry = match submit::parse(line) {
         Ok(entry) => entry,
-        Err(problem) => return Line::Bad(problem),
+        Err(not_taken) => return Line::Bad(not_taken),
     };
     match submit::verify(app, entry) {
         Ok(entry) => Line::Verified(Box::new(entry)),
         Err(NotVerified::NoKey(entry, _)) => Line::NoKey(entry),
-        Err(NotVerified::Bad(problem)) => Line::Bad(problem),
+        Err(NotVerified::Bad(not_taken)) => Line::Bad(not_taken),
     }
 }
 
@@ -111,13 +117,11 @@ async fn write_all(app: &Arc<App>, lines: Vec<Line>) -> Result<Vec<LineResult>, 
         let line = match line {
             Line::NoKey(entry) => {
                 results.extend(write(app, std::mem::take(&mut gathered)).await?);
-                match submit::verify(app, *entry) {
-                    Ok(entry) => Ok(Box::new(entry)),
-                    Err(NotVerified::NoKey(_, problem) | NotVerified::Bad(problem)) => Err(problem),
-                }
+                let verified = submit::verify(app, *entry);
+                verified.map(Box::new).map_err(NotTaken::from)
             }
             Line::Verified(entry) => Ok(entry),
-            Line::Bad(problem) => Err(problem),
+            Line::Bad(not_taken) => Err(not_taken),
         };
         gathered.push(line);
     }
@@ -128,15 +132,16 @@ async fn write_all(app: &Arc<App>, lines: Vec<Line>) -> Result<Vec<LineResult>, 
 /// Writes entries in one group; what cannot be written keeps its place among the results.
 async fn write(
     app: &Arc<App>,
-    lines: Vec<Result<Box<VerifiedEntry>, Problem>>,
+    lines: Vec<Result<Box<Verified>, NotTaken>>,
 ) -> Result<Vec<LineResult>, Problem> {
     let mut work = Vec::with_capacity(lines.len());
-    let mut places: Vec<Result<ChainId, Problem>> = Vec::with_capacity(lines.len());
+    let mut places: Vec<Result<(ChainId, Submitted), NotTaken>> = Vec::with_capacity(lines.len());
     for line in lines {
-        places.push(line.map(|entry| {
+        places.push(line.map(|verified| {
+            let (entry, what) = *verified;
             let chain = entry.payload().chain();
-            work.push(Work::Submitted(entry));
-            chain
+            work.push(Work::Submitted(Box::new(entry)));
+            (chain, what)
         }));
     }
     if work.is_empty() {
@@ -150,8 +155,8 @@ async fn write(
     let app = Arc::clone(app);
     off_thread(move || {
         let mut outcomes = outcomes.map(Vec::into_iter);
-        let decide = |place: Result<ChainId, Problem>| {
-            let chain = place?;
+        let decide = |place: Result<(ChainId, Submitted), NotTaken>| {
+            let (chain, what) = place?;
             let answer = match &mut outcomes {
                 Err(unavailable) => Err(*unavailable),
                 Ok(outcomes) => app.sequencer.answer(
@@ -160,7 +165,10 @@ async fn write(
                         .expect("the writer gives an outcome for each entry of a job"),
                 ),
             };
-            submit::accepted(&app, &chain, answer?)
+            let accepted = answer
+                .map_err(Problem::from)
+                .and_then(|answer| submit::accepted(&app, &chain, answer));
+            accepted.map_err(|problem| NotTaken::new(what, problem))
         };
         places.into_iter().map(decide).collect()
     })

@@ -16,8 +16,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{OriginalUri, Path, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::extract::{Path, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use http_body::{Frame, SizeHint};
 use serde_json::json;
@@ -30,7 +31,7 @@ use super::problem::Problem;
 use super::ranges::{ContentRange, Wanted, wanted};
 use super::readings::Reading;
 use super::reads;
-use super::tokens::{self, BodyHash};
+use super::tokens::{self, BodyHash, Reader};
 use crate::protocol::bundle::ScopeKind;
 use crate::protocol::hash::Hash;
 use crate::storage::{BlobError, MAX_BLOB, StoreError, Upload};
@@ -54,14 +55,12 @@ pub(super) async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> T + Send +
 /// Keeps a blob, or the next piece of one, under its SHA-256.
 pub async fn put_blob(
     State(app): Shared,
-    method: Method,
-    uri: OriginalUri,
-    headers: HeaderMap,
     Path(sha256): Path<String>,
+    parts: Parts,
     body: Body,
 ) -> Result<Response, Problem> {
     let name = blob_name(&sha256)?;
-    let piece = match headers.get(header::CONTENT_RANGE) {
+    let piece = match parts.headers.get(header::CONTENT_RANGE) {
         None => None,
         Some(value) => Some(
             ContentRange::parse(value)
@@ -73,7 +72,7 @@ pub async fn put_blob(
         None => BodyHash::Known(Some(name)),
         Some(_) => BodyHash::Later,
     };
-    let reader = app.reader(&headers, &method, &uri, promised)?;
+    let reader = app.reader(&parts, promised)?;
     if piece.is_some_and(|piece| piece.total > MAX_BLOB) {
         return Err(BlobError::TooLong.into());
     }
@@ -89,7 +88,7 @@ pub async fn put_blob(
                     return Ok(progress(StatusCode::ACCEPTED, &sha256, have, false));
                 }
                 true => return finish(upload, &sha256, end).await,
-                false => tokens::other_request(method.as_str(), &uri.to_string()),
+                false => tokens::other_request(parts.method.as_str(), &parts.uri.to_string()),
             }
         }
         (Taken::All(length, _), None) => return finish(upload, &sha256, length).await,
@@ -175,13 +174,10 @@ async fn take(mut upload: Upload, mut body: Body, most: u64) -> Result<(Upload, 
 /// How far the asker's own upload got.
 pub async fn get_upload(
     State(app): Shared,
-    method: Method,
-    uri: OriginalUri,
-    headers: HeaderMap,
     Path(sha256): Path<String>,
+    reader: Reader,
 ) -> Result<Response, Problem> {
     let name = blob_name(&sha256)?;
-    let reader = app.reader(&headers, &method, &uri, BodyHash::Known(None))?;
     let found = on_disk(move || app.blobs.progress(&reader.actor, name)).await?;
     Ok(progress(StatusCode::OK, &sha256, found.have, found.whole))
 }
@@ -189,13 +185,11 @@ pub async fn get_upload(
 /// Hands a blob out, under the rights of the exhibit whose digest it is.
 pub async fn get_blob(
     State(app): Shared,
-    method: Method,
-    uri: OriginalUri,
-    headers: HeaderMap,
     Path(sha256): Path<String>,
+    reader: Reader,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let name = blob_name(&sha256)?;
-    let reader = app.reader(&headers, &method, &uri, BodyHash::Known(None))?;
     // A manifest is read under the rights of the exhibit whose digest it is.
     let mut target = None;
     for exhibit in app.store.exhibits_with(name)? {
@@ -227,10 +221,7 @@ pub async fn get_blob(
         blob: name,
         purpose: reader.purpose.clone(),
     };
-    let record = async || {
-        let (kind, exhibit) = (target.kind, &target.subject);
-        reads::record(&app, &reader, "exported", kind, exhibit, "blob").await
-    };
+    let record = async || reads::record(&app, &reader, "exported", &target, "blob").await;
     app.readings.once(reading, record).await?;
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),

@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::attempts::{Attempt, First};
 use super::audit::audit_store;
 use super::folder::{self, Identity};
+use super::security_log::SecurityLog;
 use super::sequencer::{self, Answer, OwnEntry, Sequencer, Unavailable, Work};
 use super::witnessing::Gate;
 use crate::ledger::Rules;
@@ -207,6 +209,16 @@ impl Bench {
         drop(sequencer);
         thread.join().unwrap();
         answers
+    }
+
+    /// Has attempts recorded in the security log, each unlike the others.
+    pub(super) fn refuse(&self, disk: &ModelDisk, count: u64) {
+        let store = Arc::new(disk.open(Mode::Write).unwrap());
+        let log = SecurityLog::open(store, Arc::clone(&self.identity)).unwrap();
+        for n in 0..count {
+            log.note(Attempt::example(&format!("code-{n}")), First::default());
+        }
+        assert_eq!(log.flush().unwrap().length, count);
     }
 
     fn reading(&self) -> Work {

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{OriginalUri, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::extract::State;
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+use super::attempts;
 use super::folder::Identity;
 use super::known::StoreKnown;
 use super::limits;
@@ -20,6 +22,7 @@ use super::readings::Readings;
 use super::routes::ROUTES;
 use super::scrub::Scrub;
 use super::search::Search;
+use super::security_log::SecurityLog;
 use super::sequencer::{self, Sequencer};
 use super::server::Places;
 use super::tokens::{BodyHash, Reader, Tokens};
@@ -47,6 +50,7 @@ pub struct App {
     /// A place for the one audit that may run.
     pub(super) audits: Arc<Semaphore>,
     pub(super) readings: Readings,
+    pub(super) security: Arc<SecurityLog>,
     url: String,
 }
 
@@ -70,6 +74,8 @@ pub struct Beside {
     pub search: Arc<Search>,
     /// Reads everything stored again, unless turned off.
     pub scrub: Option<Arc<Scrub>>,
+    /// Records what is refused.
+    pub security: Arc<SecurityLog>,
 }
 
 impl App {
@@ -95,28 +101,17 @@ impl App {
             scrub: beside.scrub,
             audits: Arc::new(Semaphore::new(1)),
             readings: Readings::default(),
+            security: beside.security,
             url: reach.url,
         })
     }
 
     /// Who asks, from the token of this one request.
-    pub(super) fn reader(
-        &self,
-        headers: &HeaderMap,
-        method: &Method,
-        uri: &OriginalUri,
-        body: BodyHash,
-    ) -> Result<Reader, Problem> {
-        let path = uri.path_and_query().map_or("/", |path| path.as_str());
-        let uri = format!("{}{path}", self.url);
-        self.tokens.check(
-            &*self.store,
-            &self.identity.origin,
-            headers,
-            method.as_str(),
-            &uri,
-            body,
-        )
+    pub(super) fn reader(&self, parts: &Parts, body: BodyHash) -> Result<Reader, Problem> {
+        let path = parts.uri.path_and_query();
+        let uri = format!("{}{}", self.url, path.map_or("/", |path| path.as_str()));
+        let ledger = &self.identity.origin;
+        self.tokens.check(&*self.store, ledger, parts, &uri, body)
     }
 }
 
@@ -128,6 +123,7 @@ pub fn router(app: Arc<App>) -> Router {
             router.route(route.path, (route.handler)())
         })
         .fallback(async || Problem::no_such_path())
+        .layer(from_fn_with_state(Arc::clone(&app), attempts::watch))
         .layer(from_fn(limits::guard))
         .layer(from_fn_with_state(Arc::clone(&app), metrics::count))
         .with_state(app)
@@ -158,6 +154,12 @@ pub(super) fn text_answer(kind: &'static str, body: impl IntoResponse) -> Respon
 pub(super) async fn ready(State(app): Shared) -> Response {
     if app.sequencer.has_failed() {
         return Problem::from(sequencer::Unavailable::Stopped).into_response();
+    }
+    if app.security.has_failed() {
+        let words = "What is refused can no longer be recorded, after a storage failure.";
+        let next = "The operator starts the service again; the cause is in its log.";
+        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "security-log", words, next)
+            .into_response();
     }
     let scrub = app.scrub.as_ref().map(|scrub| scrub.status());
     if scrub.as_ref().is_some_and(|scrub| !scrub.is_healthy()) {

@@ -304,6 +304,11 @@ fn gauges(app: &App) -> Result<Vec<(&'static str, &'static str, f64)>, StoreErro
             app.places.taken() as f64,
         ),
         (
+            "custodes_security_records",
+            "Records in the security log: what was refused.",
+            app.security.length() as f64,
+        ),
+        (
             "custodes_writing",
             "1 while the service can write, 0 after a storage failure.",
             f64::from(u8::from(!app.sequencer.has_failed())),

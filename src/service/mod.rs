@@ -3,6 +3,7 @@
 //! A handler parses, checks signatures and queues; the sequencer decides, commits and answers. Content is
 //! released only after the entry that records its reading is on disk.
 
+mod attempts;
 mod audit;
 mod auditing;
 mod batch;
@@ -29,6 +30,8 @@ mod repair;
 mod routes;
 mod scrub;
 mod search;
+mod security_audit;
+mod security_log;
 mod sequencer;
 mod server;
 mod stored_log;
@@ -55,6 +58,7 @@ pub use scrub::ScrubStatus;
 
 use scrub::Scrub;
 use search::Search;
+use security_log::SecurityLog;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use witnessing::Witnessing;
 
@@ -162,7 +166,9 @@ pub fn serve(options: Options) -> Result<(), ServeError> {
             .scrub_rate
             .map(|rate| Scrub::new(Arc::clone(&store), rate));
         let scrub = scrub.map(Arc::new);
-        let background = Background::start(&search, scrub.as_ref());
+        let security = SecurityLog::open(Arc::clone(&store), Arc::clone(&identity));
+        let security = Arc::new(security.map_err(FolderError::Store)?);
+        let background = Background::start(&search, &security, scrub.as_ref());
         let app = http::App::new(
             store,
             blobs,
@@ -172,6 +178,7 @@ pub fn serve(options: Options) -> Result<(), ServeError> {
                 witnessing: Arc::clone(&witnessing),
                 search,
                 scrub,
+                security,
             },
             reach,
         );
@@ -218,23 +225,31 @@ pub fn serve(options: Options) -> Result<(), ServeError> {
     result
 }
 
-/// Threads that read what was committed, beside the service's own work.
+/// Threads beside the service's own work: they read what was committed, and write the security log.
 struct Background {
     following: Arc<AtomicBool>,
+    security: Arc<SecurityLog>,
     scrub: Option<Arc<Scrub>>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Background {
-    fn start(search: &Arc<Search>, scrub: Option<&Arc<Scrub>>) -> Background {
+    fn start(
+        search: &Arc<Search>,
+        security: &Arc<SecurityLog>,
+        scrub: Option<&Arc<Scrub>>,
+    ) -> Background {
         let following = Arc::new(AtomicBool::new(true));
         let (search, flag) = (Arc::clone(search), Arc::clone(&following));
         let mut threads = vec![std::thread::spawn(move || search.follow(&flag))];
+        let written = Arc::clone(security);
+        threads.push(std::thread::spawn(move || written.run()));
         if let Some(scrub) = scrub.cloned() {
             threads.push(std::thread::spawn(move || scrub.run()));
         }
         Background {
             following,
+            security: Arc::clone(security),
             scrub: scrub.cloned(),
             threads,
         }
@@ -243,6 +258,7 @@ impl Background {
     /// Ends them, so that nothing reads the database while it is closed.
     fn stop(self) {
         self.following.store(false, Ordering::SeqCst);
+        self.security.stop();
         if let Some(scrub) = self.scrub {
             scrub.stop();
         }

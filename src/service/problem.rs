@@ -15,6 +15,9 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 /// What every problem's `type` begins with; its code follows.
 const TYPE: &str = "urn:custodes:problem:";
 
+/// The code for what is absent or not the asker's to see.
+pub const NOT_VISIBLE: &str = "not-registered-or-not-visible";
+
 /// The code of the problem that an answer is, for who counts them.
 #[derive(Debug, Clone)]
 pub struct ProblemCode(pub String);
@@ -62,7 +65,7 @@ impl Problem {
     pub fn not_visible() -> Problem {
         Problem::new(
             StatusCode::NOT_FOUND,
-            "not-registered-or-not-visible",
+            NOT_VISIBLE,
             "It is not registered, or not visible to you.",
             "Check the reference; if it is right, ask a party of the case for access.",
         )

@@ -1,5 +1,6 @@
 //! Reading: rights first, then the access entry on disk, then content.
 
+use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::http::App;
@@ -8,7 +9,7 @@ use super::problem::Problem;
 use super::sequencer::{Answer, OwnEntry, Work};
 use super::tokens::Reader;
 use super::writer::last_recorded;
-use crate::ledger::state::Known as _;
+use crate::ledger::state::{Known as _, Role};
 use crate::ledger::{
     AccessView, Flag, ReadRight, Rules, access_view, exhibit_of, explain, flags_of,
     key_compromised, may_read, standing_flags,
@@ -54,6 +55,22 @@ impl Target {
     }
 }
 
+/// Refuses who is no auditor what only auditors may have.
+pub fn auditors_only(store: &dyn Store, reader: &Reader) -> Result<(), Problem> {
+    let known = StoreKnown::new(store);
+    let actor = known.actor(&reader.actor);
+    known.check()?;
+    match actor.is_some_and(|actor| actor.roles.contains(&Role::Auditor)) {
+        true => Ok(()),
+        false => Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "not-an-auditor",
+            "Only an auditor may have this.",
+            "Ask your authority for that role, or an auditor for their finding.",
+        )),
+    }
+}
+
 /// Finds a target that the reader may see; anything else gets one and the same answer.
 pub fn find(
     store: &dyn Store,
@@ -90,29 +107,27 @@ pub async fn record(
     app: &App,
     reader: &Reader,
     event: &str,
-    kind: ScopeKind,
-    subject: &Subject,
+    target: &Target,
     extent: &str,
 ) -> Result<(), Problem> {
-    let target = match kind {
+    let kind = match target.kind {
         ScopeKind::Case => "case",
         ScopeKind::Exhibit => "exhibit",
     };
-    write(app, reader, event, target, subject, extent).await
+    write(app, reader, event, (kind, &target.subject), extent).await
 }
 
-/// Records that the whole ledger is audited.
-pub async fn record_audit(app: &App, reader: &Reader) -> Result<(), Problem> {
-    let ledger = &app.identity.subject;
-    write(app, reader, "viewed", "ledger", ledger, "audit").await
+/// The same of something that is about the whole ledger.
+pub async fn record_on_ledger(app: &App, reader: &Reader, extent: &str) -> Result<(), Problem> {
+    let ledger = ("ledger", &app.identity.subject);
+    write(app, reader, "viewed", ledger, extent).await
 }
 
 async fn write(
     app: &App,
     reader: &Reader,
     event: &str,
-    target: &str,
-    subject: &Subject,
+    (target, subject): (&str, &Subject),
     extent: &str,
 ) -> Result<(), Problem> {
     let body = object(json!({"target": target, "extent": extent}));

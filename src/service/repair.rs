@@ -3,7 +3,7 @@
 //! 1. Run the whole log again. Where an entry is missing, was changed or is refused, or the signed checkpoints do
 //!    not cover the log to its end, nothing is changed: what is lost cannot be computed.
 //! 2. Write `db.repaired`: entries, disclosures that open, checkpoints that are signed and right;
-//!    leaves and everything derived as recomputed. (Blobs are files of their own beside it.)
+//!    leaves and everything derived as recomputed; the security log as it is. (Blobs are files of their own beside it.)
 //! 3. Audit it. Only what step 2 names as lost may be wrong.
 //! 4. Rename `db` to `db.damaged-N` and `db.repaired` to `db`. The damaged database is kept, as evidence.
 //!
@@ -30,10 +30,11 @@ const BATCH: usize = 4096;
 const BATCH_BYTES: usize = 8 << 20;
 
 /// Codes of findings about the log that a repair leaves as they are: a lost detail leaves the entry provable.
-const TOLERATED: [&str; 5] = [
+const TOLERATED: [&str; 6] = [
     "disclosure-unreadable",
     "disclosure-missing",
     "leaf-missing",
+    "security-log",
     "stray",
     "unreadable",
 ];
@@ -158,6 +159,10 @@ fn from(
     let mut writer = Writer::new(store.engine());
     copy_log(engine, audit.size().0, &leaves, &mut writer)?;
     copy_notes(engine, &audit, &mut writer)?;
+    // Records of the security log prove themselves or are named by the audit; none can be computed.
+    for (key, value) in Cursor::new(engine, Family::Security, b"").flatten() {
+        writer.put(Family::Security, key, value)?;
+    }
     for family in FAMILIES {
         for (key, value) in derived.rows(family) {
             writer.put(family, key, value)?;

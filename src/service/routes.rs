@@ -220,6 +220,25 @@ pub const ROUTES: &[Route] = &[
         ..PLAIN
     },
     Route {
+        path: "/v1/security-log",
+        summary: "What was refused, for auditors: signed records from a position on, up to 1000; the last line says how \
+                  many there are. That you read it becomes part of the record.",
+        token: true,
+        query: &[(
+            "from",
+            "^[0-9]{1,16}$",
+            "Position of the first record wanted.",
+        )],
+        answers: &[(
+            200,
+            LINES,
+            "Lines",
+            "{\"record\"} a line, then {\"length\",\"head\"}; docs/FORMATS.md says what a record holds.",
+        )],
+        handler: || get(views::get_security_log),
+        ..PLAIN
+    },
+    Route {
         path: "/v1/ledger",
         summary: "What this ledger is: origin, genesis, log key, size.",
         answers: &[(200, JSON, "Ledger", "The ledger.")],

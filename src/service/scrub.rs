@@ -19,6 +19,7 @@ use crate::ledger::state::Known as _;
 use crate::ledger::{Record, RecordKey, signer};
 use crate::protocol::entry::{EntryHash, UnverifiedEntry};
 use crate::protocol::note::VerifierKey;
+use crate::protocol::security::UnverifiedRecord;
 use crate::protocol::tree::{self, EntryIndex, NodeId, NodeReader as _};
 use crate::storage::{Batch, Cursor, Durability, Family, Store, StoreError, layout};
 use crate::verify::audit;
@@ -235,6 +236,19 @@ impl Scrub {
                     false => Err(wrong("It is not a record.")),
                 }
             }
+            Family::Security => {
+                let right = std::str::from_utf8(value).ok().and_then(|text| {
+                    let record = UnverifiedRecord::parse(text).ok()?;
+                    let key = known.key(record.kid())?;
+                    record.verify(&key.key).ok()
+                });
+                match right.is_some_and(|record| key == record.seq.to_be_bytes()) {
+                    true => Ok(()),
+                    false => Err(wrong(
+                        "It is not a record that the service signed for this place.",
+                    )),
+                }
+            }
             // Their blocks were read and their checksums compared; entries lead to the rows that matter.
             _ => Ok(()),
         }
@@ -292,6 +306,7 @@ mod tests {
         let bench = Bench::new();
         let disk = bench.disk.copy();
         bench.run(&disk, false);
+        bench.refuse(&disk, 3);
         let open = || Scrub::new(Arc::new(disk.open(Mode::Write).unwrap()), 1);
         let scrub = open();
         let status = pass(&scrub);
@@ -308,6 +323,7 @@ mod tests {
             Family::Records,
             Family::Checkpoints,
             Family::Published,
+            Family::Security,
         ] {
             let (key, value) = disk.rows(family).pop().unwrap();
             let mut changed = value.clone();

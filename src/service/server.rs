@@ -11,8 +11,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::StatusCode;
+use axum::http::{Request, StatusCode};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -22,6 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep, timeout};
 
+use super::attempts::Peer;
 use super::limits::{
     ANSWER_PATIENCE, HEADER_PATIENCE, MAX_CONNECTIONS, MAX_HEADER, MAX_HEADERS, MAX_OF_ADDRESS,
     STOP_PATIENCE,
@@ -181,7 +184,11 @@ pub async fn serve(
         // Answers are small and wanted at once.
         let _ = stream.set_nodelay(true);
         let io = TokioIo::new(Patient::new(stream));
-        let service = TowerToHyperService::new(router.clone());
+        let routes = TowerToHyperService::new(router.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer.ip()));
+            routes.call(request)
+        });
         let connection = graceful.watch(http.serve_connection(io, service));
         connections.spawn(async move {
             // A client that goes, stalls or sends nonsense ends its own connection and nothing else.

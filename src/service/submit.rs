@@ -2,11 +2,12 @@
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::attempts::{Peer, Submitted};
 use super::batch;
 use super::http::{App, Shared, head, json_answer, text_answer};
 use super::known::StoreKnown;
@@ -14,7 +15,7 @@ use super::problem::{Problem, capital};
 use super::sequencer::{self, Answer, Work};
 use crate::ledger::{Rules, check_whole, signer};
 use crate::protocol::entry::{MAX_ENTRY, UnverifiedEntry, VerifiedEntry};
-use crate::protocol::id::ChainId;
+use crate::protocol::id::{ChainId, Code};
 use crate::protocol::receipt::Receipt;
 
 /// Largest batch, in bytes.
@@ -30,8 +31,10 @@ struct Submission {
 pub async fn post_entries(
     State(app): Shared,
     headers: HeaderMap,
+    extensions: Extensions,
     body: Bytes,
 ) -> Result<Response, Problem> {
+    let source = Peer::source(&extensions);
     let kind = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -41,11 +44,11 @@ pub async fn post_entries(
             if body.len() > 2 * MAX_ENTRY {
                 return Err(Problem::bad("too-long", "An entry is at most 1 MiB."));
             }
-            let (status, receipt) = submit(&app, &body).await?;
+            let (status, receipt) = submit(&app, source, &body).await?;
             Ok(json_answer(status, &json!(receipt)))
         }
         "application/x-ndjson" => {
-            let lines = batch::take_in(&app, body).await?;
+            let lines = batch::take_in(&app, source, body).await?;
             Ok(text_answer("application/x-ndjson", lines))
         }
         _ => Err(Problem::new(
@@ -60,62 +63,113 @@ pub async fn post_entries(
 /// Status and receipt of an entry that was taken in.
 pub type Accepted = (StatusCode, Box<Receipt>);
 
+/// An entry that was not taken in.
+pub struct NotTaken {
+    /// Why.
+    pub problem: Problem,
+    /// What it was, for the security log.
+    what: Box<Submitted>,
+}
+
+impl NotTaken {
+    /// Of this entry.
+    pub fn new(what: Submitted, problem: impl Into<Problem>) -> NotTaken {
+        NotTaken {
+            problem: problem.into(),
+            what: Box::new(what),
+        }
+    }
+}
+
 /// Why an entry was not verified.
 pub enum NotVerified {
     /// No key is known by which to verify it.
-    NoKey(Box<UnverifiedEntry>, Problem),
+    NoKey(Box<UnverifiedEntry>, NotTaken),
     /// Anything else.
-    Bad(Problem),
+    Bad(NotTaken),
 }
 
-async fn submit(app: &App, body: &[u8]) -> Result<Accepted, Problem> {
+impl From<NotVerified> for NotTaken {
+    fn from(error: NotVerified) -> NotTaken {
+        match error {
+            NotVerified::NoKey(_, not_taken) | NotVerified::Bad(not_taken) => not_taken,
+        }
+    }
+}
+
+async fn submit(app: &App, source: Option<Code>, body: &[u8]) -> Result<Accepted, Problem> {
     let result = decide(app, body).await;
-    count(app, &result);
-    result
+    count(app, source, &result);
+    result.map_err(|not_taken| not_taken.problem)
 }
 
-/// Counts what became of an entry.
-pub fn count(app: &App, result: &Result<Accepted, Problem>) {
+/// Counts what became of an entry; that it was refused goes to the security log.
+pub fn count(app: &App, source: Option<Code>, result: &Result<Accepted, NotTaken>) {
     app.sequencer.metrics.entry(match result {
         Ok((StatusCode::CREATED, _)) => "recorded",
         Ok(_) => "known",
-        Err(problem) => problem.code(),
+        Err(not_taken) => not_taken.problem.code(),
     });
+    // A service that has no room or cannot write has refused nothing.
+    if let Err(NotTaken { problem, what }) = result
+        && problem.status.is_client_error()
+        && problem.status != StatusCode::TOO_MANY_REQUESTS
+    {
+        what.refused(app, problem, source);
+    }
 }
 
-async fn decide(app: &App, body: &[u8]) -> Result<Accepted, Problem> {
-    let entry = verify(app, parse(body)?).map_err(|error| match error {
-        NotVerified::NoKey(_, problem) | NotVerified::Bad(problem) => problem,
-    })?;
+async fn decide(app: &App, body: &[u8]) -> Result<Accepted, NotTaken> {
+    let (entry, what) = verify(app, parse(body)?)?;
     let chain = entry.payload().chain();
-    let answer = app.sequencer.write(Work::Submitted(Box::new(entry)));
-    accepted(app, &chain, answer.await?)
+    let answer = app.sequencer.write(Work::Submitted(Box::new(entry))).await;
+    let accepted = answer
+        .map_err(Problem::from)
+        .and_then(|answer| accepted(app, &chain, answer));
+    accepted.map_err(|problem| NotTaken::new(what, problem))
 }
 
 /// Reads a submission.
-pub fn parse(body: &[u8]) -> Result<UnverifiedEntry, Problem> {
-    let submission: Submission = serde_json::from_slice(body)
-        .map_err(|_| Problem::bad("bad-request", "Expected {\"entry\":\"<entry>\"}."))?;
+pub fn parse(body: &[u8]) -> Result<UnverifiedEntry, NotTaken> {
+    let bad = |code, why: String| NotTaken::new(Submitted::bytes(body), Problem::bad(code, why));
+    let submission: Submission = serde_json::from_slice(body).map_err(|_| {
+        bad(
+            "bad-request",
+            "Expected {\"entry\":\"<entry>\"}.".to_owned(),
+        )
+    })?;
     let entry = UnverifiedEntry::parse_whole(&submission.entry)
-        .map_err(|error| Problem::bad("bad-entry", capital(&error.to_string())))?;
-    check_whole(Rules::embedded(), &entry)?;
+        .map_err(|error| bad("bad-entry", capital(&error.to_string())))?;
+    check_whole(Rules::embedded(), &entry)
+        .map_err(|refusal| NotTaken::new(Submitted::entry(&entry), refusal))?;
     Ok(entry)
 }
 
 /// Verifies an entry's signature under the key that its signer has enrolled.
-pub fn verify(app: &App, entry: UnverifiedEntry) -> Result<VerifiedEntry, NotVerified> {
+pub fn verify(
+    app: &App,
+    entry: UnverifiedEntry,
+) -> Result<(VerifiedEntry, Submitted), NotVerified> {
+    let what = Submitted::entry(&entry);
     let known = StoreKnown::new(&*app.store);
     let key = signer(&known, &entry);
-    known
-        .check()
-        .map_err(|error| NotVerified::Bad(error.into()))?;
+    if let Err(error) = known.check() {
+        return Err(NotVerified::Bad(NotTaken::new(what, error)));
+    }
     let key = match key {
         Ok(key) => key,
-        Err(refusal) => return Err(NotVerified::NoKey(Box::new(entry), refusal.into())),
+        Err(refusal) => {
+            let not_taken = NotTaken::new(what, refusal);
+            return Err(NotVerified::NoKey(Box::new(entry), not_taken));
+        }
     };
-    entry.verify(&key).map_err(|error| {
-        NotVerified::Bad(Problem::bad("bad-signature", capital(&error.to_string())))
-    })
+    match entry.verify(&key) {
+        Ok(entry) => Ok((entry, what.verified())),
+        Err(error) => {
+            let problem = Problem::bad("bad-signature", capital(&error.to_string()));
+            Err(NotVerified::Bad(NotTaken::new(what, problem)))
+        }
+    }
 }
 
 /// What the submitter is told of an answer.

@@ -1,23 +1,29 @@
 //! Read tokens: who asks, proven for this one request.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 
+use super::attempts::Who;
+use super::http::App;
 use super::known::StoreKnown;
 use super::problem::Problem;
 use crate::ledger::Known as _;
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ActorId, Origin, Subject};
+use crate::protocol::security::By;
 use crate::protocol::token::{ReadRequest, UnverifiedRead};
 use crate::storage::Store;
 
 /// Tolerated difference between the reader's and our clock, seconds.
 const SKEW: u64 = 30;
 
-/// A request whose reader is known.
+/// A request whose reader is known. As an argument of a handler it is who asks, by the token of a request that has no
+/// body; it goes behind what the path and the query say, so that those are read first.
 pub struct Reader {
     /// Who asks.
     pub actor: ActorId,
@@ -27,6 +33,14 @@ pub struct Reader {
     pub body: Option<Hash>,
     /// The token itself: it goes into the access entry, so that a view cannot be invented.
     pub token: String,
+}
+
+impl FromRequestParts<Arc<App>> for Reader {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Reader, Problem> {
+        app.reader(parts, BodyHash::Known(None))
+    }
 }
 
 /// What is known of the request's body when its token is checked.
@@ -53,17 +67,18 @@ impl Tokens {
         }
     }
 
-    /// Checks the token of one request.
+    /// Checks the token of one request to this full URI.
     pub fn check(
         &self,
         store: &dyn Store,
         ledger: &Origin,
-        headers: &HeaderMap,
-        method: &str,
+        parts: &Parts,
         uri: &str,
         body: BodyHash,
     ) -> Result<Reader, Problem> {
-        let text = headers
+        let who = parts.extensions.get::<Who>().cloned().unwrap_or_default();
+        let text = parts
+            .headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok()?.strip_prefix("Custody "))
             .ok_or_else(|| {
@@ -78,6 +93,7 @@ impl Tokens {
         let key = known.key(unverified.kid());
         let reader = known.actor(unverified.claimed_actor());
         known.check()?;
+        who.is(unverified.claimed_actor(), By::Claimed);
         let unknown = || {
             refuse(
                 "token-key",
@@ -91,13 +107,14 @@ impl Tokens {
             return Err(unknown());
         }
         let request = unverified.verify(&key.key).map_err(|_| unknown())?;
+        who.is(&request.actor, By::Proven);
         let time = i64::try_from(now()).unwrap_or(i64::MAX);
         if key.valid_from.is_some_and(|from| time < from)
             || key.valid_until.is_some_and(|to| time > to)
         {
             return Err(unknown());
         }
-        self.check_request(&request, ledger, method, uri, body)?;
+        self.check_request(&request, ledger, parts.method.as_str(), uri, body)?;
         Ok(Reader {
             actor: request.actor,
             purpose: request.purpose,

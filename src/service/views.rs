@@ -1,9 +1,10 @@
 //! Reading over HTTP: who asks, what they may see, the access entry on disk, and only then the content.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{OriginalUri, Path, Query, State};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::json;
@@ -13,7 +14,7 @@ use super::http::{App, Shared, head, json_answer, text_answer};
 use super::problem::Problem;
 use super::publish;
 use super::sequencer::Work;
-use super::tokens::{BodyHash, Reader};
+use super::tokens::Reader;
 use super::{bundles, reads};
 use crate::protocol::bundle::ScopeKind;
 use crate::protocol::entry::EntryHash;
@@ -28,12 +29,9 @@ const WITNESS_PATIENCE: Duration = Duration::from_secs(10);
 /// The end of a chain.
 pub async fn get_head(
     State(app): Shared,
-    method: Method,
-    uri: OriginalUri,
-    headers: HeaderMap,
     Path((subject, strand)): Path<(String, String)>,
+    _: Reader,
 ) -> Result<Response, Problem> {
-    app.reader(&headers, &method, &uri, BodyHash::Known(None))?;
     let subject =
         Subject::new(subject).map_err(|error| Problem::bad("bad-subject", error.to_string()))?;
     let strand = Strand::parse(&strand)
@@ -55,22 +53,11 @@ fn scope(kind: &str) -> Result<ScopeKind, Problem> {
 /// The entries of an exhibit or case that the reader may see.
 pub async fn get_history(
     State(app): Shared,
-    method: Method,
-    uri: OriginalUri,
-    headers: HeaderMap,
     Path((kind, subject)): Path<(String, String)>,
+    reader: Reader,
 ) -> Result<Response, Problem> {
-    let reader = app.reader(&headers, &method, &uri, BodyHash::Known(None))?;
     let target = reads::find(&*app.store, &reader, scope(&kind)?, &subject)?;
-    reads::record(
-        &app,
-        &reader,
-        "viewed",
-        target.kind,
-        &target.subject,
-        "history",
-    )
-    .await?;
+    reads::record(&app, &reader, "viewed", &target, "history").await?;
     let history = on_disk(move || reads::history(&*app.store, &target)).await?;
     Ok(json_answer(StatusCode::OK, &history))
 }
@@ -78,22 +65,11 @@ pub async fn get_history(
 /// The bundle of an exhibit or case.
 pub async fn get_bundle(
     State(app): Shared,
-    method: Method,
-    uri: OriginalUri,
-    headers: HeaderMap,
     Path((kind, subject)): Path<(String, String)>,
+    reader: Reader,
 ) -> Result<Response, Problem> {
-    let reader = app.reader(&headers, &method, &uri, BodyHash::Known(None))?;
     let target = reads::find(&*app.store, &reader, scope(&kind)?, &subject)?;
-    reads::record(
-        &app,
-        &reader,
-        "exported",
-        target.kind,
-        &target.subject,
-        "bundle",
-    )
-    .await?;
+    reads::record(&app, &reader, "exported", &target, "bundle").await?;
     // The newest published checkpoint must cover all there is, this reading included.
     app.sequencer.write(Work::Publish).await?;
     let note = app.witnessing.newest(WITNESS_PATIENCE).await?;
@@ -108,23 +84,12 @@ pub async fn get_bundle(
 /// One entry.
 pub async fn get_entry(
     State(app): Shared,
-    method: Method,
-    uri: OriginalUri,
-    headers: HeaderMap,
     Path(e): Path<String>,
+    reader: Reader,
 ) -> Result<Response, Problem> {
-    let reader = app.reader(&headers, &method, &uri, BodyHash::Known(None))?;
     let (index, stored, target) = reads::find_entry(&*app.store, &reader, &e)?;
     if let Some(target) = target {
-        reads::record(
-            &app,
-            &reader,
-            "viewed",
-            target.kind,
-            &target.subject,
-            "entry",
-        )
-        .await?;
+        reads::record(&app, &reader, "viewed", &target, "entry").await?;
     }
     let entry = reads::text(&stored.jws, &stored.disclosures);
     let answer = json!({"index": index, "recorded_at": stored.recorded_at, "entry": entry});
@@ -134,12 +99,9 @@ pub async fn get_entry(
 /// An entry's receipt under the newest checkpoint.
 pub async fn get_receipt(
     State(app): Shared,
-    method: Method,
-    uri: OriginalUri,
-    headers: HeaderMap,
     Path(e): Path<String>,
+    reader: Reader,
 ) -> Result<Response, Problem> {
-    let reader = app.reader(&headers, &method, &uri, BodyHash::Known(None))?;
     let receipt = receipt(&app, &reader, &e)?;
     Ok(json_answer(StatusCode::OK, &json!(receipt)))
 }
@@ -160,12 +122,9 @@ fn receipt(app: &App, reader: &Reader, e: &str) -> Result<Receipt, Problem> {
 /// An entry's proof as a `.tlog-proof` file.
 pub async fn get_proof(
     State(app): Shared,
-    method: Method,
-    uri: OriginalUri,
-    headers: HeaderMap,
     Path(e): Path<String>,
+    reader: Reader,
 ) -> Result<Response, Problem> {
-    let reader = app.reader(&headers, &method, &uri, BodyHash::Known(None))?;
     let receipt = receipt(&app, &reader, &e)?;
     let proof = TlogProof {
         recorded_at: receipt.recorded_at,
@@ -186,12 +145,9 @@ pub struct Lookup {
 /// Exhibits whose bytes have this SHA-256.
 pub async fn get_lookup(
     State(app): Shared,
-    method: Method,
-    uri: OriginalUri,
-    headers: HeaderMap,
     Query(query): Query<Lookup>,
+    reader: Reader,
 ) -> Result<Response, Problem> {
-    let reader = app.reader(&headers, &method, &uri, BodyHash::Known(None))?;
     let sha256 = Hash::from_hex(&query.sha256)
         .ok_or_else(|| Problem::bad("bad-digest", "sha256 is 64 hex digits."))?;
     let mut found = Vec::new();
@@ -200,15 +156,7 @@ pub async fn get_lookup(
         else {
             continue;
         };
-        reads::record(
-            &app,
-            &reader,
-            "viewed",
-            target.kind,
-            &target.subject,
-            "lookup",
-        )
-        .await?;
+        reads::record(&app, &reader, "viewed", &target, "lookup").await?;
         found.push(json!({"subject": target.subject, "case": target.case}));
     }
     if found.is_empty() {
@@ -227,12 +175,39 @@ pub struct Resolve {
 /// What a reference such as "JSM/1" stands for.
 pub async fn get_resolve(
     State(app): Shared,
-    method: Method,
-    uri: OriginalUri,
-    headers: HeaderMap,
     Query(query): Query<Resolve>,
+    reader: Reader,
 ) -> Result<Response, Problem> {
-    let reader = app.reader(&headers, &method, &uri, BodyHash::Known(None))?;
     let found = app.search.resolve(&reader.actor, &query.reference)?;
     Ok(json_answer(StatusCode::OK, &json!({"matches": found})))
+}
+
+/// The query.
+#[derive(Deserialize)]
+pub struct From {
+    /// The first record wanted.
+    from: u64,
+}
+
+/// What was refused, for auditors: records of the security log from a position on, a line each; the last line says
+/// how many there are, and is missing from an answer that was cut short.
+pub async fn get_security_log(
+    State(app): Shared,
+    Query(query): Query<From>,
+    reader: Reader,
+) -> Result<Response, Problem> {
+    reads::auditors_only(&*app.store, &reader)?;
+    let security = Arc::clone(&app.security);
+    let end = on_disk(move || security.flush()).await?;
+    // The entry of this reading says how long the log was and how it ended: from then on nothing can be cut off it.
+    reads::record_on_ledger(&app, &reader, &end.extent()).await?;
+    let security = Arc::clone(&app.security);
+    let records = on_disk(move || security.page(query.from, end.length)).await?;
+    let lines = records.iter().map(|record| json!({"record": record}));
+    let last = json!({"length": end.length, "head": end.head});
+    let lines: String = lines
+        .chain([last])
+        .map(|line| format!("{line}\n"))
+        .collect();
+    Ok(text_answer("application/x-ndjson", lines))
 }

@@ -24,11 +24,12 @@ pub enum Family {
     Search,
     Named,
     Scrub,
+    Security,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Family; 15] = [
+    pub const ALL: [Family; 16] = [
         Family::Meta,
         Family::Entries,
         Family::ByHash,
@@ -44,6 +45,7 @@ impl Family {
         Family::Search,
         Family::Named,
         Family::Scrub,
+        Family::Security,
     ];
 
     /// Its name on disk and in findings.
@@ -64,6 +66,7 @@ impl Family {
             Family::Search => "search",
             Family::Named => "named",
             Family::Scrub => "scrub",
+            Family::Security => "security",
         }
     }
 
@@ -84,7 +87,8 @@ impl Family {
             | Family::Checkpoints
             | Family::Published
             | Family::Disclosures
-            | Family::DisclosureKeys => false,
+            | Family::DisclosureKeys
+            | Family::Security => false,
         }
     }
 }

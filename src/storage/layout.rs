@@ -9,6 +9,7 @@
 //! | `disclosure_keys` | u64be index, name | key | |
 //! | `checkpoints` | u64be size | signed note, of every commit | |
 //! | `published` | u64be size | signed note | |
+//! | `security` | u64be position | record of the security log, a JWS | |
 //! | `by_hash` | e | u64be index | derived |
 //! | `chains` | subject, strand, 0x00, u64be seq | u64be index | derived |
 //! | `nodes` | level, u64be index | hash | derived |
@@ -37,7 +38,7 @@ pub fn chain_key(chain: &ChainId, seq: u64) -> Vec<u8> {
 }
 
 /// Subject, strand, zero: no strand is a prefix of another with the zero.
-pub(super) fn chain_prefix(chain: &ChainId) -> Vec<u8> {
+pub fn chain_prefix(chain: &ChainId) -> Vec<u8> {
     [
         &chain.subject.to_bytes()[..],
         chain.strand.as_str().as_bytes(),
@@ -114,6 +115,7 @@ fn known_in_words(family: Family, key: &[u8]) -> Option<String> {
         Family::Leaves => format!("leaf {}", index()?),
         Family::Checkpoints => format!("checkpoint of size {}", index()?),
         Family::Published => format!("published checkpoint of size {}", index()?),
+        Family::Security => format!("security record {}", index()?),
         Family::Disclosures | Family::DisclosureKeys => {
             let (index, name) = key.split_first_chunk::<8>()?;
             let name = std::str::from_utf8(name)

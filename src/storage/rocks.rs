@@ -143,7 +143,14 @@ impl RocksEngine {
         options.create_missing_column_families(mode != Mode::Read);
         let names = Family::ALL.map(Family::name);
         let db = match mode {
-            Mode::Read => DB::open_cf_for_read_only(&options, path, names, false),
+            Mode::Read => {
+                // A family that came with newer software is not there before that has written.
+                let there = DB::list_cf(&options, path).map_err(open_error)?;
+                let names = names
+                    .into_iter()
+                    .filter(|name| there.iter().any(|one| one == name));
+                DB::open_cf_for_read_only(&options, path, names, false)
+            }
             Mode::Create | Mode::Write => DB::open_cf(&options, path, names),
         };
         Ok(RocksEngine {
@@ -154,10 +161,14 @@ impl RocksEngine {
         })
     }
 
+    /// The column family; a database that is only read may be of before it came.
+    fn known(&self, family: Family) -> Option<&ColumnFamily> {
+        self.db.cf_handle(family.name())
+    }
+
     fn family(&self, family: Family) -> &ColumnFamily {
-        self.db
-            .cf_handle(family.name())
-            .expect("every column family was opened with the database")
+        self.known(family)
+            .expect("opening a database to write makes every column family")
     }
 }
 
@@ -197,7 +208,10 @@ pub(crate) fn lock(path: &Path, mode: Mode) -> Result<Option<File>, StoreError> 
 
 impl Engine for RocksEngine {
     fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.db.get_cf(self.family(family), key).map_err(io)
+        let Some(family) = self.known(family) else {
+            return Ok(None);
+        };
+        self.db.get_cf(family, key).map_err(io)
     }
 
     fn rows<'s>(&'s self, family: Family, from: &[u8]) -> Rows<'s> {
@@ -205,7 +219,10 @@ impl Engine for RocksEngine {
         reading.set_verify_checksums(true);
         reading.fill_cache(false);
         let mode = IteratorMode::From(from, Direction::Forward);
-        let rows = self.db.iterator_cf_opt(self.family(family), reading, mode);
+        let Some(family) = self.known(family) else {
+            return Box::new(std::iter::empty());
+        };
+        let rows = self.db.iterator_cf_opt(family, reading, mode);
         Box::new(rows.map(|row| {
             row.map(|(key, value)| (key.into_vec(), value.into_vec()))
                 .map_err(io)
@@ -214,7 +231,10 @@ impl Engine for RocksEngine {
 
     fn last(&self, family: Family, upto: &[u8]) -> Result<Option<Row>, StoreError> {
         let mode = IteratorMode::From(upto, Direction::Reverse);
-        let row = self.db.iterator_cf(self.family(family), mode).next();
+        let Some(family) = self.known(family) else {
+            return Ok(None);
+        };
+        let row = self.db.iterator_cf(family, mode).next();
         let row = row.transpose().map_err(io)?;
         Ok(row.map(|(key, value)| (key.into_vec(), value.into_vec())))
     }

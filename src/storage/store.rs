@@ -143,6 +143,7 @@ pub trait Store: Send + Sync + 'static {
     fn published_around(&self, index: EntryIndex) -> Result<[Option<String>; 2], StoreError>;
     /// Exhibits whose bytes have this SHA-256.
     fn exhibits_with(&self, sha256: Hash) -> Result<Vec<Subject>, StoreError>;
-    /// The rows themselves: for audit, scrub and repair, and for derived indexes that follow the log.
+    /// The rows themselves: for audit, scrub and repair, for derived indexes that follow the log, and for the security
+    /// log, which is no part of it.
     fn engine(&self) -> &dyn Engine;
 }

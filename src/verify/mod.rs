@@ -41,6 +41,7 @@ mod nodes;
 pub mod proof;
 mod replay;
 mod scope;
+pub mod security;
 
 pub use bundle::{
     Bracket, Completeness, Cosigned, EvidenceMatch, VerifiedBundle, VerifiedItem, Witnessed,

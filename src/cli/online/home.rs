@@ -1,7 +1,7 @@
 //! A person's own folder: key, configuration, trust policy, and the newest checkpoint they verified.
 //!
-//! `H/config.toml` {url, ledger, actor, org}, `H/key.pem`, `H/policy`, `H/checkpoint`, `H/enrolment.json`, `H/receipts/`. What is
-//! given by flag counts before the environment, and that before the configuration.
+//! `H/config.toml` {url, ledger, actor, org}, `H/key.pem`, `H/policy`, `H/checkpoint`, `H/enrolment.json`,
+//! `H/receipts/`, `H/security-log`. What is given by flag counts before the environment, and that before the configuration.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -125,6 +125,11 @@ impl Profile {
     /// The newest checkpoint that was verified.
     pub fn checkpoint_file(&self) -> PathBuf {
         self.home.join("checkpoint")
+    }
+
+    /// How the security log ended when it was last read.
+    pub fn security_log_file(&self) -> PathBuf {
+        self.home.join("security-log")
     }
 
     /// The person's own enrolment, for working offline.

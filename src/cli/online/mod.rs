@@ -37,6 +37,7 @@ mod record;
 mod register;
 mod register_many;
 mod repair;
+mod security_log;
 mod serve;
 mod transfer;
 
@@ -79,6 +80,7 @@ pub enum OnlineCommand {
     Carry(carry::take::CarryArgs),
     Submit(carry::submit::SubmitArgs),
     Audit(audit::AuditArgs),
+    SecurityLog(security_log::SecurityLogArgs),
     Repair(repair::RepairArgs),
     Bench(bench::BenchArgs),
 }
@@ -124,6 +126,7 @@ pub fn run(command: OnlineCommand, mut args: ProfileArgs, output: Output) -> Out
         OnlineCommand::History(command) => history::run(&command, &open(args)?),
         OnlineCommand::Lookup(command) => lookup::run(&command, &open(args)?),
         OnlineCommand::Bundle(command) => bundle::run(&command, &open(args)?),
+        OnlineCommand::SecurityLog(command) => security_log::run(&command, &open(args)?),
         OnlineCommand::Carry(command) => carry::take::run(&command, &open(args)?),
         OnlineCommand::Submit(command) if command.check => carry::submit::check(&open(args)?),
         OnlineCommand::Submit(command) => carry::submit::run(&command, &open(args)?),

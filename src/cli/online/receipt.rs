@@ -56,15 +56,16 @@ pub fn run(command: &ReceiptCommand, session: &Session) -> Outcome {
     }
 }
 
-fn fetch(session: &Session, entry: &str) -> Result<Receipt, Failure> {
+/// The receipt of an entry, not yet checked.
+pub fn fetch(session: &Session, entry: &str) -> Result<Receipt, Failure> {
     let path = format!("/v1/entries/{entry}/receipt");
-    let answer = session.read_json_for(&path, "waiting for the witnesses")?;
+    let answer = session.read_json_for(&path, "checking a receipt")?;
     serde_json::from_value(answer).map_err(|error| unexpected(&error.to_string()))
 }
 
 /// Witnesses of the reader's own policy that cosigned the receipt's checkpoint; a receipt that does not hold is a
 /// failure.
-fn seen_by(session: &Session, receipt: &Receipt) -> Result<BTreeSet<String>, Failure> {
+pub fn seen_by(session: &Session, receipt: &Receipt) -> Result<BTreeSet<String>, Failure> {
     let bad = |why: String| Failure::check("receipt", format!("the receipt does not hold: {why}"));
     let logs = session.log_keys();
     let witnesses = &session.policy.witnesses;
