@@ -106,6 +106,27 @@ fn folders_that_are_no_ledger_or_a_newer_one() {
     store.engine().write(&batch, Durability::Synced).unwrap();
     drop(store);
     refuses(&ledger, &newer, ANY_PORT, "ledger-newer");
+    let other = ledger.path("other");
+    copy(&ledger.path("ledger"), &other);
+    let store = RocksStore::open(&other.join("db"), Mode::Write).unwrap();
+    let of_genesis = |row: &(Vec<u8>, Vec<u8>)| {
+        let text = String::from_utf8_lossy(&row.1);
+        text.contains("\"genesis\":") && text.contains("\"rules\":\"")
+    };
+    let mut rows = store
+        .engine()
+        .rows(Family::Records, b"")
+        .map(Result::unwrap);
+    let (key, value) = rows.find(of_genesis).unwrap();
+    drop(rows);
+    let text = String::from_utf8(value).unwrap();
+    let (before, rest) = text.split_once("\"rules\":\"").unwrap();
+    let changed = format!("{before}\"rules\":\"{}{}", "A".repeat(43), &rest[43..]);
+    let mut batch = Batch::default();
+    batch.put(Family::Records, key, changed);
+    store.engine().write(&batch, Durability::Synced).unwrap();
+    drop(store);
+    refuses(&ledger, &other, ANY_PORT, "ledger-other-rules");
 }
 
 /// A small file system of its own, where this is permitted.

@@ -133,6 +133,25 @@ fn a_command_that_is_not_taken_is_noticed() {
     assert!(CommandLine::try_parse_from(wrong).is_err());
 }
 
+#[test]
+fn every_reason_not_to_start_is_on_the_operators_page() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| fs::read_to_string(root.join(path)).expect("it is text");
+    let (page, source) = (read("docs/OPERATING.md"), read("src/cli/online/serve.rs"));
+    let codes: Vec<&str> = source
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix('"')?.strip_suffix("\","))
+        .filter(|code| {
+            code.bytes()
+                .all(|one| one.is_ascii_lowercase() || one == b'-')
+        })
+        .collect();
+    assert!(codes.len() > 12, "{codes:?}");
+    for code in codes {
+        assert!(page.contains(&format!("`{code}`")), "{code}");
+    }
+}
+
 /// The name that a heading is linked by, as code hosts make it.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim().to_lowercase();

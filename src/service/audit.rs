@@ -119,6 +119,14 @@ pub(super) fn check_watched(engine: &dyn Engine, progress: &Progress) -> Audit<'
     let Replay {
         mut audit, names, ..
     } = replay(engine, Leaves::AsStored, progress);
+    if audit
+        .state()
+        .ledger()
+        .is_some_and(|ledger| !folder::is_governed(&ledger))
+    {
+        let words = "The ledger runs under other rules than the ones in this program; use the version that has them.";
+        audit.found("other-rules", "entry 0 (genesis), rules", words);
+    }
     let keys = audit.log_keys();
     for family in [Family::Checkpoints, Family::Published] {
         if progress.is_stopped() {

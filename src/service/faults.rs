@@ -18,6 +18,7 @@ use super::witnessing::Gate;
 use crate::ledger::Rules;
 use crate::protocol::digest::{DigestKind, EvidenceDigest};
 use crate::protocol::entry::{Draft, EntryHash, Payload, UnverifiedEntry};
+use crate::protocol::hash::Hash;
 use crate::protocol::id::{ActorId, ChainId, OrgId, Origin, Strand, Subject};
 use crate::protocol::key::SecretKey;
 use crate::protocol::mldsa::PqSecretKey;
@@ -42,6 +43,11 @@ pub(super) struct Bench {
 impl Bench {
     /// Police with an officer, a case, two exhibits, an offer and a note.
     pub(super) fn new() -> Bench {
+        Bench::under(Rules::embedded().sha256())
+    }
+
+    /// The same, founded under the rules with this hash.
+    pub(super) fn under(rules: Hash) -> Bench {
         let org = OrgId::new("police").unwrap();
         let subject = Subject::from_bytes;
         let authority = ActorId::from_parts(&org, &subject([1; 16]));
@@ -61,7 +67,7 @@ impl Bench {
             "log": identity.log_vkeys().map(|key| key.to_string()),
             "organisations": [{"org": org, "sector": "police", "authority": {"actor": authority, "key": key(1).public()}}],
             "witnesses": [],
-            "rules": Rules::embedded().sha256(),
+            "rules": rules,
             "predecessor": null,
         });
         let disk = ModelDisk::default();

@@ -235,7 +235,7 @@ pub fn open(
     Ok((Arc::new(store), identity))
 }
 
-/// The keys are the ledger's, and the tree is the one that was last signed.
+/// The keys and rules are the ledger's, and the tree is the one that was last signed.
 pub(super) fn check(store: &dyn Store, identity: &Identity) -> Result<(), FolderError> {
     use crate::ledger::Known as _;
     let known = StoreKnown::new(store);
@@ -251,6 +251,11 @@ pub(super) fn check(store: &dyn Store, identity: &Identity) -> Result<(), Folder
     known.check()?;
     if !named {
         return Err(FolderError::OtherKey("log"));
+    }
+    let ledger = known.ledger();
+    known.check()?;
+    if ledger.is_some_and(|ledger| !is_governed(&ledger)) {
+        return Err(StoreError::OtherRules.into());
     }
     let newest = store.checkpoint()?.ok_or(FolderError::TreeDiffers)?;
     let (checkpoint, _) = checkpoint::open(&newest, &identity.log_vkey())
@@ -271,6 +276,11 @@ pub(super) fn check(store: &dyn Store, identity: &Identity) -> Result<(), Folder
         }
     }
     Ok(())
+}
+
+/// Whether the rules of this software are the ones that the ledger was founded with.
+pub(super) fn is_governed(ledger: &LedgerRecord) -> bool {
+    ledger.rules == Rules::embedded().sha256()
 }
 
 /// Whether `ledger.toml` says what genesis says; if not, what is wrong.

@@ -114,6 +114,11 @@ fn from(
         let words = format!("It cannot be opened: {why}.");
         before.found("unreadable", "database", &words);
     }
+    let ledger = before.state().ledger();
+    if ledger.is_some_and(|ledger| !folder::is_governed(&ledger)) {
+        // What these rules would give is not this ledger's state.
+        return Err(StoreError::OtherRules);
+    }
     let ledger = before.state().ledger().filter(|_| before.is_whole());
     let settings = ledger
         .as_ref()

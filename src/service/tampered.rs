@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use super::audit::audit_store;
 use super::faults::Bench;
+use super::folder::{self, FolderError};
 use super::search::{NEXT, Search};
+use crate::protocol::hash::Hash;
 use crate::storage::model::ModelDisk;
-use crate::storage::{Family, Mode, Store};
+use crate::storage::{Family, Mode, Store, StoreError};
 use crate::verify::Severity;
 
 /// Places that an audit of the disk names as failed.
@@ -20,6 +22,20 @@ fn named(disk: &ModelDisk) -> Vec<String> {
         .filter(|one| one.severity == Severity::Failed)
         .map(|one| one.to_string())
         .collect()
+}
+
+#[test]
+fn a_ledger_of_other_rules_is_neither_served_nor_called_whole() {
+    let bench = Bench::under(Hash::of(&[b"other rules"]));
+    let store = bench.disk.open(Mode::Write).unwrap();
+    let refused = folder::check(&store, &bench.identity).unwrap_err();
+    assert!(
+        matches!(refused, FolderError::Store(StoreError::OtherRules)),
+        "{refused}"
+    );
+    let findings = audit_store(&store).unwrap();
+    let said = findings.iter().find(|one| one.code == "other-rules");
+    assert_eq!(said.unwrap().severity, Severity::Failed);
 }
 
 #[test]

@@ -25,6 +25,9 @@ pub enum StoreError {
         /// What this software knows.
         known: u32,
     },
+    /// The ledger was founded with another table of rules.
+    #[error("this ledger was founded with other rules of custody than this software has")]
+    OtherRules,
     /// There is no ledger.
     #[error("there is no ledger in {0}; make one with custodes init")]
     NotALedger(String),
