@@ -8,14 +8,19 @@ mod world;
 use custodes::court::{access, flags, page_one, timeline};
 use custodes::ledger::rules::Rules;
 use custodes::protocol::bundle::Bundle;
-use custodes::protocol::digest::{DigestKind, EvidenceDigest};
+use custodes::protocol::digest::{CHUNK, DigestKind, EvidenceDigest};
 use custodes::protocol::id::Strand;
-use custodes::verify::{Evidence, Inputs, Verification, verify};
+use custodes::protocol::tree::{MemoryTree, TreeSize, leaf_hash, prove_consistency};
+use custodes::verify::{Answer, Evidence, Inputs, Verification, verify};
 use serde_json::json;
 use world::{Sample, sample, withhold, withhold_entry};
 
 fn check(sample: &Sample, bundle: &Bundle) -> Verification {
-    let digest = EvidenceDigest::of_bytes(DigestKind::File, &sample.bytes);
+    check_file(sample, bundle, &sample.bytes)
+}
+
+fn check_file(sample: &Sample, bundle: &Bundle, bytes: &[u8]) -> Verification {
+    let digest = EvidenceDigest::of_bytes(DigestKind::File, bytes);
     verify(Inputs {
         bundle: &bundle.to_bytes(),
         policy: &sample.world.policy(),
@@ -58,7 +63,7 @@ fn a_case_in_plain_words() {
         "recorded that they offered exhibit JSM/1 to Dr Ana Iyer (northshire-forensics) (in-person), for \
          the purpose \"Examination\".",
         "Dr Ana Iyer (northshire-forensics) recorded that they received exhibit JSM/1 from PC Jo Smith \
-         (northshire-police), as offered in entry 13; they digested the bytes and the digest is the \
+         (northshire-police), in answer to entry 13; they digested the bytes and the digest is the \
          registered one. Also recorded: condition: \"Sealed, undamaged\".",
         "recorded that they made exhibit AI/1 (surveillance footage, working) out of exhibit JSM/1",
         "The authority of northshire-police recorded that PC Jo Smith (northshire-police) holds a key",
@@ -169,4 +174,79 @@ fn a_failed_bundle_is_reported_without_a_story() {
         !page.contains("PROVEN") && !page.contains("Jo Smith"),
         "{page}"
     );
+}
+
+/// Bytes recorded for the exhibit in a second `digested` or as grown, and what a file of them is found to be.
+fn answer_for(sample: &Sample, bytes: &[u8]) -> (Answer, String) {
+    let found = check_file(sample, &sample.world.exhibit_bundle(&sample.video), bytes);
+    (found.questions[0].answer, found.questions[0].words.clone())
+}
+
+#[test]
+fn what_was_registered_stands_whatever_digest_is_recorded_later() {
+    let mut sample = sample();
+    let swapped = b"other bytes, put in the place of the video";
+    let digest = EvidenceDigest::of_bytes(DigestKind::File, swapped);
+    let (officer, video) = (world::clone(&sample.officer), sample.video.clone());
+    let body = json!({"digest": digest});
+    let strand = Strand::Custody;
+    let world = &mut sample.world;
+    world.record(&officer, &video, strand, "digested", body, json!({}));
+    let (answer, words) = answer_for(&sample, swapped);
+    assert_eq!(answer, Answer::Failed, "{words}");
+    assert!(words.contains("recorded these bytes later"), "{words}");
+    assert_eq!(answer_for(&sample, &sample.bytes.clone()).0, Answer::Proven);
+}
+
+#[test]
+fn a_feed_that_grew_is_what_was_registered_only_as_far_as_that_is_proven() {
+    let mut sample = sample();
+    let (officer, case) = (world::clone(&sample.officer), sample.case.clone());
+    let bytes: Vec<u8> = (0..3 * CHUNK).map(|at| (at / 999) as u8).collect();
+    let of = |chunks: usize| EvidenceDigest::of_bytes(DigestKind::File, &bytes[..chunks * CHUNK]);
+    let mut tree = MemoryTree::default();
+    for chunk in bytes.chunks(CHUNK) {
+        tree.append(leaf_hash(chunk));
+    }
+    let feed = sample.world.subject();
+    let opened =
+        json!({"case": case, "kind": "wearable-data", "digest": of(1), "role": "original"});
+    let details = json!({"reference": "T/1", "description": "Tag", "power_or_consent": "Order"});
+    let world = &mut sample.world;
+    world.record(
+        &officer,
+        &feed,
+        Strand::Custody,
+        "registered",
+        opened,
+        details,
+    );
+    sample.video = feed.clone();
+    let proof = prove_consistency(TreeSize(1), TreeSize(2), &tree)
+        .unwrap()
+        .0;
+    for (old, new, proof, expected) in [
+        (of(1), 2, Some(proof), Answer::Proven),
+        (of(2), 3, None, Answer::AttestedOnly),
+    ] {
+        let mut body = json!({"previous": old, "digest": of(new)});
+        if let Some(proof) = proof {
+            body["proof"] = json!(proof);
+        }
+        let period = json!({"period": "a day"});
+        let world = &mut sample.world;
+        world.record(&officer, &feed, Strand::Custody, "extended", body, period);
+        let (answer, words) = answer_for(&sample, &bytes[..new * CHUNK]);
+        assert_eq!(answer, expected, "{words}");
+        // What the feed was before it grew is what was registered still.
+        assert_eq!(answer_for(&sample, &bytes[..CHUNK]).0, Answer::Proven);
+    }
+    // Another feed, said to be this one's growth, replaces nothing.
+    let body =
+        json!({"previous": of(1), "digest": EvidenceDigest::of_bytes(DigestKind::File, b"other")});
+    let world = &mut sample.world;
+    let period = json!({"period": "a day"});
+    world.record(&officer, &feed, Strand::Custody, "extended", body, period);
+    assert_eq!(answer_for(&sample, b"other").0, Answer::Failed);
+    assert_eq!(answer_for(&sample, &bytes).0, Answer::AttestedOnly);
 }

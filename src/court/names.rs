@@ -2,9 +2,11 @@
 //!
 //! A person is called by the name under which their authority enrolled them, with their organisation; an
 //! exhibit by its reference; a case by title and reference. Where that is withheld, by organisation or
-//! kind of thing and the first eight characters of the id. The newest name wins.
+//! kind of thing and the first eight characters of the id. In what is said of an entry, people and things have
+//! the name they had then; what an exhibit or a person is called now follows it.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use serde_json::Value;
 
@@ -12,41 +14,79 @@ use crate::ledger::Rules;
 use crate::ledger::state::Known as _;
 use crate::protocol::entry::VerifiedEntry;
 use crate::protocol::id::{ActorId, Strand, Subject};
+use crate::protocol::tree::EntryIndex;
 use crate::verify::VerifiedBundle;
 
 /// Longest run of somebody's words that a report repeats, in characters.
 const MAX_QUOTE: usize = 600;
 
-/// Names found in a bundle.
+/// Names found in a bundle, as they are now or as they were.
 pub struct Names<'a> {
     bundle: &'a VerifiedBundle,
-    people: BTreeMap<ActorId, String>,
-    references: BTreeMap<Subject, String>,
-    titles: BTreeMap<Subject, String>,
+    given: Rc<Given>,
+    at: Option<EntryIndex>,
+}
+
+/// Every name, with the entries that gave it, in the order of the log.
+#[derive(Default)]
+struct Given {
+    people: BTreeMap<ActorId, Vec<(EntryIndex, String)>>,
+    references: BTreeMap<Subject, Vec<(EntryIndex, String)>>,
+    titles: BTreeMap<Subject, Vec<(EntryIndex, String)>>,
 }
 
 impl<'a> Names<'a> {
     /// Reads every name that is disclosed.
     pub fn of(bundle: &'a VerifiedBundle) -> Names<'a> {
-        let mut names = Names {
-            bundle,
-            people: BTreeMap::new(),
-            references: BTreeMap::new(),
-            titles: BTreeMap::new(),
-        };
-        for entry in bundle.entries.iter().filter_map(|item| item.entry.as_ref()) {
-            names.read(entry);
+        let mut given = Given::default();
+        for item in &bundle.entries {
+            if let Some(entry) = &item.entry {
+                given.read(item.index, entry);
+            }
         }
-        names
+        let (given, at) = (Rc::new(given), None);
+        Names { bundle, given, at }
     }
 
-    fn read(&mut self, entry: &VerifiedEntry) {
+    /// The names as they were when this entry was recorded, what it says itself included.
+    pub fn as_of(&self, index: EntryIndex) -> Names<'a> {
+        Names {
+            bundle: self.bundle,
+            given: self.given.clone(),
+            at: Some(index),
+        }
+    }
+
+    /// The name then, and the name now if it is another.
+    fn called<'n, K: Ord>(
+        &self,
+        names: &'n BTreeMap<K, Vec<(EntryIndex, String)>>,
+        of: &K,
+    ) -> Option<(&'n str, Option<&'n str>)> {
+        let all = names.get(of)?;
+        let (_, now) = all.last()?;
+        let then = match self.at {
+            Some(at) => all.iter().rev().find(|(given, _)| *given <= at),
+            None => None,
+        };
+        // Where the name of that time is not here, the first that is.
+        let (_, then) = then.or(if self.at.is_some() {
+            all.first()
+        } else {
+            all.last()
+        })?;
+        Some((then, (then != now).then_some(now.as_str())))
+    }
+}
+
+impl Given {
+    fn read(&mut self, index: EntryIndex, entry: &VerifiedEntry) {
         let payload = entry.payload();
-        let detail = |name: &str| entry.detail(name).map(plain);
+        let detail = |name: &str| entry.detail(name).map(name_of);
         if payload.event == "key-enrolled" {
             let actor = payload.body.get("actor").and_then(Value::as_str);
             if let (Some(Ok(actor)), Some(name)) = (actor.map(ActorId::new), detail("name")) {
-                self.people.insert(actor, name);
+                self.people.entry(actor).or_default().push((index, name));
             }
         }
         let subject = payload.subject.clone();
@@ -55,13 +95,16 @@ impl<'a> Names<'a> {
             .row(&payload.event)
             .is_some_and(|row| row.names.is_some());
         if let (true, Some(reference)) = (names_it, detail("reference")) {
-            self.references.insert(subject.clone(), reference);
+            let given = self.references.entry(subject.clone()).or_default();
+            given.push((index, reference));
         }
         if let (Strand::Case, Some(title)) = (payload.strand, detail("title")) {
-            self.titles.insert(subject, title);
+            self.titles.entry(subject).or_default().push((index, title));
         }
     }
+}
 
+impl Names<'_> {
     /// "PC Jo Smith (northshire-police)".
     pub fn person(&self, actor: &ActorId) -> String {
         let org = actor.org();
@@ -69,8 +112,9 @@ impl<'a> Names<'a> {
         if ledger.is_some_and(|ledger| ledger.service == *actor) {
             return "The ledger's service".to_owned();
         }
-        if let Some(name) = self.people.get(actor) {
-            return format!("{name} ({org})");
+        if let Some((then, now)) = self.called(&self.given.people, actor) {
+            let now = now.map_or_else(String::new, |now| format!(", now {now}"));
+            return format!("{then}{now} ({org})");
         }
         if self
             .bundle
@@ -87,8 +131,10 @@ impl<'a> Names<'a> {
     pub fn person_within(&self, actor: &ActorId) -> String {
         let name = self.person(actor);
         for (start, within) in [("The ", "the "), ("A person of ", "a person of ")] {
-            if let (false, Some(rest)) = (self.people.contains_key(actor), name.strip_prefix(start))
-            {
+            if let (false, Some(rest)) = (
+                self.given.people.contains_key(actor),
+                name.strip_prefix(start),
+            ) {
                 return format!("{within}{rest}");
             }
         }
@@ -97,17 +143,22 @@ impl<'a> Names<'a> {
 
     /// "exhibit JSM/1".
     pub fn exhibit(&self, exhibit: &Subject) -> String {
-        match self.references.get(exhibit) {
-            Some(reference) => format!("exhibit {reference}"),
+        match self.called(&self.given.references, exhibit) {
+            Some((then, Some(now))) => format!("exhibit {then} (now {now})"),
+            Some((then, None)) => format!("exhibit {then}"),
             None => format!("exhibit with id {}", short(exhibit.as_str())),
         }
     }
 
     /// "the case “R v Doe” (44NS1234526)".
     pub fn case(&self, case: &Subject) -> String {
-        match (self.titles.get(case), self.references.get(case)) {
-            (Some(title), Some(reference)) => format!("the case \"{title}\" ({reference})"),
-            (Some(title), None) => format!("the case \"{title}\""),
+        let title = self.called(&self.given.titles, case).map(|(then, _)| then);
+        let reference = self.called(&self.given.references, case);
+        match (title, reference.map(|(then, _)| then)) {
+            (Some(title), Some(reference)) => {
+                format!("the case \"{}\" ({reference})", unquoted(title))
+            }
+            (Some(title), None) => format!("the case \"{}\"", unquoted(title)),
             (None, Some(reference)) => format!("the case {reference}"),
             (None, None) => format!("the case with id {}", short(case.as_str())),
         }
@@ -117,6 +168,22 @@ impl<'a> Names<'a> {
 /// The first eight characters of an id.
 pub fn short(id: &str) -> String {
     format!("{}...", id.chars().take(8).collect::<String>())
+}
+
+/// A name as it stands in a sentence: in quotation marks unless it looks like one, so that nobody's name can pass
+/// for words of the report.
+fn name_of(value: &Value) -> String {
+    let text = plain(value);
+    let usual = |c: char| c.is_alphanumeric() || " /.'-".contains(c);
+    match text.chars().count() <= 40 && text.chars().all(usual) {
+        true => text,
+        false => format!("\"{text}\""),
+    }
+}
+
+/// The same where quotation marks stand already.
+fn unquoted(name: &str) -> &str {
+    name.trim_matches('"')
 }
 
 /// A value in words, on one line, in quotation marks.

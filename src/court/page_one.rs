@@ -2,13 +2,17 @@
 
 use super::names::Names;
 use super::timeline::capital;
+use std::collections::BTreeSet;
+
+use crate::ledger::effects::Effect;
 use crate::ledger::outcome::Severity as FlagSeverity;
-use crate::ledger::state::Known as _;
+use crate::ledger::state::{ExhibitRecord, Known as _, Status};
+use crate::ledger::{Rules, moves};
 use crate::protocol::bundle::ScopeKind;
+use crate::protocol::entry::EntryHash;
 use crate::protocol::id::{Strand, Subject};
 use crate::verify::{
-    Completeness, Finding, QUESTIONS, Severity, Verification, VerifiedBundle, counted,
-    registered_digests,
+    Completeness, Finding, QUESTIONS, Severity, Verification, VerifiedBundle, VerifiedItem, counted,
 };
 
 /// Most findings of one kind on page one.
@@ -19,8 +23,7 @@ const LIMITS: &str = "\
 WHAT THIS DOES NOT SHOW
 
 - Nothing here proves what happened before the exhibit was registered.
-- Nothing here proves that what a person recorded is true; it shows who recorded it, and that it was not
-  changed since.
+- Nothing here proves that what a person recorded is true; it shows whose key recorded it.
 - A signature shows that a person's key was used; it does not show whose hand was on the keyboard.
 - Times of handling are as the person stated them. The time of recording is bounded by witnesses where
   there are any, and is otherwise the operator's clock.
@@ -133,11 +136,12 @@ fn exhibit_facts(bundle: &VerifiedBundle, names: &Names<'_>, exhibit: &Subject) 
     let Some(record) = bundle.state.exhibit(exhibit) else {
         return String::new();
     };
-    let matched = bundle
-        .evidence
-        .iter()
-        .find(|one| one.exhibits.contains(exhibit));
-    let bytes = match (registered_digests(bundle).contains_key(exhibit), matched) {
+    let matched = bundle.evidence.iter().find(|one| {
+        one.versions
+            .iter()
+            .any(|version| version.exhibit == *exhibit)
+    });
+    let bytes = match (record.digest.is_some(), matched) {
         (false, _) => "it has no registered digest".to_owned(),
         (true, None) => "no file was given that has its registered digest".to_owned(),
         (true, Some(one)) => {
@@ -149,12 +153,13 @@ fn exhibit_facts(bundle: &VerifiedBundle, names: &Names<'_>, exhibit: &Subject) 
         Some(person) => names.person_within(person),
         None => record.holder.org.to_string(),
     };
+    let whereabouts = whereabouts(&record, &holder);
     let offered = match &record.offer {
         Some(_) => "; an offer to hand it on is open",
         None => "",
     };
     format!(
-        "{} ({}): {bytes}; last recorded with {holder}{offered}; {}{}.\n",
+        "{} ({}): {bytes}; {whereabouts}{offered}; {}{}.\n",
         capital(&names.exhibit(exhibit)),
         record.kind.replace('-', " "),
         continuity(bundle, exhibit),
@@ -162,8 +167,37 @@ fn exhibit_facts(bundle: &VerifiedBundle, names: &Names<'_>, exhibit: &Subject) 
     )
 }
 
-/// Flags that say that a handover has one side only, or the wrong one.
-const BREAKS: [&str; 8] = [
+/// Where it is recorded to be, or what became of it.
+fn whereabouts(record: &ExhibitRecord, holder: &str) -> String {
+    let said = |value: &Option<String>| {
+        let value = value.as_ref()?;
+        Some(super::names::quoted(&value.clone().into()))
+    };
+    let state = match record.status {
+        Status::Held => {
+            let place = said(&record.place).map(|place| format!(", in the store {place}"));
+            let carrier = said(&record.carrier).map(|by| format!(", on its way with {by}"));
+            let place = place.or(carrier).unwrap_or_default();
+            return format!("last recorded with {holder}{place}");
+        }
+        Status::Outside => "handed to somebody outside the ledger",
+        Status::Lost => "LOST",
+        Status::Returned => "given back",
+        Status::Disposed => "disposed of",
+        Status::Destroyed => "DESTROYED by accident",
+    };
+    format!("recorded as {state}, last with {holder}")
+}
+
+/// Flags that say that custody has one side only, the wrong one, or a gap.
+const BREAKS: [&str; 15] = [
+    "found-not-lost",
+    "custody-gap",
+    "custody-restated",
+    "destroyed-unplanned",
+    "while-lost",
+    "not-authorised",
+    "container-sealed",
     "accepted-without-offer",
     "accepted-from-other",
     "not-the-holder",
@@ -175,12 +209,15 @@ const BREAKS: [&str; 8] = [
 ];
 
 fn continuity(bundle: &VerifiedBundle, exhibit: &Subject) -> String {
-    let breaks: Vec<String> = bundle
+    let flagged: BTreeSet<EntryHash> = bundle
         .flags
         .iter()
-        .filter(|flag| flag.exhibit.as_ref() == Some(exhibit) && BREAKS.contains(&flag.code))
-        .flat_map(|flag| &flag.entries)
-        .filter_map(|e| bundle.entries.iter().find(|item| item.e == *e))
+        .filter(|flag| BREAKS.contains(&flag.code))
+        .flat_map(|flag| flag.entries.iter().copied())
+        .collect();
+    let breaks: Vec<String> = possessions(bundle, exhibit)
+        .into_iter()
+        .filter(|item| flagged.contains(&item.e))
         .map(|item| format!("entry {}", item.index.0))
         .collect();
     match breaks.is_empty() {
@@ -190,6 +227,34 @@ fn continuity(bundle: &VerifiedBundle, exhibit: &Subject) -> String {
             breaks.join(", ")
         ),
     }
+}
+
+/// What happened to an exhibit, and to its container while it was in one.
+fn possessions<'a>(bundle: &'a VerifiedBundle, exhibit: &Subject) -> Vec<&'a VerifiedItem> {
+    let mut within: Option<Subject> = None;
+    let mut items = Vec::new();
+    for item in &bundle.entries {
+        let subject = &item.chain.subject;
+        let own = subject == exhibit && item.chain.strand != Strand::Access;
+        let of_container = within.as_ref() == Some(subject) && item.chain.strand == Strand::Custody;
+        if !own && !of_container {
+            continue;
+        }
+        items.push(item);
+        let Some(payload) = item.entry.as_ref().map(|entry| entry.payload()) else {
+            continue;
+        };
+        let row = Rules::embedded().row(&payload.event);
+        match row.map(|row| row.effect) {
+            Some(Effect::Pack) if own => {
+                let named = payload.body.get("container").and_then(|one| one.as_str());
+                within = named.and_then(|named| Subject::new(named).ok());
+            }
+            Some(effect) if own && (moves(effect) || effect == Effect::Unpack) => within = None,
+            _ => {}
+        }
+    }
+    items
 }
 
 /// Time from the opening of an exhibit to its first digest.

@@ -25,7 +25,8 @@ use crate::protocol::digest::EvidenceDigest;
 use crate::protocol::entry::{EntryHash, VerifiedEntry};
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ActorId, Strand, Subject};
-use crate::verify::{VerifiedBundle, VerifiedItem};
+use crate::protocol::tree::EntryIndex;
+use crate::verify::{Descent, VerifiedBundle, VerifiedItem};
 
 /// "14 March 2026 09:12:00 UTC: PC Jo Smith (northshire-police) recorded that ... [entry 12]".
 pub fn line(bundle: &VerifiedBundle, names: &Names<'_>, item: &VerifiedItem) -> String {
@@ -38,11 +39,13 @@ pub fn line(bundle: &VerifiedBundle, names: &Names<'_>, item: &VerifiedItem) -> 
         );
     };
     let when = entry.payload().occurred_at.in_words();
+    let names = &names.as_of(item.index);
     let who = names.person(&entry.payload().actor);
     let (what, used) = Writer {
         bundle,
         names,
         entry,
+        index: item.index,
     }
     .sentence();
     let mut line = format!("{when}: {who} recorded that {what}.");
@@ -82,6 +85,7 @@ struct Writer<'a> {
     bundle: &'a VerifiedBundle,
     names: &'a Names<'a>,
     entry: &'a VerifiedEntry,
+    index: EntryIndex,
 }
 
 impl Writer<'_> {
@@ -174,10 +178,11 @@ impl Writer<'_> {
             T::Recipient => self.recipient(value),
             T::Hash | T::HashOrNull => self.pointed(Hash::from_base64url(text).ok()?),
             T::KeyId => short(text),
-            T::Digest | T::DigestOrNull => self.own_digest().map(|digest| {
+            T::Digest | T::DigestOrNull => {
+                let digest = self.digest(name)?;
                 let sha256 = digest.sha256.to_hex();
                 format!("{} bytes and SHA-256 {sha256}", digest.size)
-            })?,
+            }
             T::Enum => text.replace('-', " "),
             _ => plain(value),
         })
@@ -233,26 +238,34 @@ impl Writer<'_> {
         }
     }
 
-    fn own_digest(&self) -> Option<EvidenceDigest> {
-        serde_json::from_value(self.body("digest")?.clone()).ok()
+    fn digest(&self, name: &str) -> Option<EvidenceDigest> {
+        serde_json::from_value(self.body(name)?.clone()).ok()
     }
 
+    /// What the receiver found, against what was registered when they received it.
     fn received(&self) -> String {
-        let registered = self
-            .bundle
-            .state
-            .exhibit(&self.entry.payload().subject)
-            .and_then(|one| one.digest);
-        match (self.own_digest(), registered) {
-            (None, None) => "there were no bytes to digest".to_owned(),
-            (None, Some(_)) => "they did not compute a digest of their own".to_owned(),
-            (Some(own), Some(registered)) if own == registered => {
+        let e = self.entry.hash();
+        let flagged = |code: &str| {
+            let mut raised = self.bundle.flags.iter();
+            raised.any(|flag| flag.code == code && flag.entries.contains(&e))
+        };
+        let exhibit = &self.entry.payload().subject;
+        let versions = self.bundle.versions.iter();
+        let registered = versions
+            .filter(|version| version.exhibit == *exhibit && version.index < self.index)
+            .any(|version| version.descent != Descent::Other);
+        match self.digest("digest").map(|own| own.sha256.to_hex()) {
+            None if flagged("accepted-without-digest") => {
+                "they did not compute a digest of their own".to_owned()
+            }
+            None => "no digest was registered then, and they computed none".to_owned(),
+            Some(own) if flagged("accepted-digest-differs") => format!(
+                "they digested the bytes and the digest is NOT the registered one (SHA-256 {own})"
+            ),
+            Some(_) if registered => {
                 "they digested the bytes and the digest is the registered one".to_owned()
             }
-            (Some(own), _) => format!(
-                "they digested the bytes and the digest is NOT the registered one (SHA-256 {})",
-                own.sha256.to_hex()
-            ),
+            Some(own) => format!("they digested the bytes: SHA-256 {own}"),
         }
     }
 

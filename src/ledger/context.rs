@@ -52,15 +52,20 @@ impl<'a, K: Known + ?Sized> Context<'a, K> {
         })
     }
 
-    /// Holds on the exhibit and on its case, or on the case itself, and who placed them.
+    /// Holds on the exhibit, on what is in it and on its case, or on the case itself, and who placed them.
     pub fn holds(&self) -> BTreeMap<EntryHash, OrgId> {
         let exhibit = self.exhibit();
         let case = match &exhibit {
             Some(exhibit) => self.known.case(&exhibit.case),
             None => self.case(),
         };
-        let of_exhibit = exhibit.into_iter().flat_map(|one| one.holds);
-        of_exhibit
+        let contents = exhibit.iter().flat_map(|one| one.contents.clone());
+        let in_it: Vec<ExhibitRecord> = contents
+            .filter_map(|content| self.known.exhibit(&content))
+            .collect();
+        let of_exhibits = exhibit.into_iter().chain(in_it);
+        of_exhibits
+            .flat_map(|one| one.holds)
             .chain(case.into_iter().flat_map(|one| one.holds))
             .collect()
     }

@@ -39,8 +39,10 @@ pub enum Effect {
     JoinParty,
     /// An exhibit comes to be, held by the signer; the case's table of contents and its parents name it.
     OpenExhibit,
-    /// The exhibit's bytes are known.
+    /// The exhibit's bytes are known, if they were not before.
     SetDigest,
+    /// The exhibit's bytes have grown, if they are the ones that grew.
+    Extend,
     /// A seal is on the exhibit.
     Seal,
     /// No seal is on the exhibit.
@@ -129,9 +131,15 @@ pub fn apply<K: Known + ?Sized>(
         }),
         Effect::AddExhibit => add_exhibit(context),
         Effect::Disclose => disclose(context),
-        Effect::SetDigest => {
-            change_exhibit(context, |exhibit| exhibit.digest = context.read("digest"))
-        }
+        // What was registered stands: another digest of it is flagged, and replaces nothing.
+        Effect::SetDigest => change_exhibit(context, |exhibit| {
+            exhibit.digest = exhibit.digest.take().or(context.read("digest"));
+        }),
+        Effect::Extend => change_exhibit(context, |exhibit| {
+            if exhibit.digest.is_none() || exhibit.digest == context.read("previous") {
+                exhibit.digest = context.read("digest");
+            }
+        }),
         Effect::Seal => change_exhibit(context, |exhibit| {
             exhibit.seal = context.text("seal").map(str::to_owned);
             exhibit.seals_used.extend(exhibit.seal.clone());
@@ -368,11 +376,12 @@ fn revoke_key<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
     let Some(mut record) = context.known.key(kid) else {
         return Vec::new();
     };
-    record.revoked = Some(context.place.index);
-    record.compromised_since = context
-        .read::<Option<Moment>>("compromised_since")
-        .flatten()
-        .map(|moment| moment.unix_seconds());
+    // Revoked again, it is revoked since the first time; a theft once stated stays stated, since the earliest time.
+    record.revoked = record.revoked.or(Some(context.place.index));
+    let stated = context.read::<Option<Moment>>("compromised_since");
+    let stated = stated.flatten().map(|moment| moment.unix_seconds());
+    let earliest = record.compromised_since.into_iter().chain(stated).min();
+    record.compromised_since = earliest;
     vec![(RecordKey::Key(kid), Record::Key(record))]
 }
 

@@ -37,6 +37,9 @@ pub(super) fn change<K: Known + ?Sized>(
     use Effect as E;
     let e = context.entry.hash();
     let actor = context.actor();
+    if matches!(effect, E::Lose | E::Return | E::Dispose | E::Destroy) {
+        exhibit.offer = None; // there is nothing left to hand over
+    }
     match effect {
         E::Accept => {
             // Accepted as offered to a store, it is in that store.
@@ -81,7 +84,7 @@ pub(super) fn change<K: Known + ?Sized>(
 }
 
 /// Whether a change of possession is one that what is in a container shares.
-pub(super) fn moves(effect: Effect) -> bool {
+pub fn moves(effect: Effect) -> bool {
     use Effect as E;
     matches!(
         effect,
@@ -158,7 +161,10 @@ pub(super) fn unpack<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
 pub(super) fn happened<K: Known + ?Sized>(context: &Context<'_, K>, exhibit: &mut ExhibitRecord) {
     let payload = context.entry.payload();
     if payload.strand == Strand::Custody {
-        exhibit.latest = exhibit.latest.max(payload.occurred_at.earliest());
+        // A clock that runs ahead must not put every later entry out of order.
+        let recorded = i64::try_from(context.place.recorded_at.0 / 1000).unwrap_or(i64::MAX);
+        let happened = payload.occurred_at.earliest().min(recorded);
+        exhibit.latest = exhibit.latest.max(happened);
     }
 }
 

@@ -107,9 +107,15 @@ pub fn found<'r, K: Known + ?Sized>(
                 && payload.event != "found"
                 && exhibit_ref.is_some_and(|one| one.status == Status::Lost)
         }
-        F::CopyDiffers => parents().iter().any(|parent| {
-            registered_of(&parent.exhibit).is_some_and(|source| own.as_ref() != Some(&source))
-        }),
+        // A clip or a redaction of one source, or what is made of several, has other bytes.
+        F::CopyDiffers => {
+            let whole = matches!(context.text("role"), Some("master" | "working" | "defence"));
+            let of_one = |sources: &[Parent]| match sources {
+                [source] => registered_of(&source.exhibit),
+                _ => None,
+            };
+            whole && of_one(&parents()).is_some_and(|source| own.as_ref() != Some(&source))
+        }
         F::OneSideOnly
         | F::CustodyAssumed
         | F::Lost
@@ -137,7 +143,7 @@ pub fn found<'r, K: Known + ?Sized>(
         F::NoReviewer => context
             .read::<Option<ActorId>>("reviewer")
             .flatten()
-            .is_none_or(|one| one == *context.actor()),
+            .is_none_or(|one| one == *context.actor() || context.known.actor(&one).is_none()),
         F::NoCorroboration => !payload.details.contains_key("corroboration"),
         F::VerifiedDiffers => {
             let actual = context.read::<EvidenceDigest>("actual");
@@ -173,6 +179,10 @@ pub fn found<'r, K: Known + ?Sized>(
             ["md5", "sha1"].iter().any(named) && !["sha256", "sha512"].iter().any(named)
         }
         F::WhileSealed => exhibit_ref.is_some_and(|one| one.seal.is_some()),
+        F::ContainerSealed => context
+            .read::<Subject>("container")
+            .and_then(|container| context.known.exhibit(&container))
+            .is_some_and(|container| container.seal.is_some()),
         F::CustodyGap => exhibit_ref.is_some_and(|one| one.status == Status::Lost),
         F::WhilePacked => exhibit_ref.is_some_and(|one| one.container.is_some()),
         F::NotPacked => {

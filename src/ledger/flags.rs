@@ -16,7 +16,7 @@ use crate::protocol::time::LogTime;
 pub enum FlagRule {
     /// Said to have happened after it was recorded.
     ClockAhead,
-    /// Recorded more than a day after it happened.
+    /// Recorded later after it happened than the threshold.
     RecordedLate,
     /// The signer commits to no state of the log.
     SeenMissing,
@@ -106,6 +106,8 @@ pub enum FlagRule {
     WeakDigestOnly,
     /// Examined though a seal is recorded on it.
     WhileSealed,
+    /// Put into a container or taken out though a seal is recorded on that.
+    ContainerSealed,
     /// Nobody held it for a time.
     CustodyGap,
     /// Moved by itself while it is recorded in a container.
@@ -133,17 +135,17 @@ impl FlagRule {
             F::ClockAhead => (
                 "clock-ahead",
                 Notice,
-                "It is said to have happened after it was recorded: a clock was wrong.",
+                "It is said to have happened after it was recorded.",
             ),
             F::RecordedLate => (
                 "recorded-late",
                 Info,
-                "It was recorded more than a day after it is said to have happened.",
+                "It was recorded later after it is said to have happened than the ledger's threshold.",
             ),
             F::SeenMissing => (
                 "seen-missing",
                 Info,
-                "The signer did not commit to any state of the log: it was signed offline.",
+                "The signer did not commit to any state of the log, as when signing offline.",
             ),
             F::NotTheHolder => (
                 "not-the-holder",
@@ -153,7 +155,7 @@ impl FlagRule {
             F::ColleagueOfHolder => (
                 "colleague-of-holder",
                 Info,
-                "It was offered by a colleague of the person who held it.",
+                "It was recorded by a colleague of the person who held it.",
             ),
             F::DigestReplaced => (
                 "digest-differs",
@@ -183,7 +185,7 @@ impl FlagRule {
             F::VerificationDiffers => (
                 "verification-differs",
                 Serious,
-                "The copy's verification gave another digest than the copy: the copy failed.",
+                "The copy's verification gave another digest than the copy.",
             ),
             F::ReadErrors => (
                 "read-errors",
@@ -243,7 +245,7 @@ impl FlagRule {
             F::CopyDiffers => (
                 "copy-differs",
                 Serious,
-                "The copy's bytes are not those of its source: the copy failed.",
+                "The digest recorded for the copy is not the one registered for its source.",
             ),
             F::OneSideOnly => (
                 "one-side-only",
@@ -319,7 +321,7 @@ impl FlagRule {
             F::CustodyRestated => (
                 "custody-restated",
                 Serious,
-                "The custody was restated: what earlier entries give was wrong.",
+                "Somebody states that the custody was other than earlier entries give.",
             ),
             F::IrregularityRaised => (
                 "irregularity-raised",
@@ -355,6 +357,11 @@ impl FlagRule {
                 "while-sealed",
                 Serious,
                 "It was examined while a seal was recorded on it.",
+            ),
+            F::ContainerSealed => (
+                "container-sealed",
+                Serious,
+                "It was put in or taken out though a seal was recorded on the container.",
             ),
             F::CustodyGap => (
                 "custody-gap",
@@ -430,7 +437,10 @@ pub fn standing_flags(
             }
             (FlagRule::RetentionOverdue, _, Some(until)) => {
                 let kept = matches!(record.status, Status::Held | Status::Outside);
-                (kept && record.holds.is_empty() && now > until).then_some(record.opened)
+                let case = known.case(&record.case);
+                let held =
+                    !record.holds.is_empty() || case.is_some_and(|one| !one.holds.is_empty());
+                (kept && !held && now > until).then_some(record.opened)
             }
             _ => None,
         };

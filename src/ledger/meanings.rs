@@ -31,7 +31,9 @@ impl RefuseRule {
             R::SubjectIsActor => {
                 "the id half of `actor` is the entry's subject, and no other actor is enrolled under that id"
             }
-            R::NoReservedRole => "`roles` holds neither `service` nor `authority`",
+            R::NoReservedRole => {
+                "neither `roles` nor the roles that the actor of the chain has hold `service` or `authority`"
+            }
             R::KeyIsNew => "`key` was never enrolled, by nobody",
             R::ProofOfPossession => {
                 "`proof` verifies under the key it holds, and names this ledger, `actor` and `key`"
@@ -47,13 +49,15 @@ impl RefuseRule {
             }
             R::InNamedCase => "`case` is a case, and the signer's organisation is a party of it",
             R::InCaseOfExhibit => {
-                "the entry's subject is an exhibit, and the signer's organisation is a party of its case"
+                "the entry's subject is an exhibit, and the signer's organisation is a party of its case or holds it"
             }
             R::OrganisationKnown => "`org` is an organisation of this ledger",
             R::ParentsKnown => {
                 "every exhibit of `parents` is known, and the signer's organisation is a party of its case"
             }
-            R::HoldsIt => "the exhibit's holder is of the signer's organisation",
+            R::HoldsIt => {
+                "the exhibit's holder is of the signer's organisation, and its status is held"
+            }
             R::OfferToOther => {
                 "`to` names a person other than the signer, an organisation other than the signer's, or a store"
             }
@@ -93,7 +97,7 @@ impl RefuseRule {
             R::HoldOfMine => {
                 "`hold` was placed by the signer's organisation, or the signer has the role `court`"
             }
-            R::NoHold => "no hold is in force on the exhibit or its case",
+            R::NoHold => "no hold is in force on the exhibit, on what is in it, or on its case",
             R::NotOwnDisposal => "the signer is not the person who holds the exhibit",
             R::PrivilegeClaimed => "privilege in the exhibit is claimed, or was upheld",
             R::InCaseOrAuditor => {
@@ -159,7 +163,7 @@ impl FlagRule {
                 "the entry is on the strand `custody`, is not `found`, and the exhibit's status is lost"
             }
             F::CopyDiffers => {
-                "an exhibit of `parents` has a registered digest, and `digest` is not the same"
+                "`role` is `master`, `working` or `defence`, `parents` names one exhibit, that has a registered digest, and `digest` is not the same"
             }
             F::OneSideOnly
             | F::CustodyAssumed
@@ -170,7 +174,7 @@ impl FlagRule {
             | F::CustodyRestated
             | F::IrregularityRaised => "always",
             F::FoundNotLost => "the exhibit's status is not lost",
-            F::UnderHold => "a hold is in force on the exhibit or its case",
+            F::UnderHold => "a hold is in force on the exhibit, on what is in it, or on its case",
             F::NotAuthorised => {
                 "`authorisation` is null, or is not the exhibit's latest `disposal-authorised` entry"
             }
@@ -180,13 +184,13 @@ impl FlagRule {
             F::NotAWorkingCopy => {
                 "a digest is registered, and the exhibit's role is `original` or `master`"
             }
-            F::NoReviewer => "`reviewer` is null, or the signer",
+            F::NoReviewer => "`reviewer` is null, the signer, or nobody who is enrolled",
             F::NoCorroboration => "the entry names no detail `corroboration`",
             F::VerifiedDiffers => {
                 "`actual` is not the same as `expected`, or not the same as the registered digest"
             }
             F::OutOfOrder => {
-                "the entry is on the strand `custody`, and its `occurred_at` is earlier than that of an earlier entry that changed this exhibit on that strand"
+                "the entry is on the strand `custody`, and its `occurred_at` is earlier than that of an earlier entry that changed this exhibit on that strand (than its log time, where `occurred_at` is later)"
             }
             F::UnusualRole => "the row has `usual_roles`, and the signer has none of them",
             F::Incomplete => "the entry does not name every detail of the row's `usual_details`",
@@ -197,6 +201,7 @@ impl FlagRule {
                 "the entry names the detail `md5` or `sha1`, and neither `sha256` nor `sha512`"
             }
             F::WhileSealed => "a seal is on the exhibit",
+            F::ContainerSealed => "a seal is on `container`",
             F::CustodyGap => "the exhibit's status is lost",
             F::WhilePacked => "the exhibit is in a container",
             F::NotPacked => "the exhibit is not in `container`",
@@ -208,7 +213,7 @@ impl FlagRule {
                 "at the stated time, an open offer was recorded more than `offer_open_for` before; on the entry that made the offer"
             }
             F::RetentionOverdue => {
-                "at the stated time, the exhibit's own retention time is past, its status is held or outside, and no hold of its own is in force; on the entry that opened it"
+                "at the stated time, the exhibit's own retention time is past, its status is held or outside, and no hold on it or its case is in force; on the entry that opened it"
             }
             F::KeyCompromised => {
                 "at the stated time, `key-revoked` has declared the entry's key compromised since a time that is not after the entry's log time; on each such entry"
@@ -233,7 +238,7 @@ impl Effect {
                 "`key` is one of `actor`'s, within the validity stated; the actor's roles are `roles`, in the place of earlier ones"
             }
             E::RevokeKey => {
-                "signatures with `key` count no more from this place in the log on; what was recorded since `compromised_since` is flagged `key-compromised`"
+                "signatures with `key` count no more from this place in the log on; what was recorded since `compromised_since` (the earliest that was stated) is flagged `key-compromised`"
             }
             E::OpenCase => {
                 "a case begins; the signer's organisation is a party with the part that is its sector"
@@ -242,7 +247,10 @@ impl Effect {
             E::OpenExhibit => {
                 "an exhibit begins, held by the signer, with what the body states (role `original` where none is); the service must record it in the table of contents of its case, and as a child on each parent of the same case"
             }
-            E::SetDigest => "the registered digest is `digest`",
+            E::SetDigest => "the registered digest is `digest`, if there was none before",
+            E::Extend => {
+                "the registered digest is `digest`, if it was `previous` before or there was none"
+            }
             E::Seal => "the seal on it is `seal`, which counts as used",
             E::Unseal => "no seal is on it",
             E::Offer => "the open offer is this one",
@@ -257,10 +265,10 @@ impl Effect {
             E::LiftHold | E::LiftCaseHold => "`hold` is in force no more",
             E::ChangeRoles => "the actor's roles are `roles`",
             E::ProposeRule => {
-                "the signer's organisation stands behind the change of `threshold`; where that makes more than half of those that accepted genesis for the first time, it holds from the next entry on"
+                "the signer's organisation stands behind the change of `threshold`; where that makes more than half of the organisations that genesis names, for the first time, it holds from the next entry on"
             }
             E::ApproveRule => {
-                "one organisation more stands behind `proposal`; where that makes more than half of those that accepted genesis for the first time, it holds from the next entry on"
+                "one organisation more stands behind `proposal`; where that makes more than half of the organisations that genesis names, for the first time, it holds from the next entry on"
             }
             E::Explain => {
                 "flags with the code `category` on the entries of `targets` have this explanation too"
@@ -274,18 +282,20 @@ impl Effect {
             E::HandOutside => {
                 "its status, and that of all that is in it, is outside; the holder stays; it is in no container"
             }
-            E::Lose => "its status, and that of all that is in it, is lost; it is in no container",
+            E::Lose => {
+                "its status, and that of all that is in it, is lost; no offer of it is open; it is in no container"
+            }
             E::Find => {
                 "the signer holds it and all that is in it, with status held, in no store and with no carrier; it is in no container"
             }
             E::Return => {
-                "its status, and that of all that is in it, is returned; it is in no container"
+                "its status, and that of all that is in it, is returned; no offer of it is open; it is in no container"
             }
             E::Dispose => {
-                "its status, and that of all that is in it, is disposed; it is in no container"
+                "its status, and that of all that is in it, is disposed; no offer of it is open; it is in no container"
             }
             E::Destroy => {
-                "its status, and that of all that is in it, is destroyed; it is in no container"
+                "its status, and that of all that is in it, is destroyed; no offer of it is open; it is in no container"
             }
             E::Pack => "it is in `container`, and in no other; what moves that container moves it",
             E::Unpack => "it is in no container",

@@ -6,7 +6,6 @@ use super::context::Context;
 use super::effects::Changes;
 use super::state::{Known, ProposalRecord, Record, RecordKey};
 use crate::protocol::entry::EntryHash;
-use crate::protocol::id::OrgId;
 
 /// A change of a threshold is proposed.
 pub(super) fn propose<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
@@ -47,8 +46,7 @@ fn settle<K: Known + ?Sized>(
 ) -> Changes {
     let mut changes = Changes::new();
     if let Some(mut ledger) = context.known.ledger() {
-        let accepted = |org: &&OrgId| context.known.org(org).is_some_and(|one| one.accepted);
-        let enough = proposal.behind.len() * 2 > ledger.orgs.iter().filter(accepted).count();
+        let enough = proposal.behind.len() * 2 > ledger.orgs.len();
         if enough && !proposal.in_force {
             proposal.in_force = true;
             let threshold = proposal.threshold.clone();

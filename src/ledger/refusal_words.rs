@@ -65,8 +65,8 @@ impl RefuseRule {
             ),
             R::HoldsIt => (
                 "not-holder",
-                "One cannot offer what another organisation holds.",
-                "Ask the holder to offer it.",
+                "One cannot offer what another organisation holds, or what is recorded as lost, ended or with somebody outside.",
+                "Ask the holder to offer it, or record first that you have it.",
             ),
             R::OfferToOther => (
                 "offer-to-self",

@@ -1,11 +1,13 @@
 //! What rows of the table may refuse: a closed list of predicates, each with its code and words.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::context::Context;
 use super::outcome::Refusal;
 use super::schema::Parent;
-use super::state::{Known, Recipient, Record, RecordKey, Role};
+use super::state::{Known, Recipient, Record, RecordKey, Role, Status};
 use crate::protocol::entry::EntryHash;
 use crate::protocol::id::{ActorId, OrgId, Strand, Subject};
 use crate::protocol::key::{KeyId, PublicKey};
@@ -135,11 +137,18 @@ pub fn refuse<K: Known + ?Sized>(
                 && known.actor(&actor).is_some()
                     == known.get(&RecordKey::Actor(actor.subject())).is_some()
         }),
-        R::NoReservedRole => context.read::<Vec<Role>>("roles").is_some_and(|roles| {
-            !roles
-                .iter()
-                .any(|role| matches!(role, Role::Service | Role::Authority))
-        }),
+        // Neither given, nor taken from whoever has it: an authority without its role could never get it back.
+        R::NoReservedRole => context
+            .read::<BTreeSet<Role>>("roles")
+            .is_some_and(|stated| {
+                let had = match known.get(&RecordKey::Actor(context.subject().clone())) {
+                    Some(Record::Actor(actor)) => actor.roles,
+                    _ => BTreeSet::new(),
+                };
+                [Role::Service, Role::Authority]
+                    .iter()
+                    .all(|role| !stated.contains(role) && !had.contains(role))
+            }),
         R::KeyIsNew => context
             .read::<PublicKey>("key")
             .is_some_and(|key| known.key(key.id()).is_none()),
@@ -160,9 +169,10 @@ pub fn refuse<K: Known + ?Sized>(
         R::InNamedCase => context
             .read("case")
             .is_some_and(|case| context.is_party(&case)),
+        // Whoever holds it can say what becomes of it, whether or not they were put out of the case.
         R::InCaseOfExhibit => context
             .exhibit()
-            .is_some_and(|exhibit| context.is_party(&exhibit.case)),
+            .is_some_and(|exhibit| exhibit.holder.org == org || context.is_party(&exhibit.case)),
         R::OrganisationKnown => context
             .read::<OrgId>("org")
             .is_some_and(|named| known.org(&named).is_some()),
@@ -177,7 +187,7 @@ pub fn refuse<K: Known + ?Sized>(
             }),
         R::HoldsIt => context
             .exhibit()
-            .is_some_and(|exhibit| exhibit.holder.org == org),
+            .is_some_and(|exhibit| exhibit.holder.org == org && exhibit.status == Status::Held),
         R::OfferToOther => match context.read::<Recipient>("to") {
             Some(Recipient::Actor(actor)) => actor != *context.actor(),
             Some(Recipient::Org(to)) => to != org,

@@ -1,15 +1,13 @@
 //! The five answers, each with one plain sentence.
 
-use super::bundle::{Completeness, VerifiedBundle};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::bundle::{Completeness, Descent, VerifiedBundle};
 use super::finding::{Answer, Finding, Question, Severity, counted};
 use crate::ledger::outcome::Severity as FlagSeverity;
 
-/// Sums the findings up. `exhibits` is how many exhibits have a registered digest.
-pub(crate) fn answers(
-    findings: &[Finding],
-    verified: Option<&VerifiedBundle>,
-    exhibits: usize,
-) -> [Question; 5] {
+/// Sums the findings up.
+pub(crate) fn answers(findings: &[Finding], verified: Option<&VerifiedBundle>) -> [Question; 5] {
     let of = |question: u8, severity: Severity| {
         findings
             .iter()
@@ -43,7 +41,7 @@ pub(crate) fn answers(
     let question = |number: u8, answer: Answer, words: String| {
         failed(number).unwrap_or(Question { answer, words })
     };
-    let (file, file_words) = file(verified, exhibits);
+    let (file, file_words) = file(verified);
     let (handling, handling_words) = handling(verified, has("entries-withheld"));
     let (signers, signers_words) = signers(verified);
     let (history, history_words) = history(verified, has("no-witness"));
@@ -68,39 +66,60 @@ pub(crate) fn answers(
     ]
 }
 
-fn file(verified: &VerifiedBundle, exhibits: usize) -> (Answer, String) {
-    let mut found: Vec<_> = verified
-        .evidence
-        .iter()
-        .flat_map(|one| &one.exhibits)
-        .collect();
-    found.sort();
-    found.dedup();
-    match (found.len(), exhibits) {
-        (_, 0) => (
-            Answer::NotShown,
-            "No exhibit here has a registered digest yet, so no file can be compared.".to_owned(),
-        ),
-        (0, _) => (
-            Answer::NotShown,
-            "No file was given to compare with what was registered.".to_owned(),
-        ),
-        (1, 1) => (
-            Answer::Proven,
-            "The file given is, byte for byte, the one that was registered.".to_owned(),
-        ),
-        (found, exhibits) if found == exhibits => (
-            Answer::Proven,
-            format!(
-                "The files given are, byte for byte, those registered for all {exhibits} exhibits that have a \
-                 registered digest."
-            ),
-        ),
-        (found, exhibits) => (
-            Answer::NotShown,
-            format!("Files were given and match for {found} of {exhibits} exhibits only."),
-        ),
+fn file(verified: &VerifiedBundle) -> (Answer, String) {
+    let exhibits: BTreeSet<_> = verified.versions.iter().map(|one| &one.exhibit).collect();
+    // The best that was given for each exhibit.
+    let mut found = BTreeMap::new();
+    for version in verified.evidence.iter().flat_map(|one| &one.versions) {
+        let best = found.entry(&version.exhibit).or_insert(version);
+        if version.descent < best.descent {
+            *best = version;
+        }
     }
+    let not_shown = |words: String| (Answer::NotShown, words);
+    if exhibits.is_empty() {
+        return not_shown(
+            "No exhibit here has a registered digest yet, so no file can be compared.".to_owned(),
+        );
+    }
+    if found.is_empty() {
+        return not_shown("No file was given to compare with what was registered.".to_owned());
+    }
+    if found.len() < exhibits.len() {
+        return not_shown(format!(
+            "Files were given and match for {} of {} exhibits only.",
+            found.len(),
+            exhibits.len()
+        ));
+    }
+    let grown = |descent: Descent| {
+        let these = found.values().filter(|one| one.descent == descent);
+        let entries: Vec<String> = these.map(|one| format!("entry {}", one.index.0)).collect();
+        (!entries.is_empty()).then(|| entries.join(", "))
+    };
+    if let Some(entries) = grown(Descent::Claimed) {
+        return (
+            Answer::AttestedOnly,
+            format!(
+                "What was given is, byte for byte, what {entries} recorded as grown out of what was registered; \
+                 nothing proves that it begins with that."
+            ),
+        );
+    }
+    let mut words = match found.len() {
+        1 => "The file given is, byte for byte, the one that was registered".to_owned(),
+        count => format!(
+            "The files given are, byte for byte, those registered for all {count} exhibits that have a registered \
+             digest"
+        ),
+    };
+    if let Some(entries) = grown(Descent::Continued) {
+        words.push_str(&format!(
+            ", as it had grown by {entries}: proven to begin with what was registered first"
+        ));
+    }
+    words.push('.');
+    (Answer::Proven, words)
 }
 
 fn handling(verified: &VerifiedBundle, withheld: bool) -> (Answer, String) {

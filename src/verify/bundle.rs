@@ -9,6 +9,7 @@ use crate::ledger::outcome::Flag;
 use crate::ledger::state::MemoryState;
 use crate::protocol::bundle::Scope;
 use crate::protocol::checkpoint::Checkpoint;
+use crate::protocol::digest::EvidenceDigest;
 use crate::protocol::entry::{EntryHash, VerifiedEntry};
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ChainId, Origin, Subject};
@@ -99,15 +100,41 @@ pub struct VerifiedItem {
     pub bracket: Bracket,
 }
 
-/// A file or folder that the reader gave, and the exhibits whose registered digest it has.
+/// What bytes that an entry records are to those that were registered first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Descent {
+    /// They are those.
+    Registered,
+    /// Proven, step by step, to begin with those.
+    Continued,
+    /// Recorded as having grown out of those; some step is not proven.
+    Claimed,
+    /// Other bytes, recorded later.
+    Other,
+}
+
+/// The bytes of an exhibit, as one entry records them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// Whose.
+    pub exhibit: Subject,
+    /// The entry.
+    pub index: EntryIndex,
+    /// Their digest.
+    pub digest: EvidenceDigest,
+    /// What they are to the bytes registered first.
+    pub descent: Descent,
+}
+
+/// A file or folder that the reader gave, and what it was recorded as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EvidenceMatch {
     /// As the reader named it.
     pub name: String,
     /// SHA-256 of its bytes (of the manifest, for a folder).
     pub sha256: Hash,
-    /// The exhibits; empty when it is none of them.
-    pub exhibits: Vec<Subject>,
+    /// Exhibits whose registered bytes it has, or had at some time; empty when it is none of them.
+    pub versions: Vec<Version>,
 }
 
 /// How far the bundle shows that its chains have no further entry.
@@ -142,6 +169,8 @@ pub struct VerifiedBundle {
     pub withheld_details: Vec<(EntryIndex, Vec<String>)>,
     /// The evidence that the reader gave.
     pub evidence: Vec<EvidenceMatch>,
+    /// The bytes recorded for the exhibits that the bundle is about, in the order of the log.
+    pub versions: Vec<Version>,
     /// Whether chains are shown to end where they end here.
     pub completeness: Completeness,
 }

@@ -44,13 +44,12 @@ mod scope;
 pub mod security;
 
 pub use bundle::{
-    Bracket, Completeness, Cosigned, EvidenceMatch, VerifiedBundle, VerifiedItem, Witnessed,
+    Bracket, Completeness, Cosigned, Descent, EvidenceMatch, VerifiedBundle, VerifiedItem, Version,
+    Witnessed,
 };
 pub use finding::{
     Answer, Finding, MAX_FINDINGS, QUESTIONS, Question, Severity, Verification, counted, exit_code,
 };
-
-use std::collections::BTreeMap;
 
 use chains::Standing;
 use checkpoints::Opened;
@@ -64,7 +63,6 @@ use crate::ledger::rules::Rules;
 use crate::protocol::bundle::{Bundle, BundleError};
 use crate::protocol::digest::EvidenceDigest;
 use crate::protocol::hash::Hash;
-use crate::protocol::id::Subject;
 use crate::protocol::policy::Policy;
 use crate::protocol::time::LogTime;
 use crate::protocol::tree::EntryIndex;
@@ -105,20 +103,17 @@ pub struct Inputs<'a> {
 /// Checks a bundle.
 pub fn verify(inputs: Inputs<'_>) -> Verification {
     let mut findings = Findings::default();
-    let outcome = run(inputs, &mut findings);
+    let verified = run(inputs, &mut findings);
     let list = findings.into_list();
-    let (verified, exhibits) =
-        outcome.map_or((None, 0), |(verified, exhibits)| (Some(verified), exhibits));
-    let questions = answers::answers(&list, verified.as_ref(), exhibits);
     Verification {
-        questions,
+        questions: answers::answers(&list, verified.as_ref()),
         findings: list,
         verified,
     }
 }
 
-/// The bundle as verified, unless a check of it failed, and how many exhibits have a digest.
-fn run(inputs: Inputs<'_>, findings: &mut Findings) -> Option<(VerifiedBundle, usize)> {
+/// The bundle as verified, unless a check of it failed.
+fn run(inputs: Inputs<'_>, findings: &mut Findings) -> Option<VerifiedBundle> {
     // 1. Canonical form.
     let bundle = match Bundle::parse(inputs.bundle) {
         Ok(bundle) => bundle,
@@ -188,25 +183,26 @@ fn run(inputs: Inputs<'_>, findings: &mut Findings) -> Option<(VerifiedBundle, u
     }
 
     // 9. Evidence.
-    let digests = covered.digests(&replay.state);
-    let evidence = evidence::check_evidence(&digests, inputs.evidence, findings);
+    let entries = items(&read, &standing, replay.entries, &opened);
+    let versions = evidence::versions(&covered.exhibits, &entries, &replay.flags, inputs.rules);
+    let evidence = evidence::check_evidence(&versions, inputs.evidence, findings);
 
     // 10. Files beside the bundle.
-    evidence::check_sidecars(&bundle.blobs, inputs.sidecars, &digests, findings);
-    let verified = VerifiedBundle {
+    evidence::check_sidecars(&bundle.blobs, inputs.sidecars, &versions, findings);
+    Some(VerifiedBundle {
         origin: bundle.ledger.clone(),
         scope: bundle.scope.clone(),
         checkpoint: newest.checkpoint.clone(),
         cosigned: newest.cosigned.clone(),
         evaluated_at: bundle.evaluated_at,
-        entries: items(&read, &standing, replay.entries, &opened),
+        entries,
         state: replay.state,
         flags: replay.flags,
         withheld_details,
         evidence,
+        versions,
         completeness,
-    };
-    Some((verified, digests.len()))
+    })
 }
 
 fn form_code(error: &BundleError) -> &'static str {
@@ -271,21 +267,4 @@ fn items(
             bracket: checkpoints::bracket(opened, read.index),
         })
         .collect()
-}
-
-/// The registered digests of the exhibits that a verified bundle is about.
-pub fn registered_digests(verified: &VerifiedBundle) -> BTreeMap<Subject, EvidenceDigest> {
-    use crate::ledger::state::Known as _;
-    let mut digests = BTreeMap::new();
-    for item in &verified.entries {
-        let subject = &item.chain.subject;
-        if let Some(digest) = verified
-            .state
-            .exhibit(subject)
-            .and_then(|record| record.digest)
-        {
-            digests.insert(subject.clone(), digest);
-        }
-    }
-    digests
 }

@@ -1,6 +1,6 @@
 //! Step 5, second half: the chains that the scope demands are here, and none that it does not explain.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::chains::{self, Standing};
 use super::entries::ReadEntry;
@@ -8,7 +8,6 @@ use super::finding::{Asked, Findings, counted};
 use super::replay;
 use crate::ledger::state::{Known as _, MemoryState};
 use crate::protocol::bundle::{Bundle, ScopeKind};
-use crate::protocol::digest::EvidenceDigest;
 use crate::protocol::id::{ChainId, Strand, Subject};
 
 /// What the scope covers, by the state after the last entry.
@@ -55,12 +54,6 @@ impl Covered {
             lineage,
             cases,
         }
-    }
-
-    /// The registered digests of the exhibits that the bundle is about.
-    pub(crate) fn digests(&self, state: &MemoryState) -> BTreeMap<Subject, EvidenceDigest> {
-        let digest = |subject: &Subject| Some((subject.clone(), state.exhibit(subject)?.digest?));
-        self.exhibits.iter().filter_map(digest).collect()
     }
 
     /// The chains that must be here, and that no other is.

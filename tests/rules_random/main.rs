@@ -135,7 +135,14 @@ impl Game {
         let allowed = mostly(before.authorised.map(|one| one.0), &mut self.dice);
         let giver = before.offer.map_or(before.holder, |one| one.2);
         let seal = json!({"seal": format!("S{number}")});
-        let bag = json!({"container": self.things[self.dice.roll(2)].0});
+        let named = self.dice.roll(2);
+        let through_seal = self.things[named].1.seal.is_some();
+        let bag = json!({"container": self.things[named].0});
+        // What is in the bag goes where the bag goes.
+        let mut together = self.things.iter().enumerate();
+        let is_held_back = together.any(|(one, (_, thing))| {
+            (one == at || (at == 0 && thing.packed)) && !thing.holds.is_empty()
+        });
         let into_bag = bag["container"] == json!(self.things[0].0);
         let (event, body): (&'static str, Value) = match self.dice.roll(27) {
             0 => ("sealed", seal),
@@ -200,6 +207,8 @@ impl Game {
             allowed,
             into_bag,
             about == Some(at),
+            is_held_back,
+            through_seal,
         );
         let state = self.world.state.clone();
         let strand = Rules::embedded().row(event).unwrap().strand;
@@ -256,6 +265,12 @@ impl Game {
                 for (one, (_, thing)) in self.things.iter_mut().enumerate() {
                     if !together(one, thing) {
                         continue;
+                    }
+                    if matches!(
+                        event,
+                        "lost" | "disposed" | "returned" | "destroyed-unplanned"
+                    ) {
+                        thing.offer = None;
                     }
                     match event {
                         "transfer-accepted" | "received-from-unenrolled" | "custody-assumed" => {

@@ -63,6 +63,8 @@ pub fn verdict(
     allowed: Option<EntryHash>,
     into_bag: bool,
     of_this: bool,
+    is_held_back: bool,
+    through_seal: bool,
 ) -> Verdict {
     let open = thing.offer;
     let is_open = offer.is_some() && open.map(|one| one.0) == offer;
@@ -83,7 +85,7 @@ pub fn verdict(
         "disposal-authorised" => &[
             (who == EXAMINER, "no-role"),
             (who == OUTSIDER, "no-standing"),
-            (!thing.holds.is_empty(), "under-hold"),
+            (is_held_back, "under-hold"),
             (thing.holder == who, "own-disposal"),
         ],
         "privilege-resolved" => &[
@@ -93,7 +95,10 @@ pub fn verdict(
         ],
         "transfer-offered" => &[
             (who == OUTSIDER, "no-standing"),
-            (thing.holder != who, "not-holder"),
+            (
+                thing.holder != who || thing.status != Status::Held,
+                "not-holder",
+            ),
             (
                 to.org() == who && !matches!(to, To::Store(_)),
                 "offer-to-self",
@@ -131,7 +136,8 @@ pub fn verdict(
     let handler = (who == PROSECUTOR, "unusual-role");
     let holder = (other, "not-the-holder");
     let lost = thing.status == Status::Lost;
-    let held = (!thing.holds.is_empty(), "under-hold");
+    let held = (is_held_back, "under-hold");
+    let sealed_in = (through_seal, "container-sealed");
     let authorised = allowed.is_some() && thing.authorised.map(|one| one.0) == allowed;
     let ended = [Status::Returned, Status::Disposed, Status::Destroyed].contains(&thing.status);
     let flags: &[(bool, &'static str)] = match event {
@@ -147,7 +153,12 @@ pub fn verdict(
             (thing.seal.is_none(), "not-sealed"),
             handler,
         ],
-        "resealed" => &[holder, reused, handler],
+        "resealed" => &[
+            holder,
+            reused,
+            (thing.seal.is_some(), "sealed-twice"),
+            handler,
+        ],
         "stored" => &[holder, packed, handler],
         "consigned" => &[holder, (differs, "seal-differs"), packed, handler],
         "handed-to-unenrolled" => &[holder, (true, "one-side-only"), packed],
@@ -155,8 +166,13 @@ pub fn verdict(
         "custody-assumed" => &[(true, "custody-assumed"), packed],
         "returned" => &[(!authorised, "not-authorised"), held, holder, packed],
         "destroyed-unplanned" => &[(true, "destroyed-unplanned"), held, packed],
-        "packed" => &[holder, packed, handler],
-        "unpacked" => &[holder, (!thing.packed || !into_bag, "not-packed"), handler],
+        "packed" => &[holder, packed, sealed_in, handler],
+        "unpacked" => &[
+            holder,
+            (!thing.packed || !into_bag, "not-packed"),
+            sealed_in,
+            handler,
+        ],
         "lost" => &[(true, "lost"), holder, packed],
         "found" => &[(!lost, "found-not-lost"), (lost, "custody-gap"), packed],
         "transfer-accepted" => &[

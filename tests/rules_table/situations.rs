@@ -128,7 +128,7 @@ pub fn play(mut play: Play) -> Play {
     p.line("officer", &phone, "unsealed", seal("K1234567"), Flags(&[]));
     p.line("officer", &phone, "unsealed", seal("K1234567"), Flags(&["not-sealed"]));
     p.line("officer", &phone, "resealed", seal("K2"), Flags(&[]));
-    p.line("officer", &phone, "resealed", seal("K1234567"), Flags(&["seal-reused"]));
+    p.line("officer", &phone, "resealed", seal("K1234567"), Flags(&["seal-reused", "sealed-twice"]));
     p.line("officer", &phone, "stored", json!({"place": "shelf-4"}), Flags(&[]));
     p.line("examiner", &phone, "stored", json!({"place": "shelf-5"}), Flags(&["not-the-holder"]));
     let carried = json!({"carrier": "courier-7", "seal": "X9"});
