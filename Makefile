@@ -7,6 +7,8 @@
 
 CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Where rustup puts cargo, for a shell that has not been told.
+export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
 .PHONY: run test verifier bench lint clean-demo
 

@@ -5,6 +5,7 @@
 #   .ci/setup.sh        to build and to run the demonstration
 #   .ci/setup.sh test   also what the tests and the lint use
 set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 purpose="${1:-run}"
 packages=()
@@ -12,9 +13,27 @@ have() { command -v "$1" >/dev/null 2>&1; }
 need() { packages+=("$1"); }
 
 PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin:/usr/sbin:/sbin"
-if ! have cargo; then
-    echo "setup: Rust is missing. See https://rustup.rs, then run this again." >&2
-    exit 2
+
+# Rust: as new as Cargo.toml says, which Debian's own often is not. Debian 13 has rustup, which brings the newest.
+wanted="$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)"
+rust_version() { rustc --version 2>/dev/null | cut -d ' ' -f 2; }
+rust_is_new() {
+    have cargo && have rustc &&
+        [ "$(printf '%s\n' "$wanted" "$(rust_version)" | sort -V | head -n 1)" = "$wanted" ]
+}
+rust_from_rustup=
+if ! rust_is_new; then
+    if have rustc; then lacks="Rust $(rust_version) is older than $wanted, which this needs"; else lacks="Rust is missing"; fi
+    if have rustup; then
+        echo "setup: $lacks: run rustup update stable (and rustup default stable), then this again." >&2
+        exit 2
+    elif have rustc || ! have apt-cache || [ -z "$(apt-cache search --names-only '^rustup$' 2>/dev/null)" ]; then
+        # Debian's rustup and Debian's cargo exclude each other; nothing is removed from a machine unasked.
+        echo "setup: $lacks: see https://rustup.rs (or apt install rustup, where Debian has it), then run this again." >&2
+        exit 2
+    fi
+    need rustup
+    rust_from_rustup=yes
 fi
 
 # RocksDB is C++, and its bindings are generated with libclang.
@@ -67,12 +86,22 @@ if [ "${#packages[@]}" -gt 0 ]; then
         --no-install-recommends install "${packages[@]}" </dev/null >/dev/null
 fi
 
+if [ "$rust_from_rustup" = yes ]; then
+    echo "setup: installing Rust with rustup"
+    rustup -q default stable </dev/null >/dev/null
+    rust_is_new || { echo "setup: rustup brought Rust $(rust_version), and this needs $wanted." >&2; exit 2; }
+fi
+
 [ "$purpose" = test ] || exit 0
 
 for component in clippy rustfmt; do
     if ! have "cargo-${component/rustfmt/fmt}"; then
+        if ! have rustup; then
+            echo "setup: $component is missing: install that of the same Rust (Debian: rust-clippy, rustfmt), then run this again." >&2
+            exit 2
+        fi
         echo "setup: installing $component"
-        rustup -q component add "$component" </dev/null >/dev/null 2>&1
+        rustup -q component add "$component" </dev/null >/dev/null
     fi
 done
 

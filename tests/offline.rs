@@ -470,3 +470,49 @@ fn what_cannot_be_done_offline_is_said_before_anything_is_signed() {
         "{said}"
     );
 }
+
+#[test]
+fn two_commands_at_one_carried_file_lose_nothing() {
+    let mut ledger = Ledger::new();
+    let file = ledger.path("case.carry").display().to_string();
+    ok(&ledger.run("smith", &["carry", CASE, "--out", &file]));
+    ledger.kill();
+    let seize = |number: usize| {
+        let target = format!("{CASE} JSM/{number}");
+        let args = [
+            "record",
+            "seized",
+            &target,
+            "--set",
+            "kind=device",
+            "--detail",
+            "description=phone",
+            "--detail",
+            "power_or_consent=PACE 1984 s.19",
+        ];
+        // Whoever comes while another command writes is told so, and tries again.
+        loop {
+            let output = ledger.run("smith", &offline(&file, &args));
+            if output.status.success() {
+                return;
+            }
+            assert!(ends(&output, 2).contains("error[in-use]"));
+        }
+    };
+    std::thread::scope(|scope| {
+        for half in [0, 5] {
+            let seize = &seize;
+            scope.spawn(move || (half..half + 5).for_each(seize));
+        }
+    });
+    let check = ok(&ledger.run("smith", &["submit", &file, "--check"]));
+    assert_eq!(check.matches("not submitted yet").count(), 10, "{check}");
+    // Looking needs no lock, and so no folder that can be written.
+    let lock = ledger.path("case.carry.lock");
+    let held = std::fs::File::open(&lock).unwrap();
+    held.lock().unwrap();
+    ok(&ledger.run("smith", &["submit", &file, "--check"]));
+    ledger.start();
+    let said = ends(&ledger.run("smith", &["submit", &file]), 2);
+    assert!(said.contains("error[in-use]"), "{said}");
+}

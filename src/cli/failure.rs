@@ -21,7 +21,13 @@ pub struct Failure {
     pub next: Option<String>,
     /// Exit code.
     pub exit: u8,
+    /// The HTTP status that a service answered with, where one did.
+    pub status: Option<u16>,
 }
+
+/// The code where no answer came.
+#[cfg(feature = "service")]
+pub const UNREACHABLE: &str = "service-unreachable";
 
 impl Failure {
     /// The command cannot be carried out as things stand (exit code 2).
@@ -31,6 +37,7 @@ impl Failure {
             detail: detail.into(),
             next: None,
             exit: CANNOT,
+            status: None,
         }
     }
 
@@ -41,6 +48,25 @@ impl Failure {
             exit: CHECK_FAILED,
             ..Failure::new(code, detail)
         }
+    }
+
+    /// Whether the same request may fare better a little later: no answer came, or one that decides nothing.
+    #[cfg(feature = "service")]
+    pub fn is_passing(&self) -> bool {
+        match self.status {
+            None => self.code == UNREACHABLE,
+            Some(status) => matches!(status, 408 | 429) || status >= 500,
+        }
+    }
+
+    /// Whether the service decided against the request for good. An answer that is no problem of its own, such as a
+    /// proxy's, decides nothing.
+    #[cfg(feature = "service")]
+    pub fn is_final(&self) -> bool {
+        let refused = self
+            .status
+            .is_some_and(|status| (400..500).contains(&status));
+        refused && !self.is_passing() && !self.code.starts_with("http-")
     }
 
     /// Adds the next step.

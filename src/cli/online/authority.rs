@@ -3,6 +3,7 @@
 //! `custodes init` writes `authority/ORG.pem` and `authority/ORG/` (configuration and policy, as in a
 //! person's folder). An authority that keeps its key elsewhere has the same two things side by side.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -10,6 +11,7 @@ use clap::Args;
 use super::client::{Client, Reader};
 use super::home::Profile;
 use super::session::Session;
+use super::unsent;
 use crate::cli::failure::Failure;
 use crate::cli::keys;
 use crate::cli::output::Output;
@@ -28,7 +30,7 @@ pub struct AuthorityArgs {
 }
 
 impl AuthorityArgs {
-    /// Opens the authority's folder with its key.
+    /// Opens the authority's folder with its key, to record.
     pub fn session(&self, profile: Profile, output: Output) -> Result<Session, Failure> {
         let home = self.authority.with_extension("");
         let profile = profile.at(&home)?;
@@ -59,13 +61,16 @@ impl AuthorityArgs {
         let policy = policy::load(&profile.policy_file())?;
         let key = keys::load(&self.authority)?;
         let client = Client::new(profile.url.as_deref())?;
-        Ok(Session {
+        let session = Session {
             reader: Reader { ledger, actor, key },
             client,
             policy,
             output,
             profile,
             carry: None,
-        })
+            settled: RefCell::default(),
+        };
+        unsent::send_left(&session)?;
+        Ok(session)
     }
 }

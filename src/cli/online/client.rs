@@ -10,7 +10,7 @@ use serde_json::Value;
 use ureq::http::{Method, Request, Response};
 use ureq::{AsSendBody, Body};
 
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, UNREACHABLE};
 use crate::protocol::bundle::MAX_BUNDLE;
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ActorId, Origin, Subject};
@@ -101,7 +101,7 @@ impl Client {
         match self.send(Method::GET, path, None, None, None) {
             Ok(answer) => Ok(Some(answer)),
             Err(refused) if refused.status == Some(404) => Ok(None),
-            Err(refused) => Err(refused.failure),
+            Err(refused) => Err(refused),
         }
     }
 
@@ -109,7 +109,6 @@ impl Client {
     pub fn read(&self, reader: &Reader, path: &str, purpose: &str) -> Result<Answer, Failure> {
         let token = self.token(reader, "GET", path, None, purpose)?;
         self.send(Method::GET, path, Some(&token), None, None)
-            .map_err(|refused| refused.failure)
     }
 
     /// Reads JSON that needs a token.
@@ -125,8 +124,7 @@ impl Client {
         if bytes.len() <= PART {
             let token = self.token(reader, "PUT", &path, Some(sha256), "deposit")?;
             let body = Some(("application/octet-stream", bytes));
-            self.send(Method::PUT, &path, Some(&token), body, None)
-                .map_err(|refused| refused.failure)?;
+            self.send(Method::PUT, &path, Some(&token), body, None)?;
             return Ok(sha256);
         }
         let mut progress = self.upload(reader, &path)?;
@@ -152,7 +150,7 @@ impl Client {
                     std::thread::sleep(BREATH);
                     self.upload(reader, &path)?
                 }
-                Err(refused) => return Err(refused.failure),
+                Err(refused) => return Err(refused),
             };
         }
         Ok(sha256)
@@ -172,35 +170,21 @@ impl Client {
         mut take: impl FnMut(Value),
     ) -> Result<(), Failure> {
         let token = self.token(reader, "GET", path, None, purpose)?;
-        let mut response = self
-            .begin(Method::GET, path, Some(&token), None, None, None)
-            .map_err(|refused| refused.failure)?;
+        let mut response = self.begin(Method::GET, path, Some(&token), None, None, None)?;
         let body = response.body_mut().with_config().limit(MAX_ANSWER);
         for line in BufReader::new(body.reader()).lines() {
-            let line = line.map_err(|error| self.unreachable(&error.to_string()).failure)?;
+            let line = line.map_err(|error| self.unreachable(&error.to_string()))?;
             take(serde_json::from_str(&line).map_err(|error| unexpected(&error.to_string()))?);
         }
         Ok(())
     }
 
-    /// Submits an entry. Sending the same bytes again is harmless, so a broken connection is tried twice.
-    pub fn post_entry(&self, entry: &str) -> Result<Answer, Failure> {
+    /// Submits an entry, once; the answer is its receipt.
+    pub fn post_entry(&self, entry: &str) -> Result<Value, Failure> {
         let body = serde_json::json!({ "entry": entry }).to_string();
-        let send = || {
-            self.send(
-                Method::POST,
-                "/v1/entries",
-                None,
-                Some(("application/json", body.as_bytes())),
-                None,
-            )
-        };
-        match send() {
-            Err(refused) if refused.status.is_none() => send().map_err(|refused| {
-                refused.failure.next("the entry may or may not be recorded: look at the history before you record it again")
-            }),
-            other => other.map_err(|refused| refused.failure),
-        }
+        let body = Some(("application/json", body.as_bytes()));
+        self.send(Method::POST, "/v1/entries", None, body, None)?
+            .json()
     }
 
     /// Submits entries as one batch: for each, in order, the receipt or why it was refused.
@@ -212,8 +196,7 @@ impl Client {
         let body = lines.join("\n");
         let body = Some(("application/x-ndjson", body.as_bytes()));
         let answer = self
-            .send(Method::POST, "/v1/entries", None, body, None)
-            .map_err(|refused| refused.failure)?
+            .send(Method::POST, "/v1/entries", None, body, None)?
             .text()?;
         let results = answer
             .lines()
@@ -225,7 +208,10 @@ impl Client {
                     .and_then(|one| u16::try_from(one).ok());
                 Ok(match (value.get("receipt"), value.get("problem")) {
                     (Some(receipt), _) => Ok(receipt.clone()),
-                    (None, Some(told)) => Err(failure(status.unwrap_or(0), told)),
+                    (None, Some(told)) => Err(failure(
+                        status.ok_or_else(|| unexpected("a problem without a status"))?,
+                        told,
+                    )),
                     (None, None) => {
                         return Err(unexpected("a line with neither receipt nor problem"));
                     }
@@ -274,7 +260,7 @@ impl Client {
         token: Option<&str>,
         body: Option<(&str, &[u8])>,
         range: Option<&str>,
-    ) -> Result<Answer, Refused> {
+    ) -> Result<Answer, Failure> {
         let mut response = self.begin(method, path, token, body, range, Some(PATIENCE))?;
         let body = response.body_mut().with_config().limit(MAX_ANSWER);
         let body = body
@@ -292,11 +278,10 @@ impl Client {
         body: Option<(&str, &[u8])>,
         range: Option<&str>,
         patience: Option<Duration>,
-    ) -> Result<Response<Body>, Refused> {
-        let base = self.base.as_deref().ok_or_else(|| Refused {
-            status: None,
-            failure: Failure::new("offline", "this needs the service, and --offline was given")
-                .next("run it without --offline where there is a network"),
+    ) -> Result<Response<Body>, Failure> {
+        let base = self.base.as_deref().ok_or_else(|| {
+            Failure::new("offline", "this needs the service, and --offline was given")
+                .next("run it without --offline where there is a network")
         })?;
         let mut request = Request::builder()
             .method(method)
@@ -325,10 +310,7 @@ impl Client {
         let body = body
             .read_to_vec()
             .map_err(|error| self.unreachable(&error.to_string()))?;
-        Err(Refused {
-            status: Some(status),
-            failure: problem(status, &body),
-        })
+        Err(problem(status, &body))
     }
 
     fn run<B: AsSendBody>(
@@ -340,15 +322,11 @@ impl Client {
         self.agent.run(request.timeout_global(patience).build())
     }
 
-    fn unreachable(&self, error: &str) -> Refused {
-        let failure = Failure::new("service-unreachable", format!("{}: {error}", self.url()));
-        Refused {
-            status: None,
-            failure: failure.next(
-                "check the address (--url or CUSTODES_URL) and that the service is up; if you took the exhibit along with \
-                 `custodes carry`, you can record with --offline FILE",
-            ),
-        }
+    fn unreachable(&self, error: &str) -> Failure {
+        Failure::new(UNREACHABLE, format!("{}: {error}", self.url())).next(
+            "check the address (--url or CUSTODES_URL) and that the service is up; if you took the exhibit along with \
+             `custodes carry`, you can record with --offline FILE",
+        )
     }
 }
 
@@ -362,12 +340,6 @@ impl Answer {
     pub fn text(self) -> Result<String, Failure> {
         String::from_utf8(self.body).map_err(|_| unexpected("not UTF-8"))
     }
-}
-
-struct Refused {
-    /// Nothing where no answer came.
-    status: Option<u16>,
-    failure: Failure,
 }
 
 fn problem(status: u16, body: &[u8]) -> Failure {
@@ -387,6 +359,7 @@ fn failure(status: u16, problem: &Value) -> Failure {
         .unwrap_or_else(|| format!("the service answered with HTTP status {status}"));
     Failure {
         next: text("next"),
+        status: Some(status),
         ..Failure::new(&code, detail)
     }
 }
@@ -454,6 +427,9 @@ mod tests {
         );
         assert_eq!(failure.next.as_deref(), Some("n"));
         assert_eq!(problem(502, b"<html>").code, "http-502");
+        assert!(problem(502, b"<html>").is_passing() && !problem(502, b"").is_final());
+        assert!(problem(429, b"").is_passing() && !problem(429, b"").is_final());
+        assert!(!failure.is_passing() && failure.is_final());
         assert_eq!(query("44NS1234526 JSM/1"), "44NS1234526%20JSM%2F1");
     }
 }

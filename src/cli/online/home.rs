@@ -1,9 +1,12 @@
 //! A person's own folder: key, configuration, trust policy, and the newest checkpoint they verified.
 //!
-//! `H/config.toml` {url, ledger, actor, org}, `H/key.pem`, `H/policy`, `H/checkpoint`, `H/enrolment.json`,
-//! `H/receipts/`, `H/security-log`. What is given by flag counts before the environment, and that before the configuration.
+//! `H/config.toml` {url, ledger, actor, org}, `H/key.pem`, `H/policy`, `H/checkpoint`, `H/enrolment.json`, `H/receipts/`,
+//! `H/security-log`, `H/unsent/` (see [`super::unsent`]). What is given by flag counts before the environment, and that
+//! before the configuration.
 
+use std::fs::{File, OpenOptions};
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -27,6 +30,9 @@ pub struct ProfileArgs {
     /// Record custody without a network, into a file made by `custodes carry`.
     #[arg(long, global = true, value_name = "FILE")]
     offline: Option<PathBuf>,
+    /// The carried file is only looked at.
+    #[arg(skip)]
+    only_look: bool,
     /// Why you read or hand over: it becomes part of the record.
     #[arg(long, global = true, env = "CUSTODES_PURPOSE", value_name = "WORDS")]
     purpose: Option<String>,
@@ -44,9 +50,10 @@ impl ProfileArgs {
         )
     }
 
-    /// Works offline with this file.
-    pub fn go_offline(&mut self, file: &Path) {
+    /// Looks at this file, offline.
+    pub fn look_offline(&mut self, file: &Path) {
         self.offline = Some(file.to_owned());
+        self.only_look = true;
     }
 }
 
@@ -81,6 +88,8 @@ pub struct Profile {
     pub purpose: Option<String>,
     /// The carried file to record into, where the person works offline.
     pub offline: Option<PathBuf>,
+    /// That file is only looked at.
+    pub only_look: bool,
 }
 
 impl Profile {
@@ -99,6 +108,7 @@ impl Profile {
             url,
             purpose: args.purpose,
             offline: args.offline,
+            only_look: args.only_look,
         })
     }
 
@@ -186,21 +196,57 @@ fn default_home() -> Result<PathBuf, Failure> {
         })
 }
 
-/// Writes a file so that a reader sees the old content or the new, and a crash leaves one of them.
+/// Writes a file so that a reader sees the old content or the new, and a crash leaves one of them. Only its owner may
+/// read it.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let fail = |error: std::io::Error| Failure::file("write", path, &error);
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        std::fs::create_dir_all(folder).map_err(fail)?;
-    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    std::fs::create_dir_all(folder).map_err(fail)?;
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}.new", std::process::id()));
     let beside = PathBuf::from(beside);
-    let mut file = std::fs::File::create(&beside).map_err(fail)?;
-    file.write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .map_err(fail)?;
-    std::fs::rename(&beside, path).map_err(fail)
+    owner_only()
+        .open(&beside)
+        .and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        })
+        .and_then(|()| std::fs::rename(&beside, path))
+        .and_then(|()| sync_folder(folder))
+        .map_err(fail)
+}
+
+/// To write a file that only its owner may read.
+pub fn owner_only() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options
+}
+
+/// A new name of a file is there after a power cut only once its folder was synced.
+pub fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn what_is_written_is_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/file");
+        for text in ["one", "two"] {
+            super::write_atomically(&path, text.as_bytes()).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let beside = std::fs::read_dir(path.parent().unwrap()).unwrap();
+        assert_eq!(beside.count(), 1);
+    }
 }

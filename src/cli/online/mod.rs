@@ -1,19 +1,22 @@
 //! The service and the commands that talk to it (feature `service`).
 //!
 //! [`session`] opens a person's folder, [`watch`] guards against a forked ledger, [`signing`] records an
-//! act, [`reference`] finds what people name; each other file is one command.
+//! act, [`unsent`] keeps it until it is known to be recorded, [`reference`] finds what people name; each other file is
+//! one command.
 
 pub mod home;
 
 mod carry;
 mod client;
 mod guide;
+mod lock;
 mod names;
 mod reference;
 mod session;
 mod signing;
 mod submission;
 mod told;
+mod unsent;
 mod values;
 mod verbs;
 mod vocabulary;
@@ -98,9 +101,10 @@ pub fn run(command: OnlineCommand, mut args: ProfileArgs, output: Output) -> Out
     if let OnlineCommand::Submit(submit) = &command
         && submit.check
     {
-        args.go_offline(&submit.file);
+        args.look_offline(&submit.file);
     }
     let open = |args| session::Session::open(Profile::load(args)?, output);
+    let record = |args| session::Session::open_to_record(Profile::load(args)?, output);
     match command {
         OnlineCommand::Init(command) => init::run(&command, output),
         OnlineCommand::Serve(command) => serve::run(&command, output),
@@ -111,16 +115,16 @@ pub fn run(command: OnlineCommand, mut args: ProfileArgs, output: Output) -> Out
         OnlineCommand::Repair(command) => repair::run(&command, output),
         OnlineCommand::Bench(command) => bench::run(&command, output),
         OnlineCommand::Key(command) => key::run(&command, Profile::load(args)?, output),
-        OnlineCommand::Case(command) => case::run(&command, &open(args)?),
-        OnlineCommand::Register(command) => register::run(&command, &open(args)?),
-        OnlineCommand::RegisterMany(command) => register_many::run(&command, &open(args)?),
+        OnlineCommand::Case(command) => case::run(&command, &record(args)?),
+        OnlineCommand::Register(command) => register::run(&command, &record(args)?),
+        OnlineCommand::RegisterMany(command) => register_many::run(&command, &record(args)?),
         OnlineCommand::Receipt(command) => receipt::run(&command, &open(args)?),
-        OnlineCommand::Record(command) => record::run(&command, &open(args)?),
-        OnlineCommand::Transfer(command) => transfer::run(&command, &open(args)?),
-        OnlineCommand::HandOver(offer) => transfer::offer(&offer, &open(args)?),
-        OnlineCommand::Verb(verb) => verbs::run(&verb, &open(args)?),
-        OnlineCommand::Disclose(command) => disclose::run(&command, &open(args)?),
-        OnlineCommand::Acknowledge(command) => disclose::acknowledge(&command, &open(args)?),
+        OnlineCommand::Record(command) => record::run(&command, &record(args)?),
+        OnlineCommand::Transfer(command) => transfer::run(&command, &record(args)?),
+        OnlineCommand::HandOver(offer) => transfer::offer(&offer, &record(args)?),
+        OnlineCommand::Verb(verb) => verbs::run(&verb, &record(args)?),
+        OnlineCommand::Disclose(command) => disclose::run(&command, &record(args)?),
+        OnlineCommand::Acknowledge(command) => disclose::acknowledge(&command, &record(args)?),
         OnlineCommand::Template(command) => guide::template::run(&command, output),
         OnlineCommand::Lineage(command) => lineage::run(&command, &open(args)?),
         OnlineCommand::History(command) => history::run(&command, &open(args)?),
@@ -129,7 +133,7 @@ pub fn run(command: OnlineCommand, mut args: ProfileArgs, output: Output) -> Out
         OnlineCommand::SecurityLog(command) => security_log::run(&command, &open(args)?),
         OnlineCommand::Carry(command) => carry::take::run(&command, &open(args)?),
         OnlineCommand::Submit(command) if command.check => carry::submit::check(&open(args)?),
-        OnlineCommand::Submit(command) => carry::submit::run(&command, &open(args)?),
+        OnlineCommand::Submit(command) => carry::submit::run(&command, &record(args)?),
     }
 }
 

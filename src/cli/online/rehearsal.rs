@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Map, json};
@@ -13,18 +15,20 @@ use super::client::{Client, Reader};
 use super::home::{Config, Profile};
 use super::session::Session;
 use super::signing::{self, Act, Recorded};
-use super::watch;
+use super::{unsent, watch};
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::protocol::checkpoint::Checkpoint;
-use crate::protocol::entry::UnverifiedEntry;
+use crate::protocol::entry::{EntryHash, UnverifiedEntry};
 use crate::protocol::id::{ActorId, Origin, Strand, Subject};
 use crate::protocol::key::SecretKey;
 use crate::protocol::leaf::Commitment;
 use crate::protocol::note::{self, SignatureKind, VerifierKey};
 use crate::protocol::policy::Policy;
 use crate::protocol::time::LogTime;
-use crate::protocol::tree::{MemoryTree, TreeSize, leaf_hash, prove_consistency, prove_inclusion};
+use crate::protocol::tree::{
+    EntryIndex, MemoryTree, TreeSize, leaf_hash, prove_consistency, prove_inclusion,
+};
 
 /// What the service played does wrong.
 #[derive(Debug, Default)]
@@ -32,12 +36,18 @@ struct Mood {
     stale: u32,
     lies_about_time: bool,
     forks: bool,
+    /// Every consistency proof is answered with this status.
+    proof_status: Option<u16>,
+    /// So many entries are recorded, and then answered with 503.
+    mute: u32,
 }
 
 struct Played {
     tree: MemoryTree,
     mood: Mood,
     posts: u32,
+    /// Where each entry was taken in.
+    known: BTreeMap<EntryHash, EntryIndex>,
 }
 
 fn origin() -> Origin {
@@ -70,6 +80,9 @@ impl Played {
             return (200, signed(&self.tree, size));
         }
         if let Some(sizes) = path.strip_prefix("/v1/consistency/") {
+            if let Some(status) = self.mood.proof_status {
+                return (status, "{}".to_owned());
+            }
             let (old, new) = sizes.split_once('/').unwrap();
             let (old, new) = (old.parse().unwrap(), new.parse().unwrap());
             if old > new || new > size {
@@ -99,7 +112,17 @@ impl Played {
         if self.mood.forks {
             self.tree = tree(b"another", size);
         }
-        let index = self.tree.append(Commitment::new(time, e).leaf_hash());
+        let known = self.known.get(&e).copied();
+        let index = known.unwrap_or_else(|| self.tree.append(Commitment::new(time, e).leaf_hash()));
+        self.known.insert(e, index);
+        if self.mood.mute > 0 {
+            self.mood.mute -= 1;
+            return (
+                503,
+                json!({ "type": "urn:custodes:problem:not-confirmed", "detail": "wait" })
+                    .to_string(),
+            );
+        }
         let size = self.tree.size();
         let told = if self.mood.lies_about_time {
             LogTime(time.0 + 1)
@@ -167,6 +190,7 @@ impl Stage {
             tree: tree(b"leaf", size),
             mood,
             posts: 0,
+            known: BTreeMap::new(),
         }));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -177,33 +201,16 @@ impl Stage {
             }
         });
         let home = tempfile::tempdir().unwrap();
-        let vkey = VerifierKey::ed25519(origin(), SignatureKind::Ed25519, log_key().public());
-        let session = Session {
-            profile: Profile {
-                home: home.path().to_owned(),
-                config: Config::default(),
-                url: None,
-                purpose: None,
-                offline: None,
-            },
-            reader: Reader {
-                ledger: origin(),
-                actor: ActorId::from_parts(
-                    &"a.example".parse().unwrap(),
-                    &Subject::from_bytes([2; 16]),
-                ),
-                key: SecretKey::from_seed([3; 32]),
-            },
-            client: Client::new(Some(&url)).unwrap(),
-            policy: Policy::parse(&format!("log {vkey}\nquorum none\n")).unwrap(),
-            output: Output::new(false),
-            carry: None,
-        };
+        let session = session(home.path(), &url);
         Stage {
             played,
             session,
             home,
         }
+    }
+
+    fn another_session(&self) -> Session {
+        session(self.home.path(), self.session.client.url())
     }
 
     fn record(&self) -> Result<Recorded, Failure> {
@@ -222,12 +229,50 @@ impl Stage {
         signing::record(&self.session, &act)
     }
 
+    /// Entries in the log.
+    fn size(&self) -> u64 {
+        self.played.lock().unwrap().tree.size().0
+    }
+
+    /// Entries of which it is not known whether they are recorded.
+    fn unsent(&self) -> usize {
+        let folder = self.home.path().join("unsent");
+        std::fs::read_dir(folder).map_or(0, Iterator::count)
+    }
+
     fn posts(&self) -> u32 {
         self.played.lock().unwrap().posts
     }
 
     fn replace(&self, tree: MemoryTree) {
         self.played.lock().unwrap().tree = tree;
+    }
+}
+
+fn session(home: &Path, url: &str) -> Session {
+    let vkey = VerifierKey::ed25519(origin(), SignatureKind::Ed25519, log_key().public());
+    Session {
+        profile: Profile {
+            home: home.to_owned(),
+            config: Config::default(),
+            url: None,
+            purpose: None,
+            offline: None,
+            only_look: false,
+        },
+        reader: Reader {
+            ledger: origin(),
+            actor: ActorId::from_parts(
+                &"a.example".parse().unwrap(),
+                &Subject::from_bytes([2; 16]),
+            ),
+            key: SecretKey::from_seed([3; 32]),
+        },
+        client: Client::new(Some(url)).unwrap(),
+        policy: Policy::parse(&format!("log {vkey}\nquorum none\n")).unwrap(),
+        output: Output::new(false),
+        carry: None,
+        settled: RefCell::default(),
     }
 }
 
@@ -345,4 +390,98 @@ fn a_tree_that_grew_is_taken_and_a_vanished_one_is_an_alarm() {
     // One that is merely behind, while the tree is whole, is routine.
     stage.replace(tree(b"leaf", 9));
     watch::accept(&stage.session, &signed(&tree(b"leaf", 4), 4)).unwrap();
+}
+
+#[test]
+fn a_service_that_cannot_answer_is_no_fork() {
+    for (status, code, exit) in [
+        (503, "http-503", 2),
+        (500, "http-500", 2),
+        (429, "http-429", 2),
+        (408, "http-408", 2),
+        (403, "http-403", 2),
+        (400, "fork", 1),
+        (404, "fork", 1),
+    ] {
+        let stage = Stage::new(3, Mood::default());
+        watch::look(&stage.session).unwrap();
+        stage.replace(tree(b"leaf", 5));
+        stage.played.lock().unwrap().mood.proof_status = Some(status);
+        let failure = stage.record().unwrap_err();
+        assert_eq!((failure.code.as_str(), failure.exit), (code, exit));
+        assert_eq!(stage.posts(), 0);
+        let alarm = stage.home.path().join("checkpoint.alarm-5");
+        assert_eq!(alarm.exists(), code == "fork");
+    }
+}
+
+#[test]
+fn what_was_recorded_without_an_answer_is_sent_again_not_signed_again() {
+    let stage = Stage::new(
+        3,
+        Mood {
+            mute: 2,
+            ..Mood::default()
+        },
+    );
+    let recorded = stage.record().unwrap();
+    assert_eq!((stage.posts(), stage.size()), (3, 4));
+    assert_eq!(stage.unsent(), 0);
+    assert!(stage.home.path().join("receipts/3.json").exists());
+    assert_eq!(recorded.to_json()["index"], 3);
+}
+
+#[test]
+fn what_got_no_answer_at_all_is_sent_by_the_next_command() {
+    let stage = Stage::new(
+        3,
+        Mood {
+            mute: unsent::ATTEMPTS,
+            ..Mood::default()
+        },
+    );
+    let failure = stage.record().unwrap_err();
+    assert_eq!(failure.code, "not-confirmed");
+    assert!(failure.next.unwrap().contains("the signed entry is kept"));
+    assert_eq!((stage.unsent(), stage.size()), (1, 4));
+    // Who saw no answer says it again: that is the same act.
+    unsent::send_left(&stage.session).unwrap();
+    assert_eq!(stage.unsent(), 0);
+    let recorded = stage.record().unwrap();
+    assert_eq!(
+        (recorded.to_json()["index"].as_u64(), stage.size()),
+        (Some(3), 4)
+    );
+    // The time after that, it is another.
+    stage.record().unwrap();
+    assert_eq!(stage.size(), 5);
+}
+
+#[test]
+fn what_the_service_refuses_for_good_is_not_kept() {
+    let mood = Mood {
+        stale: 9,
+        ..Mood::default()
+    };
+    let stage = Stage::new(3, mood);
+    stage.record().unwrap_err();
+    assert_eq!(stage.unsent(), 0);
+}
+
+#[test]
+fn a_smaller_checkpoint_never_replaces_a_larger_one() {
+    let stage = Stage::new(60, Mood::default());
+    std::thread::scope(|scope| {
+        for part in 0..4 {
+            let session = stage.another_session();
+            scope.spawn(move || {
+                for size in (1..=15).map(|n| n * 4 - part) {
+                    watch::accept(&session, &signed(&tree(b"leaf", size), size)).unwrap();
+                }
+            });
+        }
+    });
+    let kept = std::fs::read_to_string(stage.home.path().join("checkpoint")).unwrap();
+    let kept = stage.session.open_checkpoint(&kept).unwrap();
+    assert_eq!(kept.size, TreeSize(60));
 }

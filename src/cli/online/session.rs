@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use super::carry::{self, Carry};
 use super::client::{Client, Reader};
 use super::home::Profile;
+use super::unsent::{self, Settled};
 use super::watch;
 use crate::cli::failure::Failure;
 use crate::cli::keys;
@@ -28,6 +29,8 @@ pub struct Session {
     pub output: Output,
     /// The carried file, where the person works offline.
     pub carry: Option<RefCell<Carry>>,
+    /// What earlier commands had signed and this one has sent.
+    pub settled: RefCell<Vec<Settled>>,
 }
 
 impl Session {
@@ -67,13 +70,27 @@ impl Session {
             output,
             profile,
             carry: None,
+            settled: RefCell::default(),
         };
         if let Some(file) = session.profile.offline.clone() {
-            session.carry = Some(RefCell::new(Carry::open(&file, &session)?));
+            let carry = match session.profile.only_look {
+                true => Carry::look(&file, &session)?,
+                false => Carry::open(&file, &session)?,
+            };
+            session.carry = Some(RefCell::new(carry));
             return Ok(session);
         }
         watch::look(&session)?;
         carry::keep_own(&session);
+        Ok(session)
+    }
+
+    /// The same, to record: what earlier commands could not send is sent first.
+    pub fn open_to_record(profile: Profile, output: Output) -> Result<Session, Failure> {
+        let session = Session::open(profile, output)?;
+        if session.carry.is_none() {
+            unsent::send_left(&session)?;
+        }
         Ok(session)
     }
 

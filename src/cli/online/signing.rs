@@ -1,7 +1,8 @@
 //! Recording an act: look at the ledger, sign on this machine, submit, check the receipt.
 //!
 //! If somebody else wrote to the same chain in between, the service says so (409), and the entry is made
-//! anew at the chain's new end, up to [`ATTEMPTS`] times. Nothing counts as recorded before its receipt was
+//! anew at the chain's new end, up to [`ATTEMPTS`] times. Where no answer comes, the same bytes are sent again, by this
+//! command or the next ([`unsent`]), so that nothing is recorded twice. Nothing counts as recorded before its receipt was
 //! verified: the entry is in the tree under a checkpoint that continues the history we knew.
 
 use std::collections::BTreeMap;
@@ -11,8 +12,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::client::{random, random_subject, unexpected, unix_now};
-use super::home::write_atomically;
 use super::session::Session;
+use super::unsent::{self, Settled};
 use super::{vocabulary, watch};
 use crate::cli::failure::Failure;
 use crate::ledger::schema;
@@ -77,13 +78,19 @@ pub fn record(session: &Session, act: &Act) -> Result<Recorded, Failure> {
     if let Some(carry) = &session.carry {
         return carry.borrow_mut().sign(session, act);
     }
+    if let Some(settled) = signed_before(session, act) {
+        eprintln!(
+            "That is what you asked for, so nothing was signed anew; if it happened a second time, run this again."
+        );
+        return Ok(Recorded::settled(&settled.entry, settled.receipt));
+    }
     let seen = watch::look(session)?;
     let mut refused = None;
     for _ in 0..ATTEMPTS {
         let head = head(session, act)?;
         let entry = sign(session, act, &head, seen)?;
-        match session.client.post_entry(&entry.to_text()) {
-            Ok(answer) => return acknowledged(session, act, &entry, &answer.json()?),
+        match unsent::send(session, &entry) {
+            Ok(receipt) => return Ok(Recorded::settled(&entry, receipt)),
             Err(failure) if failure.code == "stale-prev" => refused = Some(failure),
             Err(failure) => return Err(failure),
         }
@@ -212,28 +219,43 @@ pub fn check_receipt(
     Ok(receipt)
 }
 
-fn acknowledged(
-    session: &Session,
-    act: &Act,
-    entry: &UnverifiedEntry,
-    answer: &Value,
-) -> Result<Recorded, Failure> {
-    let receipt = check_receipt(session, entry, answer)?;
-    watch::accept(session, &receipt.checkpoint)?;
-    let kept = session
-        .profile
-        .home
-        .join("receipts")
-        .join(format!("{}.json", receipt.index.0));
-    write_atomically(&kept, answer.to_string().as_bytes())?;
-    Ok(Recorded {
-        e: receipt.e,
-        subject: act.subject.clone(),
-        outcome: Done::Recorded(Box::new(receipt)),
-    })
+/// The same act, where an earlier command had signed it and this one has sent it: who saw no answer says it again.
+fn signed_before(session: &Session, act: &Act) -> Option<Settled> {
+    let mut settled = session.settled.borrow_mut();
+    let at = settled.iter().position(|one| {
+        let payload = one.entry.payload();
+        let about = match act.opens {
+            true => payload.seq == 0 && payload.strand == act.strand,
+            false => payload.subject == act.subject && payload.strand == act.strand,
+        };
+        let mut details = act.details.iter();
+        let same_details = act.details.len() == one.entry.disclosures().len()
+            && details.all(|(name, value)| one.entry.detail(name) == Some(value));
+        about
+            && payload.event == act.event
+            && payload.body == act.body
+            && same_details
+            && (payload.occurred_at == act.occurred_at || is_now(&act.occurred_at))
+    });
+    at.map(|at| settled.remove(at))
+}
+
+/// Whether it is the time that stands where none was stated.
+fn is_now(occurred: &Occurred) -> bool {
+    let now = i64::try_from(unix_now()).unwrap_or(i64::MAX);
+    (0..60).contains(&now.saturating_sub(occurred.earliest()))
 }
 
 impl Recorded {
+    /// An entry that is in the ledger, by a verified receipt.
+    pub fn settled(entry: &UnverifiedEntry, receipt: Receipt) -> Recorded {
+        Recorded {
+            e: receipt.e,
+            subject: entry.payload().subject.clone(),
+            outcome: Done::Recorded(Box::new(receipt)),
+        }
+    }
+
     /// An entry that was signed into a carried file.
     pub fn queued(entry: &UnverifiedEntry, number: usize, file: &Path) -> Recorded {
         Recorded {

@@ -3,11 +3,11 @@
 //! Sending the same bytes again is harmless, so a broken connection or a busy service is simply tried again.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use serde_json::Value;
 
 use super::session::Session;
+use super::unsent::{ATTEMPTS, PAUSE};
 use super::{signing, watch};
 use crate::cli::failure::Failure;
 use crate::protocol::entry::UnverifiedEntry;
@@ -18,9 +18,6 @@ pub const BATCH: usize = 500;
 
 /// Most bytes in one batch, half of what the service takes.
 const BATCH_BYTES: usize = 8 << 20;
-
-/// How often a batch is sent again while the service is busy or out of reach.
-const ATTEMPTS: u32 = 6;
 
 /// What became of an entry.
 pub enum Fate {
@@ -73,35 +70,27 @@ pub fn submit(
     Ok(())
 }
 
-/// Whether the same bytes may be taken a little later.
-pub fn is_passing(failure: &Failure) -> bool {
-    matches!(
-        failure.code.as_str(),
-        "busy" | "service-unreachable" | "stopped"
-    )
-}
-
 type Answers = Vec<Result<Value, Failure>>;
 
 /// One batch; what merely could not be answered yet is sent again.
 fn patiently(session: &Session, texts: &[String]) -> Result<Answers, Failure> {
-    let mut wait = Duration::from_millis(250);
+    let mut pause = PAUSE;
     for attempt in 1.. {
         let last = attempt == ATTEMPTS;
         match session.client.post_batch(texts) {
-            Err(failure) if is_passing(&failure) && !last => {}
+            Err(failure) if failure.is_passing() && !last => {}
             Err(failure) => return Err(failure),
             Ok(answers) => {
                 let again = answers
                     .iter()
-                    .any(|answer| answer.as_ref().is_err_and(is_passing));
+                    .any(|answer| answer.as_ref().is_err_and(Failure::is_passing));
                 if last || !again {
                     return Ok(answers);
                 }
             }
         }
-        std::thread::sleep(wait);
-        wait *= 2;
+        std::thread::sleep(pause);
+        pause *= 2;
     }
     unreachable!("the last attempt returns")
 }

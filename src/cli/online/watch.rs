@@ -7,6 +7,7 @@
 
 use super::client::unexpected;
 use super::home::write_atomically;
+use super::lock::Lock;
 use super::session::Session;
 use crate::cli::failure::{Failure, read_text};
 use crate::protocol::checkpoint::Checkpoint;
@@ -31,7 +32,7 @@ pub fn look(session: &Session) -> Result<Option<Seen>, Failure> {
         };
     };
     let note = answer.text()?;
-    let newest = advance(session, known, &note)?;
+    let newest = advance(session, &note)?;
     Ok(Some(Seen {
         size: newest.size,
         root: newest.root,
@@ -46,37 +47,47 @@ pub fn newest_note(session: &Session) -> Result<String, Failure> {
 
 /// Checks that a signed checkpoint continues what we knew, and keeps the newer of the two.
 pub fn accept(session: &Session, note: &str) -> Result<(), Failure> {
-    advance(session, known(session)?, note).map(|_| ())
+    advance(session, note).map(|_| ())
 }
 
-fn advance(
-    session: &Session,
-    known: Option<Checkpoint>,
-    note: &str,
-) -> Result<Checkpoint, Failure> {
+fn advance(session: &Session, note: &str) -> Result<Checkpoint, Failure> {
     let offered = session.open_checkpoint(note)?;
-    let Some(known) = known else {
-        write_atomically(&session.profile.checkpoint_file(), note.as_bytes())?;
-        return Ok(offered);
-    };
+    let path = session.profile.checkpoint_file();
+    loop {
+        let known = known(session)?;
+        if let Some(known) = &known {
+            compare(session, known, &offered, note)?;
+        }
+        if let Some(known) = known.as_ref().filter(|known| known.size >= offered.size) {
+            return Ok(known.clone());
+        }
+        let _lock = Lock::wait(&path)?;
+        // Another command of the same person may have seen a newer one meanwhile: never go back behind that.
+        if self::known(session)? == known {
+            write_atomically(&path, note.as_bytes())?;
+            return Ok(offered);
+        }
+    }
+}
+
+/// Checks that one of two checkpoints continues the other; if not, both are kept.
+fn compare(
+    session: &Session,
+    known: &Checkpoint,
+    offered: &Checkpoint,
+    note: &str,
+) -> Result<(), Failure> {
     let (older, newer) = if offered.size < known.size {
-        (&offered, &known)
+        (offered, known)
     } else {
-        (&known, &offered)
+        (known, offered)
     };
-    if let Err(why) = continues(session, older, newer)? {
-        let kept = session
-            .profile
-            .home
-            .join(format!("checkpoint.alarm-{}", offered.size.0));
-        write_atomically(&kept, note.as_bytes())?;
-        return Err(alarm(&known, Some(&offered), &why));
-    }
-    if offered.size > known.size {
-        write_atomically(&session.profile.checkpoint_file(), note.as_bytes())?;
-        return Ok(offered);
-    }
-    Ok(known)
+    let Err(why) = continues(session, older, newer)? else {
+        return Ok(());
+    };
+    let name = format!("checkpoint.alarm-{}", offered.size.0);
+    write_atomically(&session.profile.home.join(name), note.as_bytes())?;
+    Err(alarm(known, Some(offered), &why))
 }
 
 /// Whether the tree of `older` is a beginning of the tree of `newer`; the inner error says why not.
@@ -101,14 +112,15 @@ fn continues(
                 "the service has no proof that one continues the other".to_owned()
             ));
         }
-        // No answer at all says nothing about the history.
-        Err(failure) if failure.code == "service-unreachable" => return Err(failure),
-        Err(failure) => {
+        // What a service says of sizes that its log does not have.
+        Err(failure) if failure.status == Some(400) => {
             return Ok(Err(format!(
                 "the service gives no proof: {}",
                 failure.detail
             )));
         }
+        // A service, or a proxy before it, that cannot answer now says nothing about the history.
+        Err(failure) => return Err(failure),
     };
     let proof: ConsistencyProof = answer
         .get("proof")

@@ -215,6 +215,7 @@ impl Stage {
             url: self.service.as_ref().map(|(_, url)| url.clone()),
             purpose: None,
             offline: None,
+            only_look: false,
         };
         Session::open(profile, Output::new(true))
     }

@@ -11,7 +11,8 @@
 //!
 //! Opening one checks it all under the opener's own trust policy: the checkpoint, genesis and each enrolment
 //! (in the log, signed by the authority), then every queued entry: its signature, and that it follows the one
-//! before. What the exhibits were when the file was made is as the service told it; the service decides on
+//! before. Who adds to it holds `FILE.lock` from reading to writing, so that two commands do not undo each other's
+//! work. What the exhibits were when the file was made is as the service told it; the service decides on
 //! it again when the entries are submitted.
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use super::people::{self, People, Proven};
 use super::standing::{Exhibit, Standing};
 use crate::cli::failure::{Failure, read_text};
 use crate::cli::online::home::write_atomically;
+use crate::cli::online::lock::Lock;
 use crate::cli::online::session::Session;
 use crate::protocol::base64url;
 use crate::protocol::entry::{Seen, UnverifiedEntry};
@@ -95,11 +97,23 @@ pub struct Carry {
     pub entries: Vec<UnverifiedEntry>,
     /// What its maker had seen of the log.
     pub seen: Seen,
+    /// Nobody else writes it meanwhile; nothing where it is only looked at.
+    lock: Option<Lock>,
 }
 
 impl Carry {
-    /// Reads a file and checks everything in it.
+    /// Reads a file to add to it, and checks everything in it.
     pub fn open(path: &Path, session: &Session) -> Result<Carry, Failure> {
+        if !path.exists() {
+            // The lock would lie beside nothing.
+            return Carry::look(path, session);
+        }
+        let lock = Some(Lock::take(path)?);
+        Carry::look(path, session).map(|carry| Carry { lock, ..carry })
+    }
+
+    /// Reads a file and checks everything in it.
+    pub fn look(path: &Path, session: &Session) -> Result<Carry, Failure> {
         let text = read_text(path, MAX_FILE)?;
         let written: Written = serde_json::from_str(&text).map_err(|error| {
             Failure::new(
@@ -163,11 +177,16 @@ impl Carry {
                 size: checkpoint.size,
                 root: checkpoint.root,
             },
+            lock: None,
         })
     }
 
     /// Writes the file anew; a crash leaves the old one or the new.
     pub fn save(&self) -> Result<(), Failure> {
+        debug_assert!(
+            self.lock.is_some(),
+            "a file that was opened to look at is not written"
+        );
         self.written.write(&self.path)
     }
 

@@ -314,8 +314,8 @@ fn submit(
                 receipts.push((item.path.clone(), *receipt));
             }
             Fate::Refused(failure) => {
-                // Unless it was merely too busy, these bytes will never be taken: it is signed anew next time.
-                if !submission::is_passing(&failure) {
+                // Only what was refused for good is signed anew next time: anything else may be recorded already.
+                if failure.is_final() {
                     refused.push((item.path.clone(), failure.code.clone()));
                 }
                 told.push(Told::not(item, "refused", failure));

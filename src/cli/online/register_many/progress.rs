@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::cli::failure::{Failure, read_limited};
+use crate::cli::online::lock;
 use crate::cli::online::session::Session;
 use crate::protocol::entry::UnverifiedEntry;
 use crate::protocol::id::{ActorId, Origin, Subject};
@@ -84,13 +85,7 @@ impl Progress {
             .truncate(false)
             .open(&path)
             .map_err(fail)?;
-        file.try_lock().map_err(|_| {
-            Failure::new(
-                "in-use",
-                format!("{} is in use by another command", path.display()),
-            )
-            .next("wait until that has ended")
-        })?;
+        lock::take(&file, &path)?;
         let mut states = BTreeMap::new();
         let mut good = 0;
         if begun {
