@@ -1,6 +1,8 @@
 //! What commands print: words for people, or one line of JSON for programs.
 
 use std::io::{IsTerminal as _, Write as _};
+#[cfg(feature = "witness")]
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -46,6 +48,16 @@ impl Output {
     pub fn shows_progress(self) -> bool {
         !self.json && std::io::stderr().is_terminal()
     }
+}
+
+/// Writes the address of a service that is up, whole or not at all: whoever waits for the file may read it at once.
+#[cfg(feature = "witness")]
+pub fn write_ready_file(path: Option<&Path>, url: &str) -> std::io::Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    std::fs::write(&beside, url)?;
+    std::fs::rename(&beside, path)
 }
 
 /// A reader that stops reading (`| head`) is no error of ours.

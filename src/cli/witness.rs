@@ -3,7 +3,6 @@
 //! A witness is one folder: `witness.toml` (its name and the log keys it was told of), `keys/`, and what it
 //! remembers (`lock`, `logs/`). Whoever copies the folder and runs both copies has broken the witness.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -13,7 +12,7 @@ use serde_json::json;
 use super::Outcome;
 use super::failure::{Failure, read_text};
 use super::keys;
-use super::output::Output;
+use super::output::{Output, write_ready_file};
 use crate::protocol::id::Origin;
 use crate::protocol::note::{SignatureKind, VerifierKey};
 use crate::witness::cosigner::{Cosigner, WitnessKeys};
@@ -102,7 +101,7 @@ pub fn run(command: &WitnessCommand, output: Output) -> Outcome {
         WitnessCommand::Init(args) => init(args, output),
         WitnessCommand::Trust(args) => trust(args, output),
         WitnessCommand::Show(args) => show(args, output),
-        WitnessCommand::Serve(args) => serve(args),
+        WitnessCommand::Serve(args) => serve(args, output),
     }
 }
 
@@ -174,7 +173,7 @@ fn show(args: &ShowArgs, output: Output) -> Outcome {
     Ok(0)
 }
 
-fn serve(args: &ServeArgs) -> Outcome {
+fn serve(args: &ServeArgs, output: Output) -> Outcome {
     let settings = Settings::load(&args.dir)?;
     let logs = settings.keys()?;
     if logs.is_empty() {
@@ -188,7 +187,9 @@ fn serve(args: &ServeArgs) -> Outcome {
     let folder = Folder::open(&args.dir).map_err(|error| failed(&error))?;
     let cosigner = Cosigner::start(folder, keys, &logs).map_err(|error| failed(&error))?;
     let mut words = String::new();
+    let mut known_logs = Vec::new();
     for (origin, size) in cosigner.logs() {
+        known_logs.push(json!({ "origin": origin, "size": size }));
         let known = size.map_or("nothing cosigned yet".to_owned(), |size| {
             format!("cosigned up to size {}", size.0)
         });
@@ -196,12 +197,10 @@ fn serve(args: &ServeArgs) -> Outcome {
     }
     server::serve(cosigner, &args.listen, |address| {
         let url = format!("http://{address}");
-        print!("The witness {} serves at {url}\n{words}", settings.name);
-        std::io::stdout().flush()?;
-        match &args.ready_file {
-            Some(path) => std::fs::write(path, &url),
-            None => Ok(()),
-        }
+        let words = format!("The witness {} serves at {url}\n{words}", settings.name);
+        let value = json!({ "url": url, "name": settings.name, "logs": known_logs });
+        output.result(&words, &value);
+        write_ready_file(args.ready_file.as_deref(), &url)
     })
     .map_err(|error| {
         Failure::new(

@@ -74,17 +74,24 @@ pub fn check_whole(rules: &Rules, entry: &UnverifiedEntry) -> Result<(), Refusal
     let Some(row) = rules.row(&entry.payload().event) else {
         return Ok(());
     };
-    for name in &row.details {
-        let empty = match entry.detail(name) {
-            None | Some(Value::Null) => true,
-            Some(Value::String(text)) => text.trim().is_empty(),
-            Some(_) => false,
-        };
-        if empty {
-            return Err(detail_missing(name));
-        }
+    match missing_detail(row, |name| entry.detail(name)) {
+        Some(name) => Err(detail_missing(name)),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// The first required detail that says nothing.
+pub fn missing_detail<'r, 'v>(
+    row: &'r Row,
+    detail: impl Fn(&str) -> Option<&'v Value>,
+) -> Option<&'r str> {
+    let says = |name: &str| match detail(name) {
+        None | Some(Value::Null) => false,
+        Some(Value::String(text)) => !text.trim().is_empty(),
+        Some(_) => true,
+    };
+    let mut names = row.details.iter().map(String::as_str);
+    names.find(|name| !says(name))
 }
 
 fn detail_missing(name: &str) -> Refusal {

@@ -24,7 +24,7 @@ pub mod rules;
 pub mod schema;
 pub mod state;
 
-pub use admit::{Admitted, Companion, Place, admit, check_whole, signer};
+pub use admit::{Admitted, Companion, Place, admit, check_whole, missing_detail, signer};
 pub use exhibits::moves;
 pub use flags::{exhibit_of, explain, flags_of, key_compromised, standing_flags};
 pub use outcome::{Flag, Refusal, Severity};

@@ -44,7 +44,6 @@ mod witnessing;
 mod work;
 mod writer;
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -73,8 +72,6 @@ pub struct Options {
     pub dir: PathBuf,
     /// Address and port; port 0 takes a free one.
     pub listen: String,
-    /// A file to write the service's address to once it is up.
-    pub ready_file: Option<PathBuf>,
     /// Address and port of a listener for `/metrics` alone.
     pub metrics_listen: Option<String>,
     /// How many connections one client's address may have, if not the usual number.
@@ -122,8 +119,12 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
 const WRITER_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Serves a ledger until SIGINT or SIGTERM, then answers what it had taken and stops. A second signal ends the wait
-/// for slow clients: what was acknowledged is on disk, and what was not is not.
-pub fn serve(options: Options) -> Result<(), ServeError> {
+/// for slow clients: what was acknowledged is on disk, and what was not is not. `ready` is told the address once it is
+/// up.
+pub fn serve(
+    options: Options,
+    ready: impl FnOnce(&str) -> std::io::Result<()>,
+) -> Result<(), ServeError> {
     let (store, identity) = folder::open(
         &options.dir,
         options.log_key,
@@ -192,11 +193,7 @@ pub fn serve(options: Options) -> Result<(), ServeError> {
             }
         });
         let mut signals = Signals::new().map_err(system("watch for signals"))?;
-        println!("Serving the ledger at {url}");
-        std::io::stdout().flush().map_err(system("write"))?;
-        if let Some(path) = &options.ready_file {
-            std::fs::write(path, &url).map_err(system("write the ready file"))?;
-        }
+        ready(&url).map_err(system("say that it is up"))?;
         let apart = metrics.map(|listener| {
             let router = http::metrics_router(Arc::clone(&app));
             tokio::spawn(async move {

@@ -4,9 +4,11 @@
 //! A problem (RFC 9457) becomes a [`Failure`] with the problem's code, detail and next step.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
+use ureq::http::uri::Authority;
 use ureq::http::{Method, Request, Response};
 use ureq::{AsSendBody, Body};
 
@@ -31,6 +33,9 @@ const BREATH: Duration = Duration::from_secs(1);
 
 /// How long one request may take: a bundle over a slow link.
 const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Set to 1 by who trusts the network.
+const PLAIN_HTTP: &str = "CUSTODES_PLAIN_HTTP";
 
 /// Who signs the requests.
 pub struct Reader {
@@ -73,6 +78,7 @@ impl Client {
                     .next("it begins with https:// or http://; give --url, or set CUSTODES_URL"),
             );
         }
+        refuse_if_not_private(&base)?;
         Ok(Client::to(Some(base)))
     }
 
@@ -330,6 +336,40 @@ impl Client {
     }
 }
 
+/// What goes over plain http can be read and changed on the way, the evidence's record as well as the tokens.
+fn refuse_if_not_private(base: &str) -> Result<(), Failure> {
+    let Some(rest) = base.strip_prefix("http://") else {
+        return Ok(());
+    };
+    let allowed = std::env::var_os(PLAIN_HTTP).is_some_and(|value| value == "1");
+    if allowed || is_this_machine(rest) {
+        return Ok(());
+    }
+    Err(Failure::new(
+        "url-not-private",
+        format!("{base} is not on this machine, and over http:// others can read along"),
+    )
+    .next(format!(
+        "use https://; on a network where nobody else can listen, set {PLAIN_HTTP}=1"
+    )))
+}
+
+fn is_this_machine(rest: &str) -> bool {
+    let Ok(authority) = rest
+        .split(['/', '?', '#'])
+        .next()
+        .unwrap_or_default()
+        .parse()
+    else {
+        return false;
+    };
+    let authority: Authority = authority;
+    let host = authority.host();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    let address: Option<IpAddr> = address.parse().ok();
+    host.eq_ignore_ascii_case("localhost") || address.is_some_and(|one| one.is_loopback())
+}
+
 impl Answer {
     /// The body as JSON.
     pub fn json(&self) -> Result<Value, Failure> {
@@ -413,7 +453,33 @@ pub fn query(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{problem, query};
+    use super::{Client, problem, query};
+
+    #[test]
+    fn plain_http_stays_on_this_machine() {
+        for url in [
+            "http://127.0.0.1:8420",
+            "http://127.8.0.1",
+            "http://localhost:1/",
+            "http://[::1]:8420/x",
+            "https://evidence.example",
+        ] {
+            assert!(Client::new(Some(url)).is_ok(), "{url}");
+        }
+        for url in [
+            "http://evidence.example",
+            "http://10.0.0.7:8420",
+            "http://127.0.0.1.evidence.example",
+            "http://127.0.0.1@evidence.example/",
+            "http://localhost.evidence.example",
+            "http://[2001:db8::1]:80",
+            "http://",
+        ] {
+            let failure = Client::new(Some(url)).err();
+            let code = failure.map(|failure| failure.code);
+            assert_eq!(code.as_deref(), Some("url-not-private"), "{url}");
+        }
+    }
 
     #[test]
     fn a_problem_keeps_its_code_and_next_step() {

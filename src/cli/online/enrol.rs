@@ -1,6 +1,6 @@
 //! `custodes key enrol` and `custodes key revoke`: an authority vouches for its own people.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -9,6 +9,7 @@ use super::authority::AuthorityArgs;
 use super::client::random_subject;
 use super::home::{Profile, write_atomically};
 use super::key::request;
+use super::session::Session;
 use super::signing::{self, Act};
 use super::values::Details;
 use super::{reference, vocabulary};
@@ -16,7 +17,7 @@ use crate::cli::Outcome;
 use crate::cli::failure::{Failure, read_text};
 use crate::cli::keys;
 use crate::cli::output::Output;
-use crate::protocol::id::{ActorId, Strand, Subject};
+use crate::protocol::id::{ActorId, OrgId, Strand, Subject};
 use crate::protocol::policy::MAX_POLICY;
 use crate::protocol::time::Moment;
 use crate::protocol::token::Possession;
@@ -81,7 +82,7 @@ pub fn run(args: &EnrolArgs, profile: Profile, output: Output) -> Outcome {
     let request = match (&args.home_of, &args.request) {
         (Some(home), _) => {
             let key = keys::load(&home.join("key.pem"))?;
-            let actor = ActorId::from_parts(&args.authority.org, &random_subject()?);
+            let actor = prepare(home, &args.authority.org, &session)?;
             request(&key, &session.reader.ledger, &actor)
         }
         (None, Some(file)) => serde_json::from_str(&read_text(file, MAX_REQUEST)?)
@@ -119,17 +120,6 @@ pub fn run(args: &EnrolArgs, profile: Profile, output: Output) -> Outcome {
         &session,
         &act(person.actor.subject(), "key-enrolled", body, details)?,
     )?;
-    if let Some(home) = &args.home_of {
-        let mut theirs = session.profile.at(home)?;
-        theirs.config.url = Some(session.client.url().to_owned());
-        theirs.config.ledger = Some(session.reader.ledger.clone());
-        theirs.config.actor = Some(person.actor.clone());
-        theirs.config.org = Some(args.authority.org.clone());
-        theirs.config.store(home)?;
-        let policy = session.profile.policy_file();
-        let text = read_text(&policy, MAX_POLICY)?;
-        write_atomically(&theirs.policy_file(), text.as_bytes())?;
-    }
     let mut value = recorded.to_json();
     value["actor"] = json!(person.actor);
     output.result(
@@ -137,6 +127,25 @@ pub fn run(args: &EnrolArgs, profile: Profile, output: Output) -> Outcome {
         &value,
     );
     Ok(0)
+}
+
+/// Fills in a person's folder before anything is recorded: an actor id that only the ledger knew would leave the key
+/// that it enrols without its owner.
+fn prepare(home: &Path, org: &OrgId, session: &Session) -> Result<ActorId, Failure> {
+    let mut theirs = session.profile.at(home)?;
+    let ledger = session.reader.ledger.clone();
+    let actor = match theirs.config.actor_in(org, &ledger) {
+        Some(actor) => actor,
+        None => ActorId::from_parts(org, &random_subject()?),
+    };
+    theirs.config.url = Some(session.client.url().to_owned());
+    theirs.config.ledger = Some(ledger);
+    theirs.config.actor = Some(actor.clone());
+    theirs.config.org = Some(org.clone());
+    theirs.config.store(home)?;
+    let policy = read_text(&session.profile.policy_file(), MAX_POLICY)?;
+    write_atomically(&theirs.policy_file(), policy.as_bytes())?;
+    Ok(actor)
 }
 
 /// Runs `key revoke`.

@@ -174,6 +174,13 @@ impl Config {
         })
     }
 
+    /// Who the person is already, in this organisation and ledger.
+    pub fn actor_in(&self, org: &OrgId, ledger: &Origin) -> Option<ActorId> {
+        let here = self.ledger.as_ref().is_none_or(|known| known == ledger);
+        let actor = self.actor.clone().filter(|_| here);
+        actor.filter(|actor| actor.org() == *org)
+    }
+
     /// Writes `config.toml` in a folder.
     pub fn store(&self, home: &Path) -> Result<(), Failure> {
         let text = toml::to_string(self).expect("a configuration is plain strings and serialises");

@@ -98,21 +98,17 @@ fn new(args: &NewArgs, profile: &Profile, output: Output) -> Outcome {
 fn show(args: &ShowArgs, mut profile: Profile, output: Output) -> Outcome {
     let key = keys::load(&profile.key_file())?;
     if let (Some(file), Some(org), Some(ledger)) = (&args.request, &args.org, &args.ledger) {
-        let actor = match profile
-            .config
-            .actor
-            .clone()
-            .filter(|actor| actor.org() == *org)
-        {
+        let actor = match profile.config.actor_in(org, ledger) {
             Some(actor) => actor,
             None => ActorId::from_parts(org, &random_subject()?),
         };
         let text = request(&key, ledger, &actor).to_string();
-        std::fs::write(file, text).map_err(|error| Failure::file("write", file, &error))?;
         profile.config.ledger = Some(ledger.clone());
         profile.config.actor = Some(actor);
         profile.config.org = Some(org.clone());
+        // First, so that nobody is enrolled under an id that this folder does not know.
         profile.config.store(&profile.home)?;
+        std::fs::write(file, text).map_err(|error| Failure::file("write", file, &error))?;
     }
     let mut value = public_json(&key);
     value["actor"] = json!(profile.config.actor);

@@ -47,8 +47,8 @@ pub struct RecordArgs {
     /// A file or folder whose digest becomes `verification`.
     #[arg(long, value_name = "FILE|FOLDER")]
     pub(super) verification_file: Option<PathBuf>,
-    /// An exhibit that this one comes of.
-    #[arg(long = "parent", value_name = "EXHIBIT")]
+    /// An exhibit that this one comes of. With =FILE, the bytes it was made from: they are digested.
+    #[arg(long = "parent", value_name = "EXHIBIT[=FILE]")]
     pub(super) parents: Vec<String>,
     /// When, if not now: a time, or FROM/TO.
     #[arg(long, value_name = "TIME")]

@@ -101,8 +101,18 @@ pub fn is_new(
     kind: &str,
     within: Option<&Subject>,
 ) -> Result<(), Failure> {
+    // What was signed before under this very reference, and sent just now, is perhaps what is asked for.
+    let settled = session.settled.borrow();
+    let own = |subject: &str| {
+        let mut subjects = settled
+            .iter()
+            .map(|one| one.entry.payload().subject.as_str());
+        subjects.any(|one| one == subject)
+    };
     let taken = find(session, text, |one| {
-        one.kind == kind && within.is_none_or(|case| one.case.as_ref() == Some(case))
+        one.kind == kind
+            && within.is_none_or(|case| one.case.as_ref() == Some(case))
+            && !own(&one.subject)
     })?;
     match taken.first() {
         None => Ok(()),
@@ -174,16 +184,9 @@ fn find(
             .collect());
     }
     let path = format!("/v1/resolve?reference={}", query(text));
-    let answer = match session
+    let answer = session
         .client
-        .read_json(&session.reader, &path, "finding a reference")
-    {
-        Ok(answer) => answer,
-        Err(failure) if failure.code.contains("not-found") || failure.code == "http-404" => {
-            return Ok(Vec::new());
-        }
-        Err(failure) => return Err(failure),
-    };
+        .read_json(&session.reader, &path, "finding a reference")?;
     let matches: Matches =
         serde_json::from_value(answer).map_err(|error| unexpected(&error.to_string()))?;
     Ok(matches.matches.into_iter().filter(wanted).collect())

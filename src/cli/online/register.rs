@@ -13,6 +13,7 @@ use super::values::{self, Details};
 use super::vocabulary;
 use crate::cli::failure::Failure;
 use crate::cli::{Outcome, evidence};
+use crate::protocol::digest::EvidenceDigest;
 use crate::protocol::id::{Strand, Subject};
 
 /// Register files or folders as exhibits of a case.
@@ -49,8 +50,8 @@ pub struct RegisterArgs {
     /// How it came to be: registered, or acquired from another exhibit.
     #[arg(long, default_value = "registered")]
     pub(super) event: String,
-    /// The exhibit it comes of, if it does; as many as there are.
-    #[arg(long = "parent", value_name = "EXHIBIT")]
+    /// The exhibit it comes of, if it does; as many as there are. With =FILE, the bytes it was made from: they are digested.
+    #[arg(long = "parent", value_name = "EXHIBIT[=FILE]")]
     pub(super) parents: Vec<String>,
     /// A file whose digest the tool should have arrived at (acquired, copied).
     #[arg(long, value_name = "FILE")]
@@ -104,19 +105,33 @@ pub fn run(args: &RegisterArgs, session: &Session) -> Outcome {
     } else {
         None
     };
-    for path in &args.paths {
-        register(args, session, &case, parents.as_ref(), path)?;
-    }
+    // Every file is read before the first is recorded: one that cannot be read leaves nothing half done.
+    let read = args
+        .paths
+        .iter()
+        .map(|path| act(args, session, &case, parents.as_ref(), path))
+        .collect::<Result<Vec<_>, _>>()?;
+    let (acts, digests): (Vec<Act>, Vec<EvidenceDigest>) = read.into_iter().unzip();
+    signing::open_together(session, &acts, |at, recorded| {
+        let words = format!(
+            "{}\nThe exhibit is {}. SHA-256 {}",
+            recorded.words(),
+            recorded.subject,
+            evidence::sha256(&digests[at]).to_hex()
+        );
+        session.output.result(&words, &recorded.to_json());
+    })?;
     Ok(0)
 }
 
-fn register(
+/// What is to be signed of one file or folder, and its digest.
+fn act(
     args: &RegisterArgs,
     session: &Session,
     case: &Subject,
     parents: Option<&Value>,
     path: &Path,
-) -> Result<(), Failure> {
+) -> Result<(Act, EvidenceDigest), Failure> {
     let digested = evidence::digest(path, session.output)?;
     if let Some(manifest) = &digested.manifest {
         session.put_blob(manifest)?;
@@ -155,35 +170,35 @@ fn register(
         details.add_file(meta)?;
     }
     details.add_pairs(&args.details)?;
-    let recorded = signing::record(
-        session,
-        &Act {
-            subject: random_subject()?,
-            strand: Strand::Custody,
-            opens: true,
-            event: args.event.clone(),
-            body,
-            details: details.into_map(),
-            occurred_at: signing::occurred(args.occurred_at.as_deref())?,
-        },
-    )?;
-    let words = format!(
-        "{}\nThe exhibit is {}. SHA-256 {}",
-        recorded.words(),
-        recorded.subject,
-        evidence::sha256(&digested.digest).to_hex()
-    );
-    session.output.result(&words, &recorded.to_json());
-    Ok(())
+    let act = Act {
+        subject: random_subject()?,
+        strand: Strand::Custody,
+        opens: true,
+        event: args.event.clone(),
+        body,
+        details: details.into_map(),
+        occurred_at: signing::occurred(args.occurred_at.as_deref())?,
+    };
+    Ok((act, digested.digest))
 }
 
-/// The `parents` member. Their digests are left to the rules, which know them.
+/// The `parents` member: each exhibit, and the digest of its bytes where the person says where they are.
 pub fn parents(session: &Session, texts: &[String], case: &Subject) -> Result<Value, Failure> {
     let list = texts
         .iter()
         .map(|text| {
-            let exhibit = reference::exhibit(session, text, Some(case))?;
-            Ok(json!({ "exhibit": exhibit, "digest": null }))
+            let (exhibit, file) = match text.split_once('=') {
+                Some((exhibit, file)) => (exhibit, Some(file)),
+                None => (text.as_str(), None),
+            };
+            let exhibit = reference::exhibit(session, exhibit, Some(case))?;
+            let digest = match file {
+                Some(file) => {
+                    evidence::to_json(&evidence::digest(file.as_ref(), session.output)?.digest)
+                }
+                None => Value::Null,
+            };
+            Ok(json!({ "exhibit": exhibit, "digest": digest }))
         })
         .collect::<Result<Vec<_>, Failure>>()?;
     Ok(list.into())

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use serde_json::json;
 
 use crate::cli::Outcome;
 use crate::cli::failure::Failure;
 use crate::cli::keys;
-use crate::cli::output::Output;
+use crate::cli::output::{Output, write_ready_file};
 use crate::cli::policy;
 use crate::service::{self, FolderError, Options, ServeError};
 use crate::storage::StoreError;
@@ -53,7 +54,7 @@ pub struct ServeArgs {
 }
 
 /// Runs the command.
-pub fn run(args: &ServeArgs, _output: Output) -> Outcome {
+pub fn run(args: &ServeArgs, output: Output) -> Outcome {
     if !args.dir.join("ledger.toml").is_file() {
         return Err(Failure::new(
             "ledger-missing",
@@ -64,7 +65,6 @@ pub fn run(args: &ServeArgs, _output: Output) -> Outcome {
     let options = Options {
         dir: args.dir.clone(),
         listen: args.listen.clone(),
-        ready_file: args.ready_file.clone(),
         connections_each: args.connections_each.map(usize::from),
         metrics_listen: args.metrics_listen.clone(),
         public_url: args.public_url.clone(),
@@ -80,7 +80,12 @@ pub fn run(args: &ServeArgs, _output: Output) -> Outcome {
         log_pq_key: keys::load(&args.dir.join("keys/log-pq.pem"))?,
         service_key: keys::load(&args.dir.join("keys/service.pem"))?,
     };
-    service::serve(options).map_err(|error| failure(args, &error))?;
+    let ready = |url: &str| {
+        let words = format!("Serving the ledger at {url}");
+        output.result(&words, &json!({ "url": url }));
+        write_ready_file(args.ready_file.as_deref(), url)
+    };
+    service::serve(options, ready).map_err(|error| failure(args, &error))?;
     Ok(0)
 }
 

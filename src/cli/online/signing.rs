@@ -13,10 +13,10 @@ use serde_json::{Map, Value, json};
 
 use super::client::{random, random_subject, unexpected, unix_now};
 use super::session::Session;
-use super::unsent::{self, Settled};
+use super::unsent;
 use super::{vocabulary, watch};
 use crate::cli::failure::Failure;
-use crate::ledger::schema;
+use crate::ledger::{missing_detail, schema};
 use crate::protocol::entry::{Draft, EntryHash, Payload, Seen, UnverifiedEntry};
 use crate::protocol::id::{Strand, Subject};
 use crate::protocol::receipt::Receipt;
@@ -78,11 +78,8 @@ pub fn record(session: &Session, act: &Act) -> Result<Recorded, Failure> {
     if let Some(carry) = &session.carry {
         return carry.borrow_mut().sign(session, act);
     }
-    if let Some(settled) = signed_before(session, act) {
-        eprintln!(
-            "That is what you asked for, so nothing was signed anew; if it happened a second time, run this again."
-        );
-        return Ok(Recorded::settled(&settled.entry, settled.receipt));
+    if let Some(recorded) = recorded_before(session, act)? {
+        return Ok(recorded);
     }
     let seen = watch::look(session)?;
     let mut refused = None;
@@ -98,6 +95,40 @@ pub fn record(session: &Session, act: &Act) -> Result<Recorded, Failure> {
     Err(refused.unwrap_or_else(|| unexpected("no answer")))
 }
 
+/// Records acts that each open an exhibit, as one sitting: who repeats it after it broke off doubles none of them.
+pub fn open_together(
+    session: &Session,
+    acts: &[Act],
+    mut told: impl FnMut(usize, &Recorded),
+) -> Result<(), Failure> {
+    acts.iter().try_for_each(check_form)?;
+    let mut open = Vec::new();
+    for (at, act) in acts.iter().enumerate() {
+        if session.carry.is_some() {
+            told(at, &record(session, act)?);
+        } else if let Some(recorded) = recorded_before(session, act)? {
+            told(at, &recorded);
+        } else {
+            open.push(at);
+        }
+    }
+    if open.is_empty() {
+        return Ok(());
+    }
+    let seen = watch::look(session)?;
+    let start = Head {
+        length: 0,
+        last: None,
+    };
+    let entries = open
+        .iter()
+        .map(|at| sign(session, &acts[*at], &start, seen))
+        .collect::<Result<Vec<_>, _>>()?;
+    unsent::send_together(session, &entries, |at, receipt| {
+        told(open[at], &Recorded::settled(&entries[at], receipt));
+    })
+}
+
 /// What the service would refuse for its form is said before anything is signed.
 fn check_form(act: &Act) -> Result<(), Failure> {
     let row = vocabulary::event(&act.event)?;
@@ -107,15 +138,10 @@ fn check_form(act: &Act) -> Result<(), Failure> {
             row.event
         ))
     })?;
-    let said = |name: &&String| match act.details.get(*name) {
-        None | Some(Value::Null) => false,
-        Some(Value::String(text)) => !text.trim().is_empty(),
-        Some(_) => true,
-    };
-    let Some(missing) = row.details.iter().find(|name| !said(name)) else {
+    let Some(missing) = missing_detail(row, |name| act.details.get(name)) else {
         return Ok(());
     };
-    let flag = match missing.as_str() {
+    let flag = match missing {
         "power_or_consent" => {
             "--power WORDS (register) or --detail \"power_or_consent=WORDS\"".to_owned()
         }
@@ -220,7 +246,7 @@ pub fn check_receipt(
 }
 
 /// The same act, where an earlier command had signed it and this one has sent it: who saw no answer says it again.
-fn signed_before(session: &Session, act: &Act) -> Option<Settled> {
+fn recorded_before(session: &Session, act: &Act) -> Result<Option<Recorded>, Failure> {
     let mut settled = session.settled.borrow_mut();
     let at = settled.iter().position(|one| {
         let payload = one.entry.payload();
@@ -237,7 +263,27 @@ fn signed_before(session: &Session, act: &Act) -> Option<Settled> {
             && same_details
             && (payload.occurred_at == act.occurred_at || is_now(&act.occurred_at))
     });
-    at.map(|at| settled.remove(at))
+    let Some(at) = at else {
+        let reference = act.details.get("reference").filter(|_| act.opens);
+        let taken = reference.is_some_and(|_| {
+            let mut entries = settled.iter().map(|one| &one.entry);
+            entries.any(|entry| entry.detail("reference") == reference)
+        });
+        return match taken {
+            true => Err(Failure::new(
+                "reference-taken",
+                "something else was recorded under this reference just now: you had signed it before",
+            )
+            .next("choose another reference; if it is the same thing, it needs no second entry")),
+            false => Ok(None),
+        };
+    };
+    let settled = settled.remove(at);
+    eprintln!(
+        "\"{}\" is what you asked for, so it is not signed anew; if it happened a second time, run this again.",
+        act.event
+    );
+    Ok(Some(Recorded::settled(&settled.entry, settled.receipt)))
 }
 
 /// Whether it is the time that stands where none was stated.

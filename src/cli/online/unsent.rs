@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::client::unexpected;
 use super::home::{owner_only, sync_folder, write_atomically};
 use super::session::Session;
 use super::signing::check_receipt;
@@ -36,21 +37,63 @@ pub struct Settled {
     pub receipt: Receipt,
 }
 
-/// Sends a newly signed entry; what is returned was verified and is kept in `H/receipts/`.
+/// Sends a newly signed entry; its receipt was verified and is kept in `H/receipts/`.
 pub fn send(session: &Session, entry: &UnverifiedEntry) -> Result<Receipt, Failure> {
-    let kept = Kept::new(session, entry)?;
-    settle(session, entry, kept).map_err(|failure| match failure.is_final() {
-        true => failure,
-        false => {
-            let before = failure.next.as_deref().map(|next| format!("{next}; "));
-            let next = format!(
-                "{}the signed entry is kept: whichever command of yours records next sends the same bytes first, so do not \
-                 record it in another way",
-                before.unwrap_or_default()
-            );
-            failure.next(next)
+    let mut receipts = Vec::new();
+    send_together(session, std::slice::from_ref(entry), |_, receipt| {
+        receipts.push(receipt);
+    })?;
+    receipts
+        .pop()
+        .ok_or_else(|| unexpected("no answer to an entry"))
+}
+
+/// Sends newly signed entries that belong together. All are kept until the last is answered, so that whoever repeats a
+/// command that broke off half way is told of those that were recorded, too.
+pub fn send_together(
+    session: &Session,
+    entries: &[UnverifiedEntry],
+    mut told: impl FnMut(usize, Receipt),
+) -> Result<(), Failure> {
+    let kept = entries
+        .iter()
+        .map(|entry| Kept::new(session, entry))
+        .collect::<Result<Vec<_>, _>>()?;
+    for (at, entry) in entries.iter().enumerate() {
+        match settle(session, entry) {
+            Ok(receipt) => told(at, receipt),
+            Err(failure) if failure.is_final() => {
+                kept.into_iter().try_for_each(Kept::done)?;
+                return Err(match at {
+                    0 => failure,
+                    _ => also(
+                        failure,
+                        &format!(
+                            "{at} of {} were recorded before it: leave those out",
+                            entries.len()
+                        ),
+                    ),
+                });
+            }
+            Err(failure) => {
+                return Err(also(
+                    failure,
+                    "what was signed is kept: whichever command of yours records next sends the same bytes first; repeat \
+                     this one, or record something else, but not the same in another way",
+                ));
+            }
         }
-    })
+    }
+    kept.into_iter().try_for_each(Kept::done)
+}
+
+/// Adds to the next step.
+fn also(failure: Failure, more: &str) -> Failure {
+    let next = match &failure.next {
+        Some(next) => format!("{next}; {more}"),
+        None => more.to_owned(),
+    };
+    failure.next(next)
 }
 
 /// Sends what earlier commands left, says what became of it, and remembers what is recorded now.
@@ -80,8 +123,9 @@ pub fn send_left(session: &Session) -> Result<(), Failure> {
             payload.event,
             payload.occurred_at.in_words()
         );
-        match settle(session, &entry, kept) {
+        match settle(session, &entry) {
             Ok(receipt) => {
+                kept.done()?;
                 eprintln!("{what} is recorded, as entry {}.", receipt.index.0);
                 session
                     .settled
@@ -89,6 +133,7 @@ pub fn send_left(session: &Session) -> Result<(), Failure> {
                     .push(Settled { entry, receipt });
             }
             Err(failure) if failure.is_final() => {
+                kept.done()?;
                 eprintln!("{what} was refused, and is not recorded: {failure}");
                 if let Some(next) = &failure.next {
                     eprintln!("  next: {next}");
@@ -106,14 +151,8 @@ pub fn send_left(session: &Session) -> Result<(), Failure> {
 }
 
 /// Sends an entry until something is decided.
-fn settle(session: &Session, entry: &UnverifiedEntry, kept: Kept) -> Result<Receipt, Failure> {
-    let answer = match patiently(session, entry) {
-        Err(failure) if failure.is_final() => {
-            kept.done()?;
-            return Err(failure);
-        }
-        other => other?,
-    };
+fn settle(session: &Session, entry: &UnverifiedEntry) -> Result<Receipt, Failure> {
+    let answer = patiently(session, entry)?;
     let receipt = check_receipt(session, entry, &answer)?;
     watch::accept(session, &receipt.checkpoint)?;
     let receipts = session.profile.home.join("receipts");
@@ -121,7 +160,6 @@ fn settle(session: &Session, entry: &UnverifiedEntry, kept: Kept) -> Result<Rece
         &receipts.join(format!("{}.json", receipt.index.0)),
         answer.to_string().as_bytes(),
     )?;
-    kept.done()?;
     Ok(receipt)
 }
 

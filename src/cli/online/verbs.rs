@@ -143,6 +143,9 @@ pub struct MakeArgs {
     /// What it is.
     #[arg(long)]
     description: String,
+    /// The source's bytes, as you found them: they are digested, and compared with what was registered.
+    #[arg(long, value_name = "FILE|FOLDER")]
+    source_file: Option<PathBuf>,
     /// A file whose digest the tool should have arrived at.
     #[arg(long, value_name = "FILE")]
     verification_file: Option<PathBuf>,
@@ -245,7 +248,10 @@ fn make(event: &str, usual: Option<&str>, args: &MakeArgs, session: &Session) ->
         meta: args.meta.clone(),
         role: Some(role.to_owned()),
         event: event.to_owned(),
-        parents: vec![source.as_str().to_owned()],
+        parents: vec![match &args.source_file {
+            Some(file) => format!("{source}={}", file.display()),
+            None => source.to_string(),
+        }],
         verification_file: args.verification_file.clone(),
         details: args.said.details.clone(),
         occurred_at: args.said.occurred_at.clone(),

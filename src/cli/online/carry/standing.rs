@@ -1,5 +1,8 @@
 //! Where exhibits stand: what the entries of their custody chains come to, as far as an offline signer must
 //! know it. It is computed from entries each time, never stored, so it cannot disagree with them.
+//!
+//! Out of scope: who holds what is in a bag that moves, and custody that was restated. Both are decided by entries that
+//! are not in the file, so the holder told here is good for a warning and for nothing else.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +28,7 @@ pub struct Exhibit {
     pub length: u64,
     /// The last of them.
     pub last: EntryHash,
-    /// The organisation that holds it.
+    /// The organisation that holds it, by its own chain alone.
     pub holder: OrgId,
     /// The offer that nobody has answered.
     pub offer: Option<Offer>,

@@ -74,7 +74,7 @@ pub fn check(session: &Session) -> Outcome {
             None => String::new(),
         };
         words.push_str(&format!(
-            "\n{} is held by {}, {seal}{offer}.",
+            "\nBy this file {} is held by {}, {seal}{offer}.",
             carry.called(&exhibit.subject),
             exhibit.holder
         ));

@@ -25,7 +25,7 @@ use crate::cli::failure::{CANNOT, CHECK_FAILED, Failure};
 use crate::cli::hashing::{self, Digested};
 use crate::cli::output::plain;
 use crate::cli::{evidence, output::Output};
-use crate::ledger::{Rules, check_whole, schema};
+use crate::ledger::{Rules, check_whole, missing_detail, schema};
 use crate::protocol::digest::{DigestKind, EvidenceDigest};
 use crate::protocol::entry::{Seen, UnverifiedEntry};
 use crate::protocol::id::{Strand, Subject};
@@ -117,10 +117,7 @@ fn acts(args: &RegisterManyArgs, items: &[Item], case: &Subject) -> Result<Vec<A
         let mut trial = act.body.clone();
         let nothing = EvidenceDigest::of_bytes(DigestKind::File, b"");
         trial.insert("digest".to_owned(), evidence::to_json(&nothing));
-        let missing = row.details.iter().find(|name| {
-            let value = act.details.get(*name);
-            value.is_none_or(|value| value.as_str().is_some_and(|text| text.trim().is_empty()))
-        });
+        let missing = missing_detail(row, |name| act.details.get(name));
         if let Err(why) = schema::check(&row.body, &trial) {
             wrong.push(format!("\n  line {}: {why}", item.line));
         } else if let Some(name) = missing {
