@@ -286,6 +286,8 @@ fn position_changes(
         length: length + 1,
         last: e,
         head: head.extend(place.index, commitment),
+        index: place.index,
+        at: place.recorded_at,
     };
     let position = EntryRecord {
         index: place.index,

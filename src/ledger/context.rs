@@ -10,7 +10,7 @@ use super::rules::Rules;
 use super::schema;
 use super::state::{CaseRecord, ExhibitRecord, Known, Offer};
 use crate::protocol::entry::{EntryHash, VerifiedEntry};
-use crate::protocol::id::{ActorId, OrgId, Strand, Subject};
+use crate::protocol::id::{ActorId, OrgId, Subject};
 
 /// What predicates look at.
 pub struct Context<'a, K: Known + ?Sized> {
@@ -45,11 +45,10 @@ impl<'a, K: Known + ?Sized> Context<'a, K> {
         flags::threshold(self.rules, self.known, name)
     }
 
-    /// Whether an entry is one about the same subject, other than a reading.
+    /// Whether an entry is one about the same subject.
     pub fn is_of_subject(&self, e: EntryHash) -> bool {
-        self.known.entry(e).is_some_and(|entry| {
-            entry.chain.subject == *self.subject() && entry.chain.strand != Strand::Access
-        })
+        let entry = self.known.entry(e);
+        entry.is_some_and(|entry| entry.chain.subject == *self.subject())
     }
 
     /// Holds on the exhibit, on what is in it and on its case, or on the case itself, and who placed them.

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::flags::FlagRule;
 use super::schema::{ExhibitDigest, Parent};
-use super::state::{Known, Recipient, Status};
+use super::state::{ExhibitRecord, Known, Recipient, Status};
 use crate::protocol::digest::{CHUNK, EvidenceDigest};
 use crate::protocol::entry::EntryHash;
 use crate::protocol::id::{ActorId, Strand, Subject};
@@ -32,6 +32,10 @@ pub fn found<'r, K: Known + ?Sized>(
         record.and_then(|record| record.digest)
     };
     let parents = || context.read::<Vec<Parent>>("parents").unwrap_or_default();
+    let sources = || {
+        let parents = parents().into_iter();
+        parents.filter_map(|parent| context.known.exhibit(&parent.exhibit))
+    };
     let holds = |rule: &FlagRule| match rule {
         F::ClockAhead => {
             payload.occurred_at.earliest() > recorded + context.threshold("clock_tolerance")
@@ -40,6 +44,19 @@ pub fn found<'r, K: Known + ?Sized>(
             payload.occurred_at.earliest() < recorded - context.threshold("recorded_late_after")
         }
         F::SeenMissing => payload.seen.is_none(),
+        F::SeenOld => {
+            let before = context.known.chain(&payload.subject, payload.strand);
+            payload.seen.zip(before).is_some_and(|(seen, before)| {
+                let stood = i64::try_from(before.at.0 / 1000).unwrap_or(i64::MAX);
+                before.index.0 >= seen.size.0
+                    && stood < recorded - context.threshold("seen_old_after")
+            })
+        }
+        F::NoPurpose => !payload.details.contains_key("purpose"),
+        F::SourceSealed => sources().any(|source| source.seal.is_some()),
+        F::SourceGone => sources().any(|source| source.status == Status::Lost || ended(&source)),
+        F::UsedAfterEnd => exhibit_ref.is_some_and(ended),
+        F::UsedWhileLost => exhibit_ref.is_some_and(|one| one.status == Status::Lost),
         F::NotTheHolder => holder.is_some_and(|holder| holder.org != org),
         F::ColleagueOfHolder => holder.is_some_and(|holder| {
             holder
@@ -93,15 +110,7 @@ pub fn found<'r, K: Known + ?Sized>(
             let open = context.place.recorded_at.0.saturating_sub(offer.at.0) / 1000;
             i64::try_from(open).unwrap_or(i64::MAX) > context.threshold("offer_open_for")
         }),
-        F::AfterEnd => {
-            custody
-                && exhibit_ref.is_some_and(|one| {
-                    matches!(
-                        one.status,
-                        Status::Returned | Status::Disposed | Status::Destroyed
-                    )
-                })
-        }
+        F::AfterEnd => custody && exhibit_ref.is_some_and(ended),
         F::WhileLost => {
             custody
                 && payload.event != "found"
@@ -197,6 +206,12 @@ pub fn found<'r, K: Known + ?Sized>(
         F::OfferStillOpen | F::RetentionOverdue | F::KeyCompromised => false,
     };
     rules.copied().filter(holds).collect()
+}
+
+/// Whether the exhibit was returned, disposed of or destroyed.
+fn ended(exhibit: &ExhibitRecord) -> bool {
+    use Status as S;
+    matches!(exhibit.status, S::Returned | S::Disposed | S::Destroyed)
 }
 
 /// Whether the proof shows that the new bytes begin with the old: their chunk tree is a prefix of the new one's.

@@ -6,7 +6,7 @@ use super::outcome::{Flag, Severity};
 use super::rules::Rules;
 use super::state::{ExhibitRecord, Known, Record, RecordKey, Status};
 use crate::protocol::entry::EntryHash;
-use crate::protocol::id::{ChainId, Code, Strand, Subject};
+use crate::protocol::id::{ChainId, Code, Subject};
 use crate::protocol::key::KeyId;
 use crate::protocol::time::LogTime;
 
@@ -20,6 +20,18 @@ pub enum FlagRule {
     RecordedLate,
     /// The signer commits to no state of the log.
     SeenMissing,
+    /// The signer commits to an old state of the log alone.
+    SeenOld,
+    /// Read without saying why.
+    NoPurpose,
+    /// Made out of an exhibit that was sealed.
+    SourceSealed,
+    /// Made out of an exhibit that was lost or gone.
+    SourceGone,
+    /// Examined, shown or checked after it was returned, disposed of or destroyed.
+    UsedAfterEnd,
+    /// Examined, shown or checked while it was lost.
+    UsedWhileLost,
     /// Somebody of another organisation than the holder's.
     NotTheHolder,
     /// A colleague of the holder.
@@ -147,6 +159,22 @@ impl FlagRule {
                 Info,
                 "The signer did not commit to any state of the log, as when signing offline.",
             ),
+            F::SeenOld => (
+                "seen-old",
+                Info,
+                "The signer commits only to a state of the log from before the entry that this one follows, which had stood there for long.",
+            ),
+            F::NoPurpose => ("no-purpose", Notice, "It was read without saying why."),
+            F::SourceSealed => (
+                "source-sealed",
+                Serious,
+                "It was made from an exhibit while a seal was recorded on that.",
+            ),
+            F::SourceGone => (
+                "source-gone",
+                Serious,
+                "It was made from an exhibit that was recorded as lost, returned, disposed of or destroyed.",
+            ),
             F::NotTheHolder => (
                 "not-the-holder",
                 Notice,
@@ -232,12 +260,12 @@ impl FlagRule {
                 Notice,
                 "The offer had been open for longer than the ledger's threshold when it was accepted.",
             ),
-            F::AfterEnd => (
+            F::AfterEnd | F::UsedAfterEnd => (
                 "after-end",
                 Serious,
                 "It was recorded after the exhibit was returned, disposed of or destroyed.",
             ),
-            F::WhileLost => (
+            F::WhileLost | F::UsedWhileLost => (
                 "while-lost",
                 Notice,
                 "It was recorded while the exhibit was recorded as lost.",
@@ -463,8 +491,9 @@ pub fn key_compromised(
 }
 
 /// The exhibit that a flag on an entry of this chain concerns, if one.
-pub fn exhibit_of(chain: &ChainId) -> Option<Subject> {
-    matches!(chain.strand, Strand::Custody | Strand::Notes).then(|| chain.subject.clone())
+pub fn exhibit_of(known: &(impl Known + ?Sized), chain: &ChainId) -> Option<Subject> {
+    let exhibit = known.exhibit(&chain.subject);
+    exhibit.map(|_| chain.subject.clone())
 }
 
 /// A threshold in seconds: as the parties changed it, or as the table has it.
@@ -498,7 +527,7 @@ pub fn flags_of(known: &(impl Known + ?Sized), e: EntryHash) -> Vec<Flag> {
     else {
         return Vec::new();
     };
-    let exhibit = exhibit_of(&entry.chain);
+    let exhibit = exhibit_of(known, &entry.chain);
     let mut flags: Vec<Flag> = rules
         .into_iter()
         .map(|rule| rule.raise(e, exhibit.clone()))

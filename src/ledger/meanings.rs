@@ -84,11 +84,9 @@ impl RefuseRule {
             R::DisclosedToMe => {
                 "`disclosure` is a `disclosed` entry of this case whose `to` has the signer's organisation"
             }
-            R::TargetOfSubject => {
-                "`target` is an entry of the log about the same subject, on a strand other than `access`"
-            }
+            R::TargetOfSubject => "`target` is an entry of the log about the same subject",
             R::TargetsOfSubject => {
-                "every entry of `targets` is in the log and about the same subject, on a strand other than `access`"
+                "every entry of `targets` is in the log and about the same subject; in an extract, one that is withheld counts by its chain"
             }
             R::RestatementMatches => {
                 "`countersigns` is null; or it is the restatement that waits on this exhibit, made by another person, with the same `holder`"
@@ -101,7 +99,7 @@ impl RefuseRule {
             R::NotOwnDisposal => "the signer is not the person who holds the exhibit",
             R::PrivilegeClaimed => "privilege in the exhibit is claimed, or was upheld",
             R::InCaseOrAuditor => {
-                "as `in-case-of-exhibit`, or the exhibit is known and the signer has the role `auditor`"
+                "as `in-case-of-exhibit` or, where the entry is about a case, `in-case`; or the exhibit or case is known and the signer has the role `auditor`"
             }
             R::PartyOfCase => "`org` is a party of the case",
             R::ExhibitInCase => "the table of contents of the case lists `exhibit`",
@@ -127,6 +125,16 @@ impl FlagRule {
             F::ClockAhead => "`occurred_at` is later than log time plus `clock_tolerance`",
             F::RecordedLate => "`occurred_at` is earlier than log time less `recorded_late_after`",
             F::SeenMissing => "`seen` is null",
+            F::SeenOld => {
+                "`seen` does not cover the entry before this one on its chain, although that was recorded more than `seen_old_after` before log time"
+            }
+            F::NoPurpose => "the entry names no detail `purpose`",
+            F::SourceSealed => "a seal is on an exhibit of `parents`",
+            F::SourceGone => {
+                "the status of an exhibit of `parents` is lost, returned, disposed or destroyed"
+            }
+            F::UsedAfterEnd => "the exhibit's status is returned, disposed or destroyed",
+            F::UsedWhileLost => "the exhibit's status is lost",
             F::NotTheHolder => "the exhibit's holder is of another organisation than the signer's",
             F::ColleagueOfHolder => "the exhibit is held by a person other than the signer",
             F::DigestReplaced => "a digest is registered, and `digest` is not the same",

@@ -125,12 +125,12 @@ impl RefuseRule {
             ),
             R::TargetOfSubject => (
                 "unknown-target",
-                "The entry pointed at is not one of this exhibit or case, or is a reading.",
+                "The entry pointed at is not one of this exhibit or case.",
                 "Check its id in the history.",
             ),
             R::TargetsOfSubject => (
                 "unknown-target",
-                "An entry pointed at is not one of this exhibit or case, or is a reading.",
+                "An entry pointed at is not one of this exhibit or case.",
                 "Check the ids in the history.",
             ),
             R::RestatementMatches => (

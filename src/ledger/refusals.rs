@@ -71,9 +71,9 @@ pub enum RefuseRule {
     RecipientsInCase,
     /// The disclosure must be one made to the signer's organisation.
     DisclosedToMe,
-    /// The entry pointed at must be one of this exhibit, and not a reading.
+    /// The entry pointed at must be one of this exhibit or case.
     TargetOfSubject,
-    /// Every entry pointed at must be one of this exhibit, and not a reading.
+    /// Every entry pointed at must be one of this exhibit or case.
     TargetsOfSubject,
     /// A second person countersigns the restatement that waits, with the same holder.
     RestatementMatches,
@@ -87,7 +87,7 @@ pub enum RefuseRule {
     NotOwnDisposal,
     /// Only a claim of privilege can be decided.
     PrivilegeClaimed,
-    /// The signer's organisation must be a party of the exhibit's case, or the signer an auditor.
+    /// The signer's organisation must be a party of the case, or of the exhibit's, or the signer an auditor.
     InCaseOrAuditor,
     /// The organisation must be a party of the case.
     PartyOfCase,
@@ -283,12 +283,17 @@ pub fn refuse<K: Known + ?Sized>(
             .exhibit()
             .is_some_and(|one| one.holder.person.as_ref() != Some(context.actor())),
         R::PrivilegeClaimed => context.exhibit().is_some_and(|one| one.privileged),
-        R::InCaseOrAuditor => context.exhibit().is_some_and(|exhibit| {
+        R::InCaseOrAuditor => {
+            let exhibit = context.exhibit();
+            let holds = exhibit.as_ref().is_some_and(|one| one.holder.org == org);
+            let case = exhibit
+                .map(|one| one.case)
+                .or_else(|| context.case().map(|_| context.subject().clone()));
             let auditor = known
                 .actor(context.actor())
                 .is_some_and(|actor| actor.roles.contains(&Role::Auditor));
-            auditor || context.is_party(&exhibit.case)
-        }),
+            case.is_some_and(|case| holds || auditor || context.is_party(&case))
+        }
         R::PartyOfCase => context.case().is_some_and(|case| {
             context
                 .read("org")

@@ -306,6 +306,10 @@ pub struct ChainRecord {
     pub last: EntryHash,
     /// The head over them.
     pub head: ChainHead,
+    /// Where in the log the last of them stands.
+    pub index: EntryIndex,
+    /// When the log recorded it.
+    pub at: LogTime,
 }
 
 /// Where an entry stands: bodies point at entries.

@@ -223,7 +223,7 @@ fn flags_at(
     let e = entry.hash();
     let rules = Rules::embedded();
     let compromised = key_compromised(rules, known, entry.kid(), stored.recorded_at);
-    let exhibit = exhibit_of(&entry.payload().chain());
+    let exhibit = exhibit_of(known, &entry.payload().chain());
     let of_key = compromised.map(|rule| rule.raise(e, exhibit));
     let of_time = standing.iter().filter(|flag| flag.entries.contains(&e));
     let mut later: Vec<Flag> = of_key.into_iter().chain(of_time.cloned()).collect();

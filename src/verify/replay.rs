@@ -15,10 +15,10 @@ use super::finding::{Asked, Findings};
 use crate::ledger::admit::{self, Companion, Place};
 use crate::ledger::outcome::{Flag, Refusal};
 use crate::ledger::rules::Rules;
-use crate::ledger::state::{ChainRecord, Known as _, MemoryState, Record, RecordKey};
+use crate::ledger::state::{ChainRecord, EntryRecord, Known as _, MemoryState, Record, RecordKey};
 use crate::ledger::{exhibit_of, explain, key_compromised, standing_flags};
 use crate::protocol::entry::{EntryHash, UnverifiedEntry, VerifiedEntry};
-use crate::protocol::id::{ActorId, ChainId, Subject};
+use crate::protocol::id::{ActorId, ChainId, Strand, Subject};
 use crate::protocol::leaf::ChainHead;
 use crate::protocol::note::VerifierKey;
 use crate::protocol::time::LogTime;
@@ -137,9 +137,23 @@ impl Replay {
             length: standing.seq + 1,
             last: read.e,
             head: standing.head,
+            index: read.index,
+            at: read.recorded_at,
         };
         let key = RecordKey::Chain(standing.chain.clone());
         self.state.apply([(key, Record::Chain(chain))]);
+        let service = self.state.ledger().map(|ledger| ledger.service);
+        if let (Strand::Access, Some(actor)) = (standing.chain.strand, service) {
+            // A reading that is withheld here may be what somebody explained.
+            let record = EntryRecord {
+                index: read.index,
+                chain: standing.chain.clone(),
+                event: String::new(),
+                actor,
+            };
+            self.state
+                .apply([(RecordKey::Entry(read.e), Record::Entry(record))]);
+        }
     }
 
     /// The chain of an entry whose signature stands, and whose rules ask about something elsewhere.
@@ -214,7 +228,7 @@ impl Replay {
         for (read, entry) in read.iter().zip(&self.entries) {
             let Some(entry) = entry else { continue };
             if let Some(rule) = key_compromised(rules, &self.state, entry.kid(), read.recorded_at) {
-                let exhibit = exhibit_of(&entry.payload().chain());
+                let exhibit = exhibit_of(&self.state, &entry.payload().chain());
                 self.flags.push(rule.raise(read.e, exhibit));
             }
         }

@@ -92,6 +92,13 @@ impl Live {
 
     /// A request with a token of the reader's.
     pub fn read(&self, path: &str) -> Answer {
+        let answer = self.ask(path, "test");
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        answer
+    }
+
+    /// The same for a stated purpose, whatever the answer.
+    pub fn ask(&self, path: &str, purpose: &str) -> Answer {
         let mut jti = [0; 16];
         getrandom::fill(&mut jti).unwrap();
         let now = now_ms() / 1000;
@@ -101,16 +108,14 @@ impl Live {
             method: "GET".to_owned(),
             uri: format!("{}{path}", self.ledger.url),
             body: None,
-            purpose: "test".to_owned(),
+            purpose: purpose.to_owned(),
             iat: now,
             exp: now + 60,
             jti: Subject::from_bytes(jti),
         };
         let token = request.sign(&SecretKey::from_seed(*self.reader.key.seed()));
         let header = format!("authorization: Custody {token}\r\n");
-        let answer = wire::ask(&self.ledger, "GET", path, &header, b"");
-        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
-        answer
+        wire::ask(&self.ledger, "GET", path, &header, b"")
     }
 
     /// What the real verifier says, offline, of the bundle of a case.

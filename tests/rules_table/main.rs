@@ -136,6 +136,27 @@ fn every_event_and_every_flag_and_the_same_flags_offline() {
 }
 
 #[test]
+fn what_explains_a_reading_stands_where_the_reading_is_withheld() {
+    let play = play(Play::new());
+    let world = &play.s.world;
+    let of_reading = |one: &&world::Recorded| {
+        let payload = one.entry.payload();
+        payload.event == "viewed" && !payload.details.contains_key("purpose")
+    };
+    let reading = world.entries.iter().find(of_reading).unwrap();
+    let mut bundle = world.case_bundle(&play.s.case);
+    world::withhold_entry(&mut bundle, reading.index);
+    let found = verify(Inputs {
+        bundle: &bundle.to_bytes(),
+        policy: &world.policy(),
+        rules: Rules::embedded(),
+        evidence: &[],
+        sidecars: &[],
+    });
+    assert_eq!(failed(&found), BTreeSet::new(), "{:?}", found.findings);
+}
+
+#[test]
 fn what_is_due_is_flagged_at_the_time_that_the_bundle_states() {
     let mut play = Play::new();
     let phone = play.s.phone.clone();
@@ -156,6 +177,7 @@ fn what_is_due_is_flagged_at_the_time_that_the_bundle_states() {
     };
     assert_eq!(due(&play), []);
     play.s.world.wait(8 * 24 * 60);
+    play.s.world.publish();
     assert_eq!(
         due(&play),
         [],

@@ -32,6 +32,7 @@ pub fn bags(p: &mut Play) {
     }
     assert_eq!(p.s.world.state.exhibit(&bag).unwrap().place.as_deref(), Some("store-2"));
     p.line("examiner", &bag, "lost", json!({}), Flags(&["lost"]));
+    p.line("officer", &bag, "produced", json!({"hearing": "t20260001"}), Flags(&["while-lost"]));
     assert_eq!(p.s.world.state.exhibit(&sim).unwrap().status, Status::Lost);
     p.line("examiner", &bag, "found", json!({}), Flags(&["custody-gap"]));
     // Out of the bag by itself, said or not said.
@@ -102,6 +103,10 @@ pub fn flags_of_practice(p: &mut Play) {
     let given = custodes::ledger::flags_of(&p.s.world.state, e);
     assert_eq!((given.len(), given[0].explained.len()), (1, 1), "supplied later, and still flagged");
     p.line("officer", &fresh, "examined", json!({}), Flags(&["while-sealed"]));
+    p.line("examiner", &fresh, "examined", json!({}), Flags(&["not-the-holder", "while-sealed"]));
+    let image = p.s.world.subject();
+    let taken = json!({"case": case, "kind": "forensic-image", "digest": digest(b"image"), "role": "master", "parents": [{"exhibit": fresh, "digest": null}]});
+    p.line("officer", &image, "acquired", taken, Flags(&["source-sealed"]));
     // Showing footage to somebody who may recognise a person is logged (PACE Code D, part B).
     let shown = |to: &str, recognition: &str| json!({"to": to, "recognition": recognition});
     p.line("officer", &fresh, "shown", shown("witness", "somebody"), Flags(&["while-sealed"]));

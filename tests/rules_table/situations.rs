@@ -221,6 +221,9 @@ pub fn play(mut play: Play) -> Play {
     let returned = json!({"authorisation": null});
     p.line("officer", &video, "returned", returned, Flags(&["after-end", "not-authorised"]));
     p.line("officer", &video, "destroyed-unplanned", json!({}), Flags(&["after-end", "destroyed-unplanned"]));
+    p.line("officer", &video, "verified", both(&bytes), Flags(&["after-end"]));
+    let fresh = p.s.world.subject();
+    p.line("examiner", &fresh, "copied", made(&bytes, "working"), Flags(&["source-gone"]));
 
     // Privilege, schedules, disclosure.
     let scheduled = json!({"exhibit": copy, "schedule": "mg6c"});
@@ -285,6 +288,25 @@ pub fn play(mut play: Play) -> Play {
     p.line("northshire-forensics", &ledger, "rule-approved", proposal, Flags(&[]));
     offered(p, Flags(&[]));
 
+    // A signer who knows the log only as it was before what they build on.
+    let (old, change) = (p.s.world.seen, json!({"threshold": "seen_old_after", "seconds": 0}));
+    let sooner = p.line("northshire-police", &ledger, "rule-proposed", change, Flags(&[]));
+    for org in ["crown-prosecution", "ash-and-co"] {
+        p.line(org, &ledger, "rule-approved", json!({"proposal": sooner.unwrap()}), Flags(&[]));
+    }
+    p.s.world.wait(10);
+    p.line("examiner", &copy, "sealed", seal("E1"), Flags(&["seen-old"]));
+    p.s.world.publish();
+    p.s.world.wait(10);
+    p.line("examiner", &copy, "unsealed", seal("E1"), Flags(&[]));
+    let change = json!({"threshold": "seen_old_after", "seconds": 86_400});
+    let later = p.line("northshire-police", &ledger, "rule-proposed", change, Flags(&[]));
+    for org in ["crown-prosecution", "ash-and-co"] {
+        p.s.world.publish();
+        p.line(org, &ledger, "rule-approved", json!({"proposal": later.unwrap()}), Flags(&[]));
+    }
+    p.s.world.seen = old;
+
     // People.
     let keys = p.s.officer.actor.subject();
     let roles = json!({"roles": ["officer", "examiner"]});
@@ -300,6 +322,10 @@ pub fn play(mut play: Play) -> Play {
     p.line("prosecutor", &video, "annotated", json!({"target": examined.unwrap()}), Refused("no-standing"));
     let service = world::clone(&p.s.world.service);
     let read = json!({"target": "exhibit", "extent": "bundle"});
+    let no_reason = json!({"reader": examiner, "token": "a.b.c"});
+    let seen = p.told("service", &video, "viewed", read.clone(), no_reason, Flags(&["no-purpose"]));
+    let why = json!({"category": "no-purpose", "targets": [seen.unwrap()]});
+    p.line("examiner", &video, "irregularity-explained", why, Flags(&[]));
     let why = json!({"reader": examiner, "purpose": "Report", "token": "a.b.c"});
     p.s.world.record(&service, &video, Strand::Access, "exported", read, why);
     play
