@@ -23,7 +23,7 @@ use wire::{ask, connect, head, read, token};
 /// With an auditor, and an exhibit whose rows are in tables.
 fn audited_ledger() -> Ledger {
     let mut ledger = Ledger::new();
-    ledger.enrol("vale", "police", "auditor", "Sam Vale");
+    ledger.enrol("vale", "inspectorate", "auditor", "Sam Vale");
     register(&ledger, "JSM/1");
     // Opening a ledger again moves what the write-ahead log holds to tables.
     ledger.stop();
@@ -95,6 +95,17 @@ fn an_auditor_has_a_running_ledger_audited_and_finds_what_was_changed() {
     let mut ledger = audited_ledger();
     let whole = ok(&ledger.run("vale", &["audit", "--service"]));
     assert!(whole.contains("The whole ledger was recomputed"), "{whole}");
+    // No authority makes an auditor of its own: one would read every case.
+    for (org, home) in [("police", "own"), ("defence-llp", "theirs")] {
+        ok(&ledger.run(home, &["key", "new", "--plain"]));
+        let key = ledger.path(&format!("ledger/authority/{org}.pem"));
+        let (key, home) = (key.display().to_string(), ledger.path(home));
+        let home = home.display().to_string();
+        let mut args = vec!["key", "enrol", "--authority", &key, "--org", org];
+        args.extend(["--role", "auditor", "--name", "X", "--home-of", &home]);
+        let refused = ends(&ledger.run("nobody", &args), 2);
+        assert!(refused.contains("error[auditor-of-oversight]"), "{refused}");
+    }
     // Nobody else, and nobody unknown.
     let refused = ends(&ledger.run("smith", &["audit", "--service"]), 2);
     assert!(refused.contains("error[not-an-auditor]"), "{refused}");
@@ -135,6 +146,18 @@ fn an_auditor_has_a_running_ledger_audited_and_finds_what_was_changed() {
     ok(&ledger.run("nobody", &["repair", "--dir", &dir]));
     ledger.start();
     ok(&ledger.run("vale", &["audit", "--service"]));
+}
+
+#[test]
+fn a_service_whose_own_log_is_full_goes_on() {
+    let mut ledger = audited_ledger();
+    ledger.stop();
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    ledger.start_telling(&[], full.into());
+    // It tells its log of an audit.
+    ok(&ledger.run("vale", &["audit", "--service"]));
+    register(&ledger, "JSM/2");
+    assert_eq!(ask(&ledger, "GET", "/readyz", "", b"").status, 200);
 }
 
 #[test]

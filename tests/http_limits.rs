@@ -64,7 +64,7 @@ fn every_wrong_request_gets_a_problem_with_a_stable_code() {
             400,
             "bad-entry",
         ),
-        ("POST", "/v1/entries", json, &whole, 400, "too-long"),
+        ("POST", "/v1/entries", json, &whole, 413, "body-too-long"),
         (
             "POST",
             "/v1/entries",
@@ -72,6 +72,14 @@ fn every_wrong_request_gets_a_problem_with_a_stable_code() {
             &"\n".repeat((16 << 20) + 1),
             413,
             "body-too-long",
+        ),
+        (
+            "POST",
+            "/v1/entries",
+            batch,
+            &"x\n".repeat(32_769),
+            413,
+            "too-many-lines",
         ),
     ];
     for (method, path, headers, body, status, code) in cases {
@@ -101,6 +109,44 @@ fn every_wrong_request_gets_a_problem_with_a_stable_code() {
         b"",
     );
     hidden.is_problem(404, "no-such-path");
+}
+
+#[test]
+fn so_many_batches_at_once_and_no_more() {
+    let ledger = Ledger::new();
+    let kind = "content-type: application/x-ndjson\r\n";
+    // Of sixteen half-sent batches eight are held, and eight get an answer at once.
+    let (answers, answered) = std::sync::mpsc::channel();
+    let begun = |_| {
+        let mut stream = connect(&ledger);
+        let head = wire::head("POST", "/v1/entries", kind, 4);
+        stream.write_all(format!("{head}x\n").as_bytes()).unwrap();
+        let (mut reading, answers) = (stream.try_clone().unwrap(), answers.clone());
+        std::thread::spawn(move || {
+            let mut answer = Vec::new();
+            let _ = reading.read_to_end(&mut answer);
+            let _ = answers.send(Answer::of(&answer));
+        });
+        stream
+    };
+    let held: Vec<TcpStream> = (0..16).map(begun).collect();
+    for refused in answered.iter().take(8) {
+        refused.is_problem(429, "too-many-batches");
+        assert!(refused.head.contains("retry-after: 1"), "{}", refused.head);
+    }
+    // One entry is not refused meanwhile.
+    let json = "content-type: application/json\r\n";
+    ask(&ledger, "POST", "/v1/entries", json, b"{}").is_problem(400, "bad-request");
+    for mut stream in &held {
+        // Those that were refused are closed.
+        let _ = stream.write_all(b"y\n");
+    }
+    for answer in answered.iter().take(8) {
+        let lines = answer.text();
+        assert_eq!((answer.status, lines.lines().count()), (200, 2), "{lines}");
+    }
+    let again = ask(&ledger, "POST", "/v1/entries", kind, b"x\n");
+    assert_eq!(again.status, 200, "{}", again.text());
 }
 
 #[test]

@@ -21,7 +21,7 @@ const NOBODY: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 /// With an auditor.
 fn audited_ledger() -> Ledger {
     let ledger = Ledger::new();
-    ledger.enrol("vale", "police", "auditor", "Sam Vale");
+    ledger.enrol("vale", "inspectorate", "auditor", "Sam Vale");
     ledger
 }
 

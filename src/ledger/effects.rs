@@ -16,6 +16,7 @@ use super::state::{
 };
 use super::{exhibits, proposals};
 use crate::protocol::entry::EntryHash;
+use crate::protocol::hash::Hash;
 use crate::protocol::id::{ActorId, ChainId, Code, OrgId, Strand, Subject};
 use crate::protocol::time::Moment;
 
@@ -103,6 +104,8 @@ pub enum Effect {
     Pack,
     /// The exhibit is in no container.
     Unpack,
+    /// The list of candidates that the entry names is a file of the exhibit's.
+    AttachCandidates,
     /// What was missing from an entry is supplied.
     Supplement,
     /// Once two people say the same, the exhibit is held by the person they name.
@@ -181,6 +184,7 @@ pub fn apply<K: Known + ?Sized>(
             let category = Code::new("incomplete").expect("a code of flags is a code");
             exhibits::explain(context, category, targets)
         }
+        Effect::AttachCandidates => attach(context),
         Effect::Pack => exhibits::pack(context),
         Effect::Unpack => exhibits::unpack(context),
         possession if exhibits::moves(possession) => exhibits::possess(possession, context),
@@ -208,6 +212,16 @@ fn add_exhibit<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
     let exhibit = context.read::<Subject>("exhibit");
     let key = exhibit.map(|exhibit| RecordKey::CaseExhibit(context.subject().clone(), exhibit));
     key.into_iter()
+        .map(|key| (key, Record::Fact(context.entry.hash())))
+        .collect()
+}
+
+fn attach<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
+    let named = context.read::<Option<Hash>>("candidates").flatten();
+    let key = named.map(|sha256| RecordKey::Attached(sha256, context.subject().clone()));
+    // Who named it first stays.
+    key.into_iter()
+        .filter(|key| context.known.get(key).is_none())
         .map(|key| (key, Record::Fact(context.entry.hash())))
         .collect()
 }
@@ -289,6 +303,12 @@ fn genesis<K: Known + ?Sized>(context: &Context<'_, K>) -> Result<Changes, Refus
             ));
         }
         enrol(&one.authority, Role::Authority)?;
+    }
+    // Its authority could revoke the service's key.
+    if orgs.contains(&service.actor.org()) {
+        return Err(refuse(
+            "No organisation has the name that the service's own id has.",
+        ));
     }
     for one in organisations {
         let record = OrgRecord {

@@ -34,6 +34,9 @@ impl RefuseRule {
             R::NoReservedRole => {
                 "neither `roles` nor the roles that the actor of the chain has hold `service` or `authority`"
             }
+            R::AuditorOfOversight => {
+                "`roles` does not hold `auditor`, or the signer's organisation is of the sector `oversight`"
+            }
             R::KeyIsNew => "`key` was never enrolled, by nobody",
             R::ProofOfPossession => {
                 "`proof` verifies under the key it holds, and names this ledger, `actor` and `key`"
@@ -99,7 +102,7 @@ impl RefuseRule {
             R::NotOwnDisposal => "the signer is not the person who holds the exhibit",
             R::PrivilegeClaimed => "privilege in the exhibit is claimed, or was upheld",
             R::InCaseOrAuditor => {
-                "as `in-case-of-exhibit` or, where the entry is about a case, `in-case`; or the exhibit or case is known and the signer has the role `auditor`"
+                "as `in-case-of-exhibit` or, where the entry is about a case, `in-case`; or the exhibit or case is known and the signer has the role `auditor` and is of an organisation of the sector `oversight`"
             }
             R::PartyOfCase => "`org` is a party of the case",
             R::ExhibitInCase => "the table of contents of the case lists `exhibit`",
@@ -307,6 +310,9 @@ impl Effect {
             }
             E::Pack => "it is in `container`, and in no other; what moves that container moves it",
             E::Unpack => "it is in no container",
+            E::AttachCandidates => {
+                "`candidates`, if it is not null, is a file of the exhibit's: kept, and read under its rights"
+            }
             E::Supplement => "an `incomplete` flag on `target` has this explanation too",
             E::SetRetention => "it is to be kept until `until`; null lifts that",
             E::AuthoriseDisposal => "this entry is its authorisation of disposal",

@@ -28,6 +28,6 @@ pub use admit::{Admitted, Companion, Place, admit, check_whole, missing_detail, 
 pub use exhibits::moves;
 pub use flags::{exhibit_of, explain, flags_of, key_compromised, standing_flags};
 pub use outcome::{Flag, Refusal, Severity};
-pub use read::{AccessView, ReadRight, access_view, may_read};
+pub use read::{EntryView, ReadRight, access_view, entry_view, is_auditor, may_read};
 pub use rules::Rules;
 pub use state::{Known, MemoryState, Record, RecordKey};

@@ -1,8 +1,14 @@
-//! Who may read what, for now: auditors everything; organisations that joined a case, all of it; the defence
+//! Who may read what: auditors of oversight bodies everything; organisations that joined a case, all of it; the defence
 //! what was disclosed to it.
 
+use serde_json::Value;
+
 use super::state::{Known, RecordKey, Role};
+use crate::protocol::entry::Payload;
 use crate::protocol::id::{ActorId, OrgId, Subject};
+
+/// The sector of the bodies that audit.
+pub(super) const OVERSIGHT: &str = "oversight";
 
 /// What an actor may read of a case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,12 +35,24 @@ impl ReadRight {
     }
 }
 
+/// Whether somebody is an auditor: by role, and of an oversight body. An authority gives its own people roles, and so
+/// would otherwise make a reader of every case.
+pub fn is_auditor(known: &(impl Known + ?Sized), actor: &ActorId) -> bool {
+    let of_oversight = known
+        .org(&actor.org())
+        .is_some_and(|org| org.sector == OVERSIGHT);
+    of_oversight
+        && known
+            .actor(actor)
+            .is_some_and(|actor| actor.roles.contains(&Role::Auditor))
+}
+
 /// What `actor` may read of `case`.
 pub fn may_read(known: &(impl Known + ?Sized), actor: &ActorId, case: &Subject) -> ReadRight {
-    let (Some(reader), Some(record)) = (known.actor(actor), known.case(case)) else {
+    let (Some(_), Some(record)) = (known.actor(actor), known.case(case)) else {
         return ReadRight::None;
     };
-    if reader.roles.contains(&Role::Auditor) {
+    if is_auditor(known, actor) {
         return ReadRight::All;
     }
     let org = actor.org();
@@ -45,15 +63,27 @@ pub fn may_read(known: &(impl Known + ?Sized), actor: &ActorId, case: &Subject) 
     }
 }
 
-/// How much of an access entry somebody may see.
+/// How much of an entry somebody may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AccessView {
+pub enum EntryView {
     /// All of it.
     Whole,
-    /// That somebody looked, and when; not who, nor why.
-    WithoutReader,
+    /// Its body and no detail: of an access entry that somebody looked, and when; not who, nor why.
+    WithoutDetails,
     /// Only that there is an entry.
     Withheld,
+}
+
+/// How much somebody with this right in a case may see of an entry of that case, other than an access entry. What the
+/// defence is not told of sensitive material is what it is.
+pub fn entry_view(right: &ReadRight, payload: &Payload) -> EntryView {
+    let sensitive = payload.event == "scheduled"
+        && payload.body.get("schedule").and_then(Value::as_str) == Some("mg6d");
+    match right {
+        ReadRight::None => EntryView::Withheld,
+        ReadRight::Disclosed(..) if sensitive => EntryView::WithoutDetails,
+        ReadRight::All | ReadRight::Disclosed(..) => EntryView::Whole,
+    }
 }
 
 /// How much `asker` may see of an access entry about what `reader` read. What the defence looks at, and why, is
@@ -63,19 +93,19 @@ pub fn access_view(
     asker: &ActorId,
     right: &ReadRight,
     reader: Option<&ActorId>,
-) -> AccessView {
+) -> EntryView {
     let sector = |actor: &ActorId| known.org(&actor.org()).map(|org| org.sector);
     if reader.is_some_and(|reader| reader.org() == asker.org()) {
-        return AccessView::Whole;
+        return EntryView::Whole;
     }
     if *right != ReadRight::All {
-        return AccessView::Withheld;
+        return EntryView::Withheld;
     }
     let of_defence = reader
         .and_then(sector)
         .is_some_and(|sector| sector == "defence");
     match of_defence && sector(asker).is_none_or(|sector| sector != "court") {
-        true => AccessView::WithoutReader,
-        false => AccessView::Whole,
+        true => EntryView::WithoutDetails,
+        false => EntryView::Whole,
     }
 }

@@ -38,6 +38,8 @@ pub enum RecordKey {
     Explained(EntryHash, Code),
     /// A proposed change of a threshold.
     Proposal(EntryHash),
+    /// That an entry about an exhibit names a file beside its digest: the file's SHA-256, the exhibit.
+    Attached(Hash, Subject),
 }
 
 impl RecordKey {
@@ -75,6 +77,9 @@ impl RecordKey {
                 (b'W', [&e.0.0[..], code.as_str().as_bytes()].concat())
             }
             RecordKey::Proposal(e) => (b'P', e.0.0.into()),
+            RecordKey::Attached(sha256, exhibit) => {
+                (b'B', [&sha256.0[..], &exhibit.to_bytes()].concat())
+            }
         };
         [&[letter], id.as_slice()].concat()
     }
@@ -104,6 +109,11 @@ impl RecordKey {
             b'E' => hash().map(|hash| RecordKey::Entry(EntryHash(hash))),
             b'F' => hash().map(|hash| RecordKey::Flagged(EntryHash(hash))),
             b'P' => hash().map(|hash| RecordKey::Proposal(EntryHash(hash))),
+            b'B' => {
+                let (sha256, exhibit) = id.split_first_chunk::<32>()?;
+                let exhibit = Subject::from_bytes(exhibit.try_into().ok()?);
+                Some(RecordKey::Attached(Hash(*sha256), exhibit))
+            }
             b'W' => {
                 let (e, code) = id.split_first_chunk::<32>()?;
                 let code = Code::new(std::str::from_utf8(code).ok()?).ok()?;
@@ -161,6 +171,7 @@ mod tests {
             RecordKey::CaseExhibit(subject.clone(), Subject::from_bytes([7; 16])),
             RecordKey::Chain(chain),
             RecordKey::Entry(EntryHash(Hash([2; 32]))),
+            RecordKey::Attached(Hash([4; 32]), subject.clone()),
         ] {
             let bytes = key.to_bytes();
             assert_eq!(RecordKey::from_bytes(&bytes), Some(key.clone()));

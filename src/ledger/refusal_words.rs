@@ -28,6 +28,11 @@ impl RefuseRule {
                 "The roles \"service\" and \"authority\" come from genesis alone.",
                 "Choose other roles.",
             ),
+            R::AuditorOfOversight => (
+                "auditor-of-oversight",
+                "Only an organisation of the sector \"oversight\" has auditors: they read every case.",
+                "Choose other roles, or ask an oversight body of this ledger.",
+            ),
             R::KeyIsNew => (
                 "key-taken",
                 "This key is enrolled already; a key belongs to one actor for ever.",

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::context::Context;
 use super::outcome::Refusal;
+use super::read::{OVERSIGHT, is_auditor};
 use super::schema::Parent;
 use super::state::{Known, Recipient, Record, RecordKey, Role, Status};
 use crate::protocol::entry::EntryHash;
@@ -25,6 +26,8 @@ pub enum RefuseRule {
     SubjectIsActor,
     /// The roles "service" and "authority" come from genesis alone.
     NoReservedRole,
+    /// Only an oversight body has auditors.
+    AuditorOfOversight,
     /// A key belongs to one actor for ever.
     KeyIsNew,
     /// The person must have shown that they hold the key.
@@ -149,6 +152,11 @@ pub fn refuse<K: Known + ?Sized>(
                     .iter()
                     .all(|role| !stated.contains(role) && !had.contains(role))
             }),
+        R::AuditorOfOversight => {
+            let roles = context.read::<Vec<Role>>("roles").unwrap_or_default();
+            let sector = known.org(&org).map(|org| org.sector);
+            !roles.contains(&Role::Auditor) || sector.as_deref() == Some(OVERSIGHT)
+        }
         R::KeyIsNew => context
             .read::<PublicKey>("key")
             .is_some_and(|key| known.key(key.id()).is_none()),
@@ -289,9 +297,7 @@ pub fn refuse<K: Known + ?Sized>(
             let case = exhibit
                 .map(|one| one.case)
                 .or_else(|| context.case().map(|_| context.subject().clone()));
-            let auditor = known
-                .actor(context.actor())
-                .is_some_and(|actor| actor.roles.contains(&Role::Auditor));
+            let auditor = is_auditor(known, context.actor());
             case.is_some_and(|case| holds || auditor || context.is_party(&case))
         }
         R::PartyOfCase => context.case().is_some_and(|case| {

@@ -325,6 +325,18 @@ pub struct EntryRecord {
     pub actor: ActorId,
 }
 
+/// The file that a record has an exhibit refer to, where it does: the file's SHA-256, the exhibit.
+pub fn file_named(key: &RecordKey, record: &Record) -> Option<(Hash, Subject)> {
+    match (key, record) {
+        (RecordKey::Exhibit(exhibit), Record::Exhibit(record)) => {
+            let digest = record.digest.as_ref()?;
+            Some((digest.sha256, exhibit.clone()))
+        }
+        (RecordKey::Attached(sha256, exhibit), _) => Some((*sha256, exhibit.clone())),
+        _ => None,
+    }
+}
+
 /// What is known before an entry: by replay, or out of a store.
 pub trait Known {
     /// The record under a key.

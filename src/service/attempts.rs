@@ -264,7 +264,9 @@ fn note(
     let identified = who.and_then(|who| identify(&*app.store, &mut attempt, who));
     if let Err(error) = identified {
         // That something was refused is recorded all the same.
-        eprintln!("custodes: of a refused attempt it could not be read who it was: {error}");
+        super::say::say(format_args!(
+            "of a refused attempt it could not be read who it was: {error}"
+        ));
     }
     match attempt.by {
         By::Defence => (attempt.source, first.target) = (None, None),

@@ -16,7 +16,10 @@ use super::search;
 use super::security_audit;
 use super::stored_log::{Fault, Stored, StoredLog, leaf_of, stray};
 use crate::ledger::Rules;
-use crate::ledger::state::Known as _;
+use crate::ledger::state::{Known as _, Record, file_named};
+use crate::protocol::digest::DigestKind;
+use crate::protocol::hash::Hash;
+use crate::protocol::id::Subject;
 use crate::protocol::key::{KeyId, PublicKey};
 use crate::protocol::note::VerifierKey;
 use crate::protocol::tree::EntryIndex;
@@ -60,9 +63,9 @@ pub fn audit(folder: &Path) -> Result<Vec<Finding>, StoreError> {
     Ok(audit.finish())
 }
 
-/// The files beside the database have the SHA-256 that is their name.
-pub(super) fn check_blobs(blobs: &BlobFolder, audit: &mut Audit<'_>, progress: &Progress) {
-    let blobs = match blobs.check() {
+/// The files beside the database have the SHA-256 that is their name, and those that exhibits refer to are there.
+pub(super) fn check_blobs(folder: &BlobFolder, audit: &mut Audit<'_>, progress: &Progress) {
+    let blobs = match folder.check() {
         Ok(blobs) => blobs,
         Err(error) => return unreadable(audit, &error),
     };
@@ -76,6 +79,32 @@ pub(super) fn check_blobs(blobs: &BlobFolder, audit: &mut Audit<'_>, progress: &
             Err(error) => unreadable(audit, &error),
         }
     }
+    for (sha256, exhibit) in files_named(audit) {
+        match folder.has(sha256) {
+            Ok(true) => {}
+            Ok(false) => audit.unchecked(
+                "blob-missing",
+                &format!("blob {}", sha256.to_hex()),
+                &format!("Exhibit {exhibit} refers to it, and it is not here; whoever has it can put it again."),
+            ),
+            Err(error) => unreadable(audit, &error),
+        }
+    }
+}
+
+/// The files that exhibits refer to: manifests, and what entries name beside.
+fn files_named(audit: &Audit<'_>) -> Vec<(Hash, Subject)> {
+    let records = audit.state().other_records();
+    let named = records.filter(|(_, record)| match record {
+        Record::Exhibit(exhibit) => {
+            let digest = exhibit.digest.as_ref();
+            digest.is_some_and(|digest| digest.kind == DigestKind::Manifest)
+        }
+        _ => true,
+    });
+    named
+        .filter_map(|(key, record)| file_named(key, record))
+        .collect()
 }
 
 fn unreadable(audit: &mut Audit<'_>, error: &dyn std::fmt::Display) {

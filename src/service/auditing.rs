@@ -28,6 +28,7 @@ use super::blobs::on_disk;
 use super::http::{App, Shared, text_answer};
 use super::problem::Problem;
 use super::reads;
+use super::say::say;
 use super::tokens::Reader;
 use crate::protocol::id::ActorId;
 use crate::storage::{BlobFolder, Engine, StoreError};
@@ -148,9 +149,9 @@ impl Frozen {
             .iter()
             .filter(|one| one.severity == Severity::Failed);
         let failed = failed.count();
-        eprintln!(
-            "custodes: {asker} had the ledger audited: {size} entries, {failed} findings that failed"
-        );
+        say(format_args!(
+            "{asker} had the ledger audited: {size} entries, {failed} findings that failed"
+        ));
         for finding in &findings {
             let finding = line(&json!({"finding": finding.json()}));
             if lines.send(finding).await.is_err() {

@@ -18,6 +18,10 @@ use super::writer::BATCH;
 use crate::protocol::entry::{UnverifiedEntry, VerifiedEntry};
 use crate::protocol::id::{ChainId, Code};
 
+/// Most lines of a batch. Entries that fill one are fewer; lines of a byte would cost some hundred bytes each before
+/// any is looked at.
+const MAX_LINES: usize = 32_768;
+
 /// What became of a line.
 type LineResult = Result<Accepted, NotTaken>;
 
@@ -34,6 +38,14 @@ type Verified = (VerifiedEntry, Submitted);
 
 /// Takes in the lines of a batch. The answer has one line for each.
 pub async fn take_in(app: &Arc<App>, source: Option<Code>, body: Bytes) -> Result<String, Problem> {
+    if filled(&body).take(MAX_LINES + 1).count() > MAX_LINES {
+        return Err(Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too-many-lines",
+            format!("A batch has at most {MAX_LINES} lines."),
+            "Send it in parts.",
+        ));
+    }
     let mut answer = String::new();
     for part in parts(&body) {
         let reading = Arc::clone(app);
@@ -46,13 +58,15 @@ pub async fn take_in(app: &Arc<App>, source: Option<Code>, body: Bytes) -> Resul
     Ok(answer)
 }
 
+/// The lines that are not empty.
+fn filled(body: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let lines = body.split(|byte| *byte == b'\n');
+    lines.filter(|line| !line.is_empty())
+}
+
 /// The lines, as many together as one job takes.
 fn parts(body: &Bytes) -> Vec<Vec<Bytes>> {
-    let lines: Vec<Bytes> = body
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty())
-        .map(|line| body.slice_ref(line))
-        .collect();
+    let lines: Vec<Bytes> = filled(body).map(|line| body.slice_ref(line)).collect();
     lines.chunks(BATCH).map(<[Bytes]>::to_vec).collect()
 }
 

@@ -4,7 +4,7 @@
 //! - The same with `Content-Range: bytes FIRST-LAST/TOTAL` takes a piece. Pieces go in order; the token's `body` is
 //!   the SHA-256 of the piece; the last one completes the blob.
 //! - `GET /v1/blobs/<sha256>/upload` says how far the asker's own upload got. Nobody learns of another's.
-//! - `GET /v1/blobs/<sha256>` hands it out once an entry refers to it, with `Range` if wanted.
+//! - `GET /v1/blobs/<sha256>` hands it out once an entry of an organisation that put it refers to it, with `Range` if wanted.
 //!
 //! A put is answered alike whether the blob was there or not. A request holds one piece of [`PIECE`] bytes in memory.
 
@@ -31,8 +31,8 @@ use super::problem::Problem;
 use super::ranges::{ContentRange, Wanted, wanted};
 use super::readings::Reading;
 use super::reads;
+use super::say::say;
 use super::tokens::{self, BodyHash, Reader};
-use crate::protocol::bundle::ScopeKind;
 use crate::protocol::hash::Hash;
 use crate::storage::{BlobError, MAX_BLOB, StoreError, Upload};
 
@@ -182,7 +182,7 @@ pub async fn get_upload(
     Ok(progress(StatusCode::OK, &sha256, found.have, found.whole))
 }
 
-/// Hands a blob out, under the rights of the exhibit whose digest it is.
+/// Hands a blob out, under the rights of the exhibit that refers to it.
 pub async fn get_blob(
     State(app): Shared,
     Path(sha256): Path<String>,
@@ -190,16 +190,10 @@ pub async fn get_blob(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let name = blob_name(&sha256)?;
-    // A manifest is read under the rights of the exhibit whose digest it is.
-    let mut target = None;
-    for exhibit in app.store.exhibits_with(name)? {
-        let found = reads::find(&*app.store, &reader, ScopeKind::Exhibit, exhibit.as_str());
-        if let Ok(found) = found {
-            target = Some(found);
-            break;
-        }
-    }
-    let target = target.ok_or_else(Problem::not_visible)?;
+    // It is read under the rights of the exhibit that refers to it.
+    let (shared, actor) = (Arc::clone(&app), reader.actor.clone());
+    let key = on_disk(move || reads::key_to_blob(&*shared.store, &shared.blobs, &actor, name));
+    let target = key.await?.ok_or_else(Problem::not_visible)?;
     let shared = Arc::clone(&app);
     let blob = on_disk(move || shared.blobs.read(name)).await?;
     let (file, length) = blob.ok_or_else(Problem::not_visible)?;
@@ -267,7 +261,7 @@ impl Pieces {
                 let (next, piece) = match piece {
                     Ok((file, piece)) => (Ok(file), Ok(Bytes::from(piece))),
                     Err(error) => {
-                        eprintln!("custodes: a blob could not be read: {error}");
+                        say(format_args!("a blob could not be read: {error}"));
                         let kind = error.kind();
                         (Err(error), Err(kind.into()))
                     }
@@ -317,6 +311,6 @@ pub fn sweep(app: &super::http::App) {
     let referred =
         |sha256| -> Result<bool, StoreError> { Ok(!app.store.exhibits_with(sha256)?.is_empty()) };
     if let Err(error) = app.blobs.sweep(std::time::SystemTime::now(), referred) {
-        eprintln!("custodes: uploads could not be cleared away: {error}");
+        say(format_args!("uploads could not be cleared away: {error}"));
     }
 }

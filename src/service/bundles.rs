@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::known::StoreKnown;
 use super::problem::Problem;
-use super::reads::{Target, parse};
-use super::witnessing::Witnessing;
-use crate::ledger::AccessView;
+use super::reads::{self, Target, parse};
+use super::witnessing::{self, Witnessing};
 use crate::ledger::state::Known as _;
+use crate::ledger::{EntryView, ReadRight, may_read};
 use crate::protocol::bundle::{
     Bundle, BundleChain, BundleEntry, Consistency, Content, FORMAT, NodeRef, OpenContent, Scope,
     ScopeKind, WithheldContent,
@@ -16,7 +16,7 @@ use crate::protocol::checkpoint::{self, Checkpoint};
 use crate::protocol::digest::DigestKind;
 use crate::protocol::entry::{EntryHash, UnverifiedEntry};
 use crate::protocol::hash::Hash;
-use crate::protocol::id::{ActorId, ChainId, Strand, Subject};
+use crate::protocol::id::{ActorId, ChainId, OrgId, Strand, Subject};
 use crate::protocol::leaf::{ChainHead, Commitment};
 use crate::protocol::note::VerifierKey;
 use crate::protocol::time::LogTime;
@@ -31,7 +31,12 @@ struct Assembly<'a> {
     chains: BTreeMap<ChainId, Vec<EntryIndex>>,
     entries: BTreeMap<EntryIndex, StoredEntry>,
     actors: BTreeSet<ActorId>,
+    /// Organisations that entries about exhibits name: whether they stood in a case is part of their history.
+    orgs: BTreeSet<OrgId>,
     blobs: BTreeSet<Hash>,
+    /// Who reads, and what they may read of each case that came up.
+    reader: &'a ActorId,
+    rights: BTreeMap<Subject, ReadRight>,
 }
 
 /// Assembles the bundle of a target under this published checkpoint.
@@ -51,7 +56,10 @@ pub fn assemble(
         chains: BTreeMap::new(),
         entries: BTreeMap::new(),
         actors: BTreeSet::new(),
+        orgs: BTreeSet::new(),
         blobs: BTreeSet::new(),
+        reader: &target.reader,
+        rights: BTreeMap::from([(target.case.clone(), target.right.clone())]),
     };
     assembly.collect(target)?;
     assembly.known.check()?;
@@ -81,21 +89,23 @@ impl Assembly<'_> {
                 self.add_chain(exhibit, strand)?;
             }
         }
-        // What an exhibit was made from, up to what was seized: possession alone.
+        // What an exhibit was made from, up to what was seized, as far as the rules ask about it.
         while let Some(exhibit) = exhibits.pop() {
             let Some(record) = self.known.exhibit(&exhibit) else {
                 continue;
             };
+            // Nobody is told of files that they may not read.
+            if self.right(&record.case).covers(&self.known, &exhibit) {
+                let manifest = record.digest.filter(|d| d.kind == DigestKind::Manifest);
+                self.blobs.extend(manifest.map(|digest| digest.sha256));
+            }
             cases.insert(record.case);
-            self.blobs.extend(
-                record
-                    .digest
-                    .filter(|d| d.kind == DigestKind::Manifest)
-                    .map(|digest| digest.sha256),
-            );
             // What happened to a container happened to what was in it.
             for parent in record.parents.into_iter().chain(record.containers) {
-                self.add_chain(&parent, Strand::Custody)?;
+                // Who may have it, and who had it destroyed, is said among the notes too.
+                for strand in [Strand::Custody, Strand::Notes] {
+                    self.add_chain(&parent, strand)?;
+                }
                 exhibits.push(parent);
             }
         }
@@ -112,6 +122,52 @@ impl Assembly<'_> {
             self.add_chain(&actor.subject(), Strand::Keys)?;
         }
         Ok(())
+    }
+
+    fn right(&mut self, case: &Subject) -> ReadRight {
+        if let Some(right) = self.rights.get(case) {
+            return right.clone();
+        }
+        let right = may_read(&self.known, self.reader, case);
+        self.rights.insert(case.clone(), right.clone());
+        right
+    }
+
+    /// How much of an entry the reader may see, by their right in the case that it belongs to.
+    fn view(&mut self, entry: &UnverifiedEntry) -> EntryView {
+        let payload = entry.payload();
+        let subject = &payload.subject;
+        let exhibit = match payload.strand {
+            Strand::Keys | Strand::Rules => return EntryView::Whole,
+            Strand::Case | Strand::Exhibits => None,
+            Strand::Custody | Strand::Notes | Strand::Access => self.known.exhibit(subject),
+        };
+        let case = exhibit.map_or_else(|| subject.clone(), |exhibit| exhibit.case);
+        let right = self.right(&case);
+        match payload.strand {
+            // What became of what an exhibit was made from is part of its own history, in codes and ids alone.
+            Strand::Custody | Strand::Notes if !right.covers(&self.known, subject) => {
+                EntryView::WithoutDetails
+            }
+            Strand::Case if right == ReadRight::None && self.founds(entry) => {
+                EntryView::WithoutDetails
+            }
+            _ => reads::view(&self.known, self.reader, &right, entry),
+        }
+    }
+
+    /// Whether an entry of a case says that somebody stands in it who is named elsewhere in the bundle. Without it the
+    /// acts of theirs that the bundle has could not be checked.
+    fn founds(&self, entry: &UnverifiedEntry) -> bool {
+        let payload = entry.payload();
+        let org = payload.body.get("org").and_then(serde_json::Value::as_str);
+        match payload.event.as_str() {
+            "case-opened" => true,
+            "party-joined" | "party-left" => org
+                .and_then(|org| OrgId::new(org).ok())
+                .is_some_and(|org| self.orgs.contains(&org)),
+            _ => false,
+        }
     }
 
     fn add_chain(&mut self, subject: &Subject, strand: Strand) -> Result<(), StoreError> {
@@ -131,8 +187,21 @@ impl Assembly<'_> {
                 .ok_or_else(|| StoreError::Corrupt(format!("entry {}", index.0)))?;
             let entry = parse(&stored)?;
             self.actors.insert(entry.payload().actor.clone());
+            let mut named = BTreeSet::new();
             for value in entry.payload().body.values() {
-                collect_actors(value, &mut self.actors);
+                collect_texts(value, &mut named);
+            }
+            let actors = named
+                .iter()
+                .filter_map(|text| ActorId::new(text.as_str()).ok());
+            self.actors.extend(actors);
+            if matches!(strand, Strand::Custody | Strand::Notes) {
+                self.orgs.insert(entry.payload().actor.org());
+                for text in named {
+                    let of_actor = ActorId::new(text.as_str()).map(|actor| actor.org());
+                    let org = of_actor.or_else(|_| OrgId::new(text.as_str()));
+                    self.orgs.extend(org);
+                }
             }
             self.entries.insert(*index, stored);
         }
@@ -143,7 +212,7 @@ impl Assembly<'_> {
     }
 
     fn finish(
-        self,
+        mut self,
         log: &VerifierKey,
         newest_note: String,
         newest: &Checkpoint,
@@ -152,22 +221,32 @@ impl Assembly<'_> {
         let mut notes: BTreeMap<TreeSize, String> = BTreeMap::new();
         let mut roots: BTreeSet<(TreeSize, Hash)> = BTreeSet::new();
         let mut evaluated_at = LogTime(0);
+        let mut nearest = self.witnessing.nearest();
         for (index, stored) in &self.entries {
             evaluated_at = evaluated_at.max(stored.recorded_at);
-            for note in self.witnessing.around(*index)?.into_iter().flatten() {
-                let (checkpoint, ()) = open(&note, log)?;
-                if checkpoint.size < newest.size && notes.insert(checkpoint.size, note).is_none() {
+            for note in nearest.around(*index)?.into_iter().flatten() {
+                let size = witnessing::size_of(&note)?;
+                if size < newest.size && !notes.contains_key(&size) {
+                    let (checkpoint, ()) = open(&note, log)?;
                     roots.insert((checkpoint.size, checkpoint.root.0));
+                    notes.insert(checkpoint.size, note);
                 }
             }
         }
         notes.insert(newest.size, newest_note);
         let mut proofs = Vec::new();
         let mut entries = Vec::new();
-        for (index, stored) in &self.entries {
+        let all = std::mem::take(&mut self.entries);
+        for (index, stored) in &all {
             let entry = parse(stored)?;
-            let view = target.view(self.store, &entry)?;
-            if let (true, Some(seen)) = (view != AccessView::Withheld, entry.payload().seen) {
+            let view = self.view(&entry);
+            if view == EntryView::Whole && entry.payload().event == "searched" {
+                let named = entry.payload().body.get("candidates");
+                let named = named.and_then(serde_json::Value::as_str);
+                self.blobs
+                    .extend(named.and_then(|text| Hash::from_base64url(text).ok()));
+            }
+            if let (true, Some(seen)) = (view != EntryView::Withheld, entry.payload().seen) {
                 roots.insert((seen.size, seen.root.0));
             }
             let open = |entry: &UnverifiedEntry, disclosures: Vec<String>| {
@@ -179,19 +258,21 @@ impl Assembly<'_> {
                 })
             };
             let content = match view {
-                AccessView::Whole => open(&entry, stored.disclosures.clone()),
-                AccessView::WithoutReader => {
+                EntryView::Whole => open(&entry, stored.disclosures.clone()),
+                EntryView::WithoutDetails => {
                     let bare = StoredEntry {
                         disclosures: Vec::new(),
                         ..stored.clone()
                     };
                     open(&parse(&bare)?, Vec::new())
                 }
-                AccessView::Withheld => Content::Withheld(WithheldContent { e: entry.hash() }),
+                EntryView::Withheld => Content::Withheld(WithheldContent { e: entry.hash() }),
             };
             proofs.push(tree::prove_inclusion(*index, newest.size, &self.known)?.0);
             entries.push((*index, stored.recorded_at, content));
         }
+        self.known.check()?;
+        self.entries = all;
         let mut consistency = Vec::new();
         for (size, root) in roots {
             let proof = tree::prove_consistency(size, newest.size, &self.known)?.0;
@@ -264,11 +345,11 @@ impl Assembly<'_> {
     }
 }
 
-fn collect_actors(value: &serde_json::Value, into: &mut BTreeSet<ActorId>) {
+fn collect_texts(value: &serde_json::Value, into: &mut BTreeSet<String>) {
     match value {
-        serde_json::Value::String(text) => into.extend(ActorId::new(text.as_str()).ok()),
-        serde_json::Value::Array(items) => items.iter().for_each(|item| collect_actors(item, into)),
-        serde_json::Value::Object(map) => map.values().for_each(|item| collect_actors(item, into)),
+        serde_json::Value::String(text) => drop(into.insert(text.clone())),
+        serde_json::Value::Array(items) => items.iter().for_each(|item| collect_texts(item, into)),
+        serde_json::Value::Object(map) => map.values().for_each(|item| collect_texts(item, into)),
         _ => {}
     }
 }

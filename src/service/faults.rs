@@ -168,7 +168,7 @@ impl Bench {
         self.keys.push(key);
     }
 
-    fn work(&self, at: usize) -> Work {
+    pub(super) fn work(&self, at: usize) -> Work {
         let entry = self.entries[at].clone();
         Work::Submitted(Box::new(entry.verify(&self.keys[at].public()).unwrap()))
     }

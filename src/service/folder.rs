@@ -42,6 +42,9 @@ pub enum FolderError {
     /// The keys given are not those of the ledger.
     #[error("the {0} key is not the one this ledger was founded with; check the keys folder")]
     OtherKey(&'static str),
+    /// The names that the service could have are organisations'.
+    #[error("no organisation may be called \"service\" here: the service's own id bears that name")]
+    ServiceName,
     /// What is stored is not what was signed.
     #[error(
         "the stored tree does not match its last signed checkpoint; run custodes audit and do not write to it"
@@ -148,13 +151,9 @@ impl Identity {
 /// Founds a ledger in `folder`: its database with genesis, `ledger.toml` and `policy`.
 pub fn init(folder: &Path, founding: Founding) -> Result<Founded, FolderError> {
     std::fs::create_dir_all(folder).map_err(file("make", folder))?;
+    let org = service_org(&founding)?;
     let store = RocksStore::open(&folder.join("db"), Mode::Create)?;
     let subject = random_subject()?;
-    // The service belongs to no organisation; its half of the id is the origin's when that is a name, else "service".
-    let org = OrgId::new(founding.origin.as_str());
-    let org = org
-        .or_else(|_| OrgId::new("service"))
-        .expect("\"service\" is an organisation id");
     let service = ActorId::from_parts(&org, &random_subject()?);
     let identity = Identity {
         origin: founding.origin,
@@ -309,6 +308,16 @@ pub(super) fn write_settings(folder: &Path, ledger: &LedgerRecord) -> Result<(),
     let text = toml::to_string(&settings).expect("three texts serialise");
     std::fs::write(&path, text)
         .map_err(|error| StoreError::Io(format!("{}: {error}", path.display())))
+}
+
+/// The service belongs to no organisation, whose authority could revoke its key: its half of the id is the origin's
+/// when that is a name and no organisation's, else "service".
+fn service_org(founding: &Founding) -> Result<OrgId, FolderError> {
+    let names = [founding.origin.as_str(), "service"];
+    let mut names = names.iter().filter_map(|name| OrgId::new(*name).ok());
+    names
+        .find(|name| founding.organisations.iter().all(|one| one.org != *name))
+        .ok_or(FolderError::ServiceName)
 }
 
 fn random_subject() -> Result<Subject, StoreError> {

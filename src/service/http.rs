@@ -47,6 +47,10 @@ pub struct App {
     tokens: Tokens,
     pub(super) search: Arc<Search>,
     pub(super) scrub: Option<Arc<Scrub>>,
+    /// Places for the batches that may be taken in at once.
+    pub(super) batches: Arc<Semaphore>,
+    /// Places for the bundles that are put together at once.
+    pub(super) bundles: Semaphore,
     /// A place for the one audit that may run.
     pub(super) audits: Arc<Semaphore>,
     pub(super) readings: Readings,
@@ -99,6 +103,8 @@ impl App {
             tokens: Tokens::new(),
             search: beside.search,
             scrub: beside.scrub,
+            batches: Arc::new(Semaphore::new(limits::MAX_BATCHES)),
+            bundles: Semaphore::new(limits::MAX_BUNDLES),
             audits: Arc::new(Semaphore::new(1)),
             readings: Readings::default(),
             security: beside.security,

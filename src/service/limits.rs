@@ -42,6 +42,15 @@ pub const BODY_RATE: u64 = 4 << 10;
 /// How long an answer may stand still because nobody reads it.
 pub const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
 
+/// Most batches at once: each may take 16 MiB, and its answer more, and anybody may send one.
+pub const MAX_BATCHES: usize = 8;
+
+/// Most bundles put together at once; others wait. One takes a core, and memory for all that it holds.
+pub const MAX_BUNDLES: usize = 2;
+
+/// How long the body of a batch may take, so that a few slow ones do not keep all others out.
+pub const BATCH_PATIENCE: Duration = Duration::from_secs(60);
+
 /// Most connections at once. Below the 1024 files that a process may commonly have open, of which the database
 /// takes some hundred.
 pub const MAX_CONNECTIONS: usize = 512;

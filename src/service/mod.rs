@@ -19,6 +19,7 @@ mod http;
 mod known;
 mod limits;
 mod metrics;
+mod nearest;
 mod openapi;
 mod problem;
 mod public_log;
@@ -28,6 +29,7 @@ mod readings;
 mod reads;
 mod repair;
 mod routes;
+mod say;
 mod scrub;
 mod search;
 mod security_audit;
@@ -165,7 +167,7 @@ pub fn serve(
         let search = Arc::new(Search::new(Arc::clone(&store)));
         let scrub = options
             .scrub_rate
-            .map(|rate| Scrub::new(Arc::clone(&store), rate));
+            .map(|rate| Scrub::new(Arc::clone(&store), Arc::clone(&blobs), rate));
         let scrub = scrub.map(Arc::new);
         let security = SecurityLog::open(Arc::clone(&store), Arc::clone(&identity));
         let security = Arc::new(security.map_err(FolderError::Store)?);

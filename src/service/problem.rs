@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::say::say;
 use super::search::SearchError;
 use super::sequencer::Unavailable;
 use crate::ledger::Refusal;
@@ -123,7 +124,7 @@ impl From<Refusal> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Problem {
         // The operator reads the cause in the log; a caller has no use for paths of the machine.
-        eprintln!("custodes: {error}");
+        say(&error);
         Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "storage",
@@ -164,7 +165,7 @@ impl From<BlobError> for Problem {
             ),
             BlobError::Differs => Problem::bad("blob-differs", why),
             BlobError::Full => {
-                eprintln!("custodes: the disk is full: a blob could not be kept");
+                say("the disk is full: a blob could not be kept");
                 Problem::new(
                     StatusCode::INSUFFICIENT_STORAGE,
                     "disk-full",
@@ -185,6 +186,11 @@ impl From<SearchError> for Problem {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "index-behind",
                 "Try again in a moment, or name it by its id.",
+            ),
+            SearchError::TooManyWords => (
+                StatusCode::BAD_REQUEST,
+                "reference-too-long",
+                "Give the references of the case and the exhibit alone, or the id.",
             ),
             SearchError::TooCommon => (
                 StatusCode::BAD_REQUEST,

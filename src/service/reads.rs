@@ -1,26 +1,31 @@
 //! Reading: rights first, then the access entry on disk, then content.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use super::blobs::on_disk;
 use super::http::App;
 use super::known::StoreKnown;
 use super::problem::Problem;
 use super::sequencer::{Answer, OwnEntry, Work};
 use super::tokens::Reader;
 use super::writer::last_recorded;
-use crate::ledger::state::{Known as _, Role};
+use crate::ledger::effects::Effect;
+use crate::ledger::state::{Known as _, Record, RecordKey};
 use crate::ledger::{
-    AccessView, Flag, ReadRight, Rules, access_view, exhibit_of, explain, flags_of,
-    key_compromised, may_read, standing_flags,
+    EntryView, Flag, ReadRight, Rules, access_view, entry_view, exhibit_of, explain, flags_of,
+    is_auditor, key_compromised, may_read, standing_flags,
 };
 use crate::protocol::bundle::ScopeKind;
+use crate::protocol::digest::EvidenceDigest;
 use crate::protocol::entry::{EntryHash, UnverifiedEntry};
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ActorId, ChainId, Strand, Subject};
 use crate::protocol::time::LogTime;
 use crate::protocol::tree::EntryIndex;
-use crate::storage::{Store, StoreError, StoredEntry};
+use crate::storage::{BlobFolder, Store, StoreError, StoredEntry};
 
 /// What a reader may see of a target.
 pub struct Target {
@@ -37,19 +42,14 @@ pub struct Target {
 }
 
 impl Target {
-    /// How much of an entry the reader may see; other strands than `access` are seen whole.
+    /// How much of an entry about the target the reader may see.
     pub fn view(
         &self,
         store: &dyn Store,
         entry: &UnverifiedEntry,
-    ) -> Result<AccessView, StoreError> {
-        if entry.payload().strand != Strand::Access {
-            return Ok(AccessView::Whole);
-        }
-        let read_by = entry.detail("reader").and_then(Value::as_str);
-        let read_by = read_by.and_then(|text| ActorId::new(text).ok());
+    ) -> Result<EntryView, StoreError> {
         let known = StoreKnown::new(store);
-        let view = access_view(&known, &self.reader, &self.right, read_by.as_ref());
+        let view = view(&known, &self.reader, &self.right, entry);
         known.check()?;
         Ok(view)
     }
@@ -58,40 +58,54 @@ impl Target {
 /// Refuses who is no auditor what only auditors may have.
 pub fn auditors_only(store: &dyn Store, reader: &Reader) -> Result<(), Problem> {
     let known = StoreKnown::new(store);
-    let actor = known.actor(&reader.actor);
+    let auditor = is_auditor(&known, &reader.actor);
     known.check()?;
-    match actor.is_some_and(|actor| actor.roles.contains(&Role::Auditor)) {
+    match auditor {
         true => Ok(()),
         false => Err(Problem::new(
             StatusCode::FORBIDDEN,
             "not-an-auditor",
-            "Only an auditor may have this.",
-            "Ask your authority for that role, or an auditor for their finding.",
+            "Only an auditor of an oversight body may have this.",
+            "Ask an auditor for their finding.",
         )),
     }
 }
 
-/// Finds a target that the reader may see; anything else gets one and the same answer.
+/// How much of an entry of a case a reader with this right there may see.
+pub fn view(
+    known: &StoreKnown<'_>,
+    reader: &ActorId,
+    right: &ReadRight,
+    entry: &UnverifiedEntry,
+) -> EntryView {
+    if entry.payload().strand != Strand::Access {
+        return entry_view(right, entry.payload());
+    }
+    let read_by = entry.detail("reader").and_then(Value::as_str);
+    let read_by = read_by.and_then(|text| ActorId::new(text).ok());
+    access_view(known, reader, right, read_by.as_ref())
+}
+
+/// Finds a target that the reader may see; nothing where there is none, or not for this reader.
 pub fn find(
     store: &dyn Store,
-    reader: &Reader,
+    reader: &ActorId,
     kind: ScopeKind,
-    subject: &str,
-) -> Result<Target, Problem> {
-    let subject = Subject::new(subject).map_err(|_| Problem::not_visible())?;
+    subject: &Subject,
+) -> Result<Option<Target>, StoreError> {
     let known = StoreKnown::new(store);
     let case = match kind {
         ScopeKind::Case => Some(subject.clone()),
-        ScopeKind::Exhibit => known.exhibit(&subject).map(|exhibit| exhibit.case),
+        ScopeKind::Exhibit => known.exhibit(subject).map(|exhibit| exhibit.case),
     };
     let target = case.map(|case| {
-        let right = may_read(&known, &reader.actor, &case);
+        let right = may_read(&known, reader, &case);
         Target {
             kind,
-            subject,
+            subject: subject.clone(),
             case,
             right,
-            reader: reader.actor.clone(),
+            reader: reader.clone(),
         }
     });
     let target = target.filter(|target| match kind {
@@ -99,7 +113,103 @@ pub fn find(
         ScopeKind::Exhibit => target.right.covers(&known, &target.subject),
     });
     known.check()?;
-    target.ok_or_else(Problem::not_visible)
+    Ok(target)
+}
+
+/// The same for a request: anything that cannot be seen gets one and the same answer.
+pub async fn find_named(
+    app: &App,
+    reader: &Reader,
+    kind: ScopeKind,
+    subject: &str,
+) -> Result<Target, Problem> {
+    let subject = Subject::new(subject).map_err(|_| Problem::not_visible())?;
+    let (store, reader) = (Arc::clone(&app.store), reader.actor.clone());
+    let found = on_disk(move || find(&*store, &reader, kind, &subject)).await?;
+    found.ok_or_else(Problem::not_visible)
+}
+
+/// The exhibits whose bytes have this SHA-256, among those that the reader may see.
+pub fn with_digest(
+    store: &dyn Store,
+    reader: &ActorId,
+    sha256: Hash,
+) -> Result<Vec<Target>, StoreError> {
+    let known = StoreKnown::new(store);
+    let mut targets = Vec::new();
+    for exhibit in store.exhibits_with(sha256)? {
+        // A list of candidates is not what the exhibit is.
+        let attached = known.get(&RecordKey::Attached(sha256, exhibit.clone()));
+        let digest = known.exhibit(&exhibit).and_then(|one| one.digest);
+        known.check()?;
+        if attached.is_none() || digest.is_some_and(|digest| digest.sha256 == sha256) {
+            targets.extend(find(store, reader, ScopeKind::Exhibit, &exhibit)?);
+        }
+    }
+    Ok(targets)
+}
+
+/// An exhibit under whose rights the reader may have a blob. Its digest or an entry about it names the blob, and was
+/// recorded by an organisation that has put the blob here: whoever merely knows the digest of another's blob makes no
+/// key to it by naming it.
+pub fn key_to_blob(
+    store: &dyn Store,
+    blobs: &BlobFolder,
+    reader: &ActorId,
+    sha256: Hash,
+) -> Result<Option<Target>, StoreError> {
+    for exhibit in store.exhibits_with(sha256)? {
+        let found = find(store, reader, ScopeKind::Exhibit, &exhibit)?;
+        if found.is_some() && named_by_uploader(store, blobs, &exhibit, sha256)? {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+fn named_by_uploader(
+    store: &dyn Store,
+    blobs: &BlobFolder,
+    exhibit: &Subject,
+    sha256: Hash,
+) -> Result<bool, StoreError> {
+    let known = StoreKnown::new(store);
+    let key = RecordKey::Attached(sha256, exhibit.clone());
+    if let Some(Record::Fact(e)) = known.get(&key)
+        && let Some(entry) = known.entry(e)
+        && blobs.uploaded_by(&entry.actor.org(), sha256)
+    {
+        return Ok(true);
+    }
+    known.check()?;
+    let chain = ChainId {
+        subject: exhibit.clone(),
+        strand: Strand::Custody,
+    };
+    for index in store.chain(&chain)? {
+        let Some(stored) = store.entry(index)? else {
+            continue;
+        };
+        let entry = parse(&stored)?;
+        let payload = entry.payload();
+        let row = Rules::embedded().row(&payload.event);
+        let states = row.is_some_and(|row| {
+            matches!(
+                row.effect,
+                Effect::OpenExhibit | Effect::SetDigest | Effect::Extend
+            )
+        });
+        let digest = payload.body.get("digest").cloned();
+        let digest =
+            digest.and_then(|digest| serde_json::from_value::<EvidenceDigest>(digest).ok());
+        if states
+            && digest.is_some_and(|digest| digest.sha256 == sha256)
+            && blobs.uploaded_by(&payload.actor.org(), sha256)
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Records the reading. Only when this has returned may content leave.
@@ -180,9 +290,9 @@ pub fn history(store: &dyn Store, target: &Target) -> Result<Value, Problem> {
             let entry = parse(&stored)?;
             let flags = flags_at(&known, &stored, &entry, &standing);
             let content = match target.view(store, &entry)? {
-                AccessView::Whole => ("entry", json!(text(&stored.jws, &stored.disclosures))),
-                AccessView::WithoutReader => ("entry", json!(text(&stored.jws, &[]))),
-                AccessView::Withheld => ("e", json!(EntryHash(Hash::of(&[stored.jws.as_bytes()])))),
+                EntryView::Whole => ("entry", json!(text(&stored.jws, &stored.disclosures))),
+                EntryView::WithoutDetails => ("entry", json!(text(&stored.jws, &[]))),
+                EntryView::Withheld => ("e", json!(EntryHash(Hash::of(&[stored.jws.as_bytes()])))),
             };
             entries.push((
                 index,
@@ -253,7 +363,7 @@ pub fn parse(stored: &StoredEntry) -> Result<UnverifiedEntry, StoreError> {
 /// An entry that the reader may see, with the exhibit or case that the reading counts under, if any.
 pub fn find_entry(
     store: &dyn Store,
-    reader: &Reader,
+    reader: &ActorId,
     e: &str,
 ) -> Result<(EntryIndex, StoredEntry, Option<Target>), Problem> {
     let e = Hash::from_base64url(e).map_err(|_| Problem::not_visible())?;
@@ -277,11 +387,43 @@ pub fn find_entry(
             }
         }
     };
-    let target = find(store, reader, kind, payload.subject.as_str())?;
+    let target = find(store, reader, kind, &payload.subject)?;
+    let target = target.ok_or_else(Problem::not_visible)?;
     match target.view(store, &entry)? {
-        AccessView::Whole => {}
-        AccessView::WithoutReader => stored.disclosures.clear(),
-        AccessView::Withheld => return Err(Problem::not_visible()),
+        EntryView::Whole => {}
+        EntryView::WithoutDetails => stored.disclosures.clear(),
+        EntryView::Withheld => return Err(Problem::not_visible()),
     }
     Ok((index, stored, Some(target)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::faults::Bench;
+    use super::*;
+    use crate::storage::Mode;
+    use crate::storage::model::Fault;
+
+    #[test]
+    fn a_storage_failure_is_not_told_as_nothing_there() {
+        let bench = Bench::new();
+        bench.run(&bench.disk, true);
+        let store = bench.disk.open(Mode::Read).unwrap();
+        let opened = bench.entries.iter().map(UnverifiedEntry::payload);
+        let mut opened = opened.filter(|one| one.event == "case-opened");
+        let officer = opened.next().unwrap().actor.clone();
+        let mut failed = 0;
+        for at in 0.. {
+            bench.disk.fail_at(at, Fault::Failed);
+            let found = find(&store, &officer, ScopeKind::Case, &bench.case);
+            if !bench.disk.heal() {
+                assert!(found.unwrap().is_some());
+                break;
+            }
+            failed += 1;
+            assert!(found.is_err(), "read {at}");
+        }
+        assert!(failed > 1);
+    }
 }

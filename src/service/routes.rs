@@ -73,8 +73,8 @@ pub const ROUTES: &[Route] = &[
                 "The same bytes were recorded before; or, for a batch, a result for each line.",
             ),
         ],
-        problems: &[401, 403, 409, 413, 415, 422],
-        handler: || post(submit::post_entries).layer(DefaultBodyLimit::max(submit::MAX_BATCH)),
+        problems: &[401, 403, 408, 409, 413, 415, 422, 429],
+        handler: || post(submit::post_entries),
         ..PLAIN
     },
     Route {

@@ -1,19 +1,21 @@
 //! The scrub: while the service runs, everything stored is read and hashed again, slowly, over and over.
 //!
 //! It checks each row by itself and against those it follows from: an entry against its leaf, signature, key and
-//! indexes; a tree node against its children; a checkpoint against the tree. Whether the
+//! indexes; a tree node against its children; a checkpoint against the tree; a blob against its name. Whether the
 //! rules would still give the stored state only an audit can say.
 //!
 //! | family | key | value |
 //! |---|---|---|
 //! | `scrub` | `progress` | JSON of [`ScrubStatus`]: where it is, so that a restart goes on from there |
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::known::StoreKnown;
+use super::say::say;
 use super::stored_log::{Fault, leaf_of};
 use crate::ledger::state::Known as _;
 use crate::ledger::{Record, RecordKey, signer};
@@ -21,11 +23,14 @@ use crate::protocol::entry::{EntryHash, UnverifiedEntry};
 use crate::protocol::note::VerifierKey;
 use crate::protocol::security::UnverifiedRecord;
 use crate::protocol::tree::{self, EntryIndex, NodeId, NodeReader as _};
-use crate::storage::{Batch, Cursor, Durability, Family, Store, StoreError, layout};
+use crate::storage::{Batch, BlobFolder, Cursor, Durability, Family, Store, StoreError, layout};
 use crate::verify::audit;
 
 /// Rows between two notes of progress.
 const PAGE: usize = 256;
+
+/// Bytes of blobs after which it pauses.
+const PAGE_OF_BLOBS: u64 = 1 << 20;
 
 /// Most findings kept; one is enough to act on.
 const MAX_FINDINGS: usize = 100;
@@ -42,7 +47,7 @@ pub struct ScrubStatus {
     pub rows: u64,
     /// Bytes read in this pass.
     pub bytes: u64,
-    /// Number of the family that it reads, in the order of `Family::ALL`.
+    /// Number of the family that it reads, in the order of `Family::ALL`; the one after the last is the blobs.
     family: usize,
     /// The key after which it goes on.
     after: Vec<u8>,
@@ -53,6 +58,15 @@ pub struct ScrubStatus {
 }
 
 impl ScrubStatus {
+    fn add(&mut self, fault: &Fault) {
+        self.found += 1;
+        let finding = format!("[{}] {}: {}", fault.code, fault.place, fault.words);
+        if self.findings.len() < MAX_FINDINGS && !self.findings.contains(&finding) {
+            say(format_args!("scrub found damage: {finding}"));
+            self.findings.push(finding);
+        }
+    }
+
     /// Whether nothing is known to be damaged.
     pub fn is_healthy(&self) -> bool {
         self.findings.is_empty()
@@ -62,6 +76,9 @@ impl ScrubStatus {
 /// The scrub of a running service.
 pub struct Scrub {
     store: Arc<dyn Store>,
+    blobs: Arc<BlobFolder>,
+    /// Names of the blobs that this pass still has to read, once it has come to them.
+    left: Mutex<Option<VecDeque<String>>>,
     /// Bytes a second.
     rate: u64,
     status: Mutex<ScrubStatus>,
@@ -71,12 +88,14 @@ pub struct Scrub {
 
 impl Scrub {
     /// Goes on where the last one stopped.
-    pub fn new(store: Arc<dyn Store>, rate: u64) -> Scrub {
+    pub fn new(store: Arc<dyn Store>, blobs: Arc<BlobFolder>, rate: u64) -> Scrub {
         let progress = store.engine().get(Family::Scrub, b"progress");
         let progress = progress.ok().flatten();
         let status = progress.and_then(|json| serde_json::from_slice(&json).ok());
         Scrub {
             store,
+            blobs,
+            left: Mutex::default(),
             rate: rate.max(1),
             status: Mutex::new(status.unwrap_or_default()),
             stopped: Mutex::new(false),
@@ -119,6 +138,11 @@ impl Scrub {
     /// Checks one page of rows: bytes read, and whether a pass ended.
     pub fn page(&self) -> (u64, bool) {
         let mut status = self.status();
+        if status.family == Family::ALL.len() {
+            let bytes = self.page_of_blobs(&mut status);
+            self.note(status);
+            return (bytes, false);
+        }
         let Some(family) = Family::ALL.get(status.family).copied() else {
             status.passes += 1;
             if status.found == 0 {
@@ -150,12 +174,7 @@ impl Scrub {
                 Err(damage) => Err(damage.into()),
             };
             if let Err(fault) = checked {
-                status.found += 1;
-                let finding = format!("[{}] {}: {}", fault.code, fault.place, fault.words);
-                if status.findings.len() < MAX_FINDINGS && !status.findings.contains(&finding) {
-                    eprintln!("custodes: scrub found damage: {finding}");
-                    status.findings.push(finding);
-                }
+                status.add(&fault);
             }
         }
         status.rows += rows as u64;
@@ -166,6 +185,48 @@ impl Scrub {
         }
         self.note(status);
         (bytes, false)
+    }
+
+    /// Reads some of the blobs: as many bytes as one of them, or a page of small ones, has.
+    fn page_of_blobs(&self, status: &mut ScrubStatus) -> u64 {
+        let mut left = self.left.lock().expect("no holder of this lock panics");
+        let fault = |name: &str, words: String| Fault::new("scrub", format!("blob {name}"), &words);
+        let names = match left.take() {
+            Some(names) => Ok(names),
+            None => self.blobs.names().map(|mut names| {
+                names.retain(|name| name.as_bytes() > &status.after[..]);
+                names.into()
+            }),
+        };
+        let mut names: VecDeque<String> = names.unwrap_or_else(|error| {
+            status.add(&fault("", format!("They cannot be listed: {error}.")));
+            VecDeque::new()
+        });
+        let mut bytes = 0;
+        while bytes < PAGE_OF_BLOBS
+            && let Some(name) = names.pop_front()
+        {
+            status.rows += 1;
+            match self.blobs.check_one(&name) {
+                Ok((length, good)) => {
+                    bytes += length;
+                    if !good {
+                        let words = "Its bytes do not have the SHA-256 that is its name.";
+                        status.add(&fault(&name, words.to_owned()));
+                    }
+                }
+                Err(error) => status.add(&fault(&name, format!("It cannot be read: {error}."))),
+            }
+            status.after = name.into_bytes();
+        }
+        status.bytes += bytes;
+        if names.is_empty() {
+            status.family += 1;
+            status.after.clear();
+        } else {
+            *left = Some(names);
+        }
+        bytes
     }
 
     fn note(&self, status: ScrubStatus) {
@@ -307,7 +368,15 @@ mod tests {
         let disk = bench.disk.copy();
         bench.run(&disk, false);
         bench.refuse(&disk, 3);
-        let open = || Scrub::new(Arc::new(disk.open(Mode::Write).unwrap()), 1);
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Arc::new(BlobFolder::open(folder.path()).unwrap());
+        let name = crate::protocol::hash::Hash::of(&[b"blob"]).to_hex();
+        let blob = folder.path().join("blobs").join(name);
+        std::fs::write(&blob, b"blob").unwrap();
+        let open = || {
+            let store = Arc::new(disk.open(Mode::Write).unwrap());
+            Scrub::new(store, Arc::clone(&blobs), 1)
+        };
         let scrub = open();
         let status = pass(&scrub);
         assert!(status.is_healthy(), "{status:?}");
@@ -333,6 +402,11 @@ mod tests {
             disk.tamper(family, &key, Some(&value));
             assert!(pass(&scrub).is_healthy(), "{family:?} is mended");
         }
+        std::fs::write(&blob, b"blot").unwrap();
+        let status = pass(&scrub);
+        assert!(status.findings[0].contains("blob"), "{status:?}");
+        std::fs::write(&blob, b"blob").unwrap();
+        assert!(pass(&scrub).is_healthy());
         // A restart goes on in the middle of a pass, and remembers.
         scrub.page();
         scrub.page();

@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::known::StoreKnown;
+use super::say::say;
 use crate::ledger::may_read;
 use crate::ledger::rules::{Named as Kind, Rules};
 use crate::ledger::state::Known;
@@ -48,6 +49,9 @@ const IDLE: Duration = Duration::from_millis(250);
 
 /// Most subjects of one name that a look-up reads: a name that stands for more says nothing.
 const MAX_SAME_NAME: usize = 10_000;
+
+/// Most spaces of a reference.
+const MAX_SPACES: usize = 8;
 
 fn letter(kind: Kind) -> u8 {
     match kind {
@@ -139,6 +143,9 @@ pub enum SearchError {
     /// More things have this name than anybody could choose from.
     #[error("more than {MAX_SAME_NAME} things have this reference")]
     TooCommon,
+    /// Each space may be the one between a case's reference and an exhibit's, and costs a look-up.
+    #[error("a reference has at most {MAX_SPACES} spaces")]
+    TooManyWords,
 }
 
 /// The index.
@@ -168,9 +175,9 @@ impl Search {
             match followed {
                 Ok(next) => size = next,
                 Err(error) => {
-                    eprintln!(
-                        "custodes: the index of references no longer follows the log: {error}"
-                    );
+                    say(format_args!(
+                        "the index of references no longer follows the log: {error}"
+                    ));
                     return;
                 }
             }
@@ -223,6 +230,9 @@ impl Search {
 
     /// What a reference may stand for, among what `actor` may see.
     pub fn resolve(&self, actor: &ActorId, reference: &str) -> Result<Vec<Value>, SearchError> {
+        if reference.matches(' ').count() > MAX_SPACES {
+            return Err(SearchError::TooManyWords);
+        }
         let size = self.store.size()?.0;
         let (secret, next) = self.catch_up(size, Some(Instant::now() + PATIENCE))?;
         if next < size {

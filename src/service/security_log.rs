@@ -237,7 +237,9 @@ impl SecurityLog {
         }
         let written = self.append(&mut end, records);
         if let Err(error) = &written {
-            eprintln!("custodes: the security log is not written any more: {error}");
+            super::say::say(format_args!(
+                "the security log is not written any more: {error}"
+            ));
             self.failed.store(true, Ordering::SeqCst);
         }
         written?;

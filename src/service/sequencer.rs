@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use super::folder::Identity;
 use super::metrics::Metrics;
 use super::publish;
+use super::say::say;
 use super::witnessing::Gate;
 pub use super::work::{Answer, OwnEntry, Unavailable, Work};
 pub use super::writer::found;
@@ -29,6 +30,20 @@ const QUEUE: usize = super::limits::MAX_CONNECTIONS / 2;
 pub(super) struct Job {
     pub work: Vec<Work>,
     pub reply: oneshot::Sender<Vec<Outcome>>,
+}
+
+/// How the writer ends: unless well, by error or panic, the service says that nothing is written any more.
+struct Ending {
+    flag: Arc<AtomicBool>,
+    well: bool,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if !self.well {
+            self.flag.store(true, Ordering::SeqCst);
+        }
+    }
 }
 
 /// The way to the sequencer.
@@ -65,11 +80,12 @@ impl Sequencer {
                 announce: &announce,
                 metrics: &counted,
             };
+            let mut ending = Ending { flag, well: false };
             let writer = Writer::new(&*written, &signer, interval, around);
-            if let Err(error) = writer.and_then(|mut writer| writer.run(&queue)) {
+            match writer.and_then(|mut writer| writer.run(&queue)) {
+                Ok(()) => ending.well = true,
                 // The outcome of the commit is unknown: nobody gets an answer, and nothing more is written.
-                eprintln!("custodes: writing stopped: {error}");
-                flag.store(true, Ordering::SeqCst);
+                Err(error) => say(format_args!("writing stopped: {error}")),
             }
         });
         let sequencer = Sequencer {
@@ -128,15 +144,43 @@ impl Sequencer {
         };
         let receipt = publish::receipt_under(&*self.store, &self.identity, &written);
         let receipt = receipt.map_err(|error| {
-            eprintln!(
-                "custodes: no receipt for entry {}: {error}",
+            say(format_args!(
+                "no receipt for entry {}: {error}",
                 written.index.0
-            );
+            ));
             Unavailable::NoReceipt
         })?;
         Ok(match written.new {
             true => Answer::Recorded(Box::new(receipt)),
             false => Answer::Known(Box::new(receipt)),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::faults::Bench;
+    use super::*;
+    use crate::storage::Mode;
+
+    #[test]
+    fn a_writer_that_panics_is_told_as_stopped() {
+        let bench = Bench::new();
+        let store = Arc::new(bench.disk.open(Mode::Write).unwrap());
+        let (sequencer, writer) = Sequencer::start(
+            store,
+            Arc::clone(&bench.identity),
+            Duration::from_millis(1),
+            Gate::open(),
+            || panic!("as a bug would"),
+        );
+        // It is told of the publication of what it wrote.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let _ = runtime.block_on(sequencer.write(bench.work(0)));
+        assert!(writer.join().is_err());
+        assert!(sequencer.has_failed());
     }
 }

@@ -30,6 +30,7 @@ use super::limits::{
     STOP_PATIENCE,
 };
 use super::problem::{self, Problem};
+use super::say::say;
 
 /// How many are told that there is no place; more than that find the door shut.
 const MAX_TURNED_AWAY: usize = 64;
@@ -163,7 +164,7 @@ pub async fn serve(
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    eprintln!("custodes: no connection could be taken: {error}");
+                    say(format_args!("no connection could be taken: {error}"));
                     sleep(ACCEPT_PAUSE).await;
                     continue;
                 }

@@ -1,16 +1,18 @@
 //! Taking entries in: `POST /v1/entries`, one entry or a batch of them.
 
 use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::{Extensions, HeaderMap, StatusCode, header};
-use axum::response::Response;
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::attempts::{Peer, Submitted};
 use super::batch;
 use super::http::{App, Shared, head, json_answer, text_answer};
 use super::known::StoreKnown;
+use super::limits::{BATCH_PATIENCE, MAX_BATCHES};
 use super::problem::{Problem, capital};
 use super::sequencer::{self, Answer, Work};
 use crate::ledger::{Rules, check_whole, signer};
@@ -28,27 +30,25 @@ struct Submission {
 }
 
 /// Takes entries in: one, or a batch.
-pub async fn post_entries(
-    State(app): Shared,
-    headers: HeaderMap,
-    extensions: Extensions,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let source = Peer::source(&extensions);
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("");
+pub async fn post_entries(State(app): Shared, request: Request) -> Result<Response, Response> {
+    let source = Peer::source(request.extensions());
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|value| value.to_str().ok()).unwrap_or("");
     match kind.split(';').next().unwrap_or("").trim() {
         "application/json" => {
-            if body.len() > 2 * MAX_ENTRY {
-                return Err(Problem::bad("too-long", "An entry is at most 1 MiB."));
-            }
-            let (status, receipt) = submit(&app, source, &body).await?;
+            let body = whole(request, 2 * MAX_ENTRY).await?;
+            let submitted = submit(&app, source, &body).await;
+            let (status, receipt) = submitted.map_err(Problem::into_response)?;
             Ok(json_answer(status, &json!(receipt)))
         }
         "application/x-ndjson" => {
-            let lines = batch::take_in(&app, source, body).await?;
+            // The place is taken first: what waits for one takes no memory.
+            let place = app.batches.try_acquire();
+            let _place = place.map_err(|_| too_many_batches().into_response())?;
+            let body = timeout(BATCH_PATIENCE, whole(request, MAX_BATCH)).await;
+            let body = body.map_err(|_| slow_batch().into_response())??;
+            let lines = batch::take_in(&app, source, body).await;
+            let lines = lines.map_err(Problem::into_response)?;
             Ok(text_answer("application/x-ndjson", lines))
         }
         _ => Err(Problem::new(
@@ -56,8 +56,37 @@ pub async fn post_entries(
             "media-type",
             "Entries come as application/json, or as application/x-ndjson, one a line.",
             "Set Content-Type.",
-        )),
+        )
+        .into_response()),
     }
+}
+
+/// The whole body, if it is no longer than that.
+async fn whole(mut request: Request, most: usize) -> Result<Bytes, Response> {
+    DefaultBodyLimit::max(most).apply(&mut request);
+    let body = Bytes::from_request(request, &()).await;
+    body.map_err(IntoResponse::into_response)
+}
+
+fn too_many_batches() -> Problem {
+    Problem::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too-many-batches",
+        format!("The service takes in {MAX_BATCHES} batches at once."),
+        "Send the same bytes again in a second.",
+    )
+}
+
+fn slow_batch() -> Problem {
+    Problem::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "slow-body",
+        format!(
+            "The batch took longer than {} seconds to come.",
+            BATCH_PATIENCE.as_secs()
+        ),
+        "Send it in smaller parts.",
+    )
 }
 
 /// Status and receipt of an entry that was taken in.

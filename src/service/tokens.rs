@@ -55,7 +55,15 @@ pub enum BodyHash {
 /// Remembers tokens that were used.
 pub struct Tokens {
     started: u64,
-    used: Mutex<HashMap<Subject, u64>>,
+    used: Mutex<Used>,
+}
+
+/// Tokens that were used, and until when they count.
+#[derive(Default)]
+struct Used {
+    until: HashMap<Subject, u64>,
+    /// When those that count no more were last forgotten.
+    swept: u64,
 }
 
 impl Tokens {
@@ -63,7 +71,7 @@ impl Tokens {
     pub fn new() -> Tokens {
         Tokens {
             started: now(),
-            used: Mutex::new(HashMap::new()),
+            used: Mutex::default(),
         }
     }
 
@@ -145,18 +153,22 @@ impl Tokens {
                 "The token has expired, or your clock is wrong.",
             ));
         }
-        if request.iat + SKEW < self.started {
+        if request.iat < self.started {
             return Err(refuse(
-                "token-expired",
-                "The token is from before the service started.",
+                "token-before-start",
+                "The token is from before the service started; if it is not, your clock is slow.",
             ));
         }
         if request.purpose.trim().is_empty() {
             return Err(refuse("purpose-missing", "The token gives no purpose."));
         }
         let mut used = self.used.lock().expect("no holder of this lock panics");
-        used.retain(|_, exp| *exp + SKEW > time);
-        match used.insert(request.jti.clone(), request.exp) {
+        // All are walked once a second, not for each request.
+        if used.swept != time {
+            used.swept = time;
+            used.until.retain(|_, exp| *exp > time);
+        }
+        match used.until.insert(request.jti.clone(), request.exp) {
             None => Ok(()),
             Some(_) => Err(refuse("token-used", "The token was used before.")),
         }
@@ -182,4 +194,48 @@ fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn request(iat: u64, number: u8) -> ReadRequest {
+        ReadRequest {
+            ledger: Origin::new("evidence.example").unwrap(),
+            actor: ActorId::new("police/AAAAAAAAAAAAAAAAAAAAAA").unwrap(),
+            method: "GET".to_owned(),
+            uri: "/".to_owned(),
+            body: None,
+            purpose: "test".to_owned(),
+            iat,
+            exp: iat + 60,
+            jti: Subject::from_bytes([number; 16]),
+        }
+    }
+
+    #[test]
+    fn a_token_counts_once_and_not_before_the_start() {
+        let tokens = Tokens::new();
+        let ledger = Origin::new("evidence.example").unwrap();
+        let check = |request: &ReadRequest| {
+            let checked = tokens.check_request(request, &ledger, "GET", "/", BodyHash::Known(None));
+            checked.map_err(|problem| problem.code().to_owned())
+        };
+        assert_eq!(check(&request(tokens.started, 1)), Ok(()));
+        let again = check(&request(tokens.started, 1)).unwrap_err();
+        assert_eq!(again, "token-used");
+        let before = check(&request(tokens.started - 1, 2)).unwrap_err();
+        assert_eq!(before, "token-before-start");
+        let over = check(&request(tokens.started - 60, 3)).unwrap_err();
+        assert_eq!(over, "token-expired");
+        // What counts no more is forgotten, at the next second.
+        let mut used = tokens.used.lock().unwrap();
+        used.until.insert(Subject::from_bytes([9; 16]), 1);
+        used.swept = 0;
+        drop(used);
+        assert_eq!(check(&request(tokens.started, 4)), Ok(()));
+        assert_eq!(tokens.used.lock().unwrap().until.len(), 2);
+    }
 }

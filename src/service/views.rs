@@ -56,7 +56,7 @@ pub async fn get_history(
     Path((kind, subject)): Path<(String, String)>,
     reader: Reader,
 ) -> Result<Response, Problem> {
-    let target = reads::find(&*app.store, &reader, scope(&kind)?, &subject)?;
+    let target = reads::find_named(&app, &reader, scope(&kind)?, &subject).await?;
     reads::record(&app, &reader, "viewed", &target, "history").await?;
     let history = on_disk(move || reads::history(&*app.store, &target)).await?;
     Ok(json_answer(StatusCode::OK, &history))
@@ -68,11 +68,14 @@ pub async fn get_bundle(
     Path((kind, subject)): Path<(String, String)>,
     reader: Reader,
 ) -> Result<Response, Problem> {
-    let target = reads::find(&*app.store, &reader, scope(&kind)?, &subject)?;
+    let target = reads::find_named(&app, &reader, scope(&kind)?, &subject).await?;
     reads::record(&app, &reader, "exported", &target, "bundle").await?;
     // The newest published checkpoint must cover all there is, this reading included.
     app.sequencer.write(Work::Publish).await?;
     let note = app.witnessing.newest(WITNESS_PATIENCE).await?;
+    let shared = Arc::clone(&app);
+    let place = shared.bundles.acquire().await;
+    let _place = place.expect("this semaphore is never closed");
     let bundle = on_disk(move || -> Result<Vec<u8>, Problem> {
         let log = app.identity.log_vkey();
         let bundle = bundles::assemble(&*app.store, &app.witnessing, &log, note, &target)?;
@@ -87,7 +90,9 @@ pub async fn get_entry(
     Path(e): Path<String>,
     reader: Reader,
 ) -> Result<Response, Problem> {
-    let (index, stored, target) = reads::find_entry(&*app.store, &reader, &e)?;
+    let (store, actor) = (Arc::clone(&app.store), reader.actor.clone());
+    let found = on_disk(move || reads::find_entry(&*store, &actor, &e));
+    let (index, stored, target) = found.await?;
     if let Some(target) = target {
         reads::record(&app, &reader, "viewed", &target, "entry").await?;
     }
@@ -102,12 +107,12 @@ pub async fn get_receipt(
     Path(e): Path<String>,
     reader: Reader,
 ) -> Result<Response, Problem> {
-    let receipt = receipt(&app, &reader, &e)?;
+    let receipt = on_disk(move || receipt(&app, &reader, &e)).await?;
     Ok(json_answer(StatusCode::OK, &json!(receipt)))
 }
 
 fn receipt(app: &App, reader: &Reader, e: &str) -> Result<Receipt, Problem> {
-    let (index, stored, _) = reads::find_entry(&*app.store, reader, e)?;
+    let (index, stored, _) = reads::find_entry(&*app.store, &reader.actor, e)?;
     let e = EntryHash(Hash::of(&[stored.jws.as_bytes()]));
     Ok(publish::receipt(
         &*app.store,
@@ -125,7 +130,7 @@ pub async fn get_proof(
     Path(e): Path<String>,
     reader: Reader,
 ) -> Result<Response, Problem> {
-    let receipt = receipt(&app, &reader, &e)?;
+    let receipt = on_disk(move || receipt(&app, &reader, &e)).await?;
     let proof = TlogProof {
         recorded_at: receipt.recorded_at,
         index: receipt.index,
@@ -150,12 +155,10 @@ pub async fn get_lookup(
 ) -> Result<Response, Problem> {
     let sha256 = Hash::from_hex(&query.sha256)
         .ok_or_else(|| Problem::bad("bad-digest", "sha256 is 64 hex digits."))?;
+    let (store, actor) = (Arc::clone(&app.store), reader.actor.clone());
+    let targets = on_disk(move || reads::with_digest(&*store, &actor, sha256)).await?;
     let mut found = Vec::new();
-    for exhibit in app.store.exhibits_with(sha256)? {
-        let Ok(target) = reads::find(&*app.store, &reader, ScopeKind::Exhibit, exhibit.as_str())
-        else {
-            continue;
-        };
+    for target in targets {
         reads::record(&app, &reader, "viewed", &target, "lookup").await?;
         found.push(json!({"subject": target.subject, "case": target.case}));
     }
@@ -178,7 +181,7 @@ pub async fn get_resolve(
     Query(query): Query<Resolve>,
     reader: Reader,
 ) -> Result<Response, Problem> {
-    let found = app.search.resolve(&reader.actor, &query.reference)?;
+    let found = on_disk(move || app.search.resolve(&reader.actor, &query.reference)).await?;
     Ok(json_answer(StatusCode::OK, &json!({"matches": found})))
 }
 

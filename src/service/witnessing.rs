@@ -4,7 +4,7 @@
 //! its own cosignature. Cosignatures are checked and added to the published checkpoint, for ever.
 //!
 //! **The gate.** Where the policy demands witnesses, nothing is recorded after a start until a quorum has cosigned
-//! the newest published checkpoint: a service restored from an old copy of its folder would otherwise go on
+//! the newest published checkpoint, and the others of the policy have answered or had ten seconds to: a service restored from an old copy of its folder would otherwise go on
 //! writing a second history. A checkpoint with the log's own signature that this tree does not continue shuts the
 //! gate for good. Once open, the gate stays open when witnesses go away: receipts then say that they are not
 //! witnessed.
@@ -18,6 +18,8 @@ use tokio::sync::watch;
 
 use super::folder::Identity;
 use super::known::StoreKnown;
+pub use super::nearest::{Nearest, size_of};
+use super::say::say;
 use crate::protocol::checkpoint::{self, Checkpoint};
 use crate::protocol::note::{UnverifiedNote, VerifiedSignature, VerifierKey};
 use crate::protocol::policy::Policy;
@@ -34,8 +36,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How often a witness may answer with another size in one exchange before that is taken for nonsense.
 const MAX_CORRECTIONS: usize = 3;
 
-/// How many published checkpoints are looked through for a witnessed one: more than an hour of them.
-const MAX_WALK: usize = 2000;
+/// How long a quorum waits for the witnesses that have not answered yet, of which one may know better.
+const LAST_WORD: Duration = Duration::from_secs(10);
 
 /// Whether anything may be recorded.
 #[derive(Clone)]
@@ -77,6 +79,8 @@ pub struct Witnessing {
     state: Mutex<State>,
     news: Condvar,
     started: Instant,
+    /// How many addresses are asked.
+    addresses: usize,
     witnessed: watch::Sender<u64>,
 }
 
@@ -87,6 +91,8 @@ struct State {
     stopping: bool,
     /// Names of witnesses that cosigned since the start.
     confirmed: BTreeSet<String>,
+    /// Addresses whose witness has answered since the start.
+    answered: BTreeSet<String>,
     quorum_at: Option<Instant>,
     alarm: Option<String>,
 }
@@ -135,10 +141,11 @@ impl Witnessing {
             state: Mutex::default(),
             news: Condvar::new(),
             started: Instant::now(),
+            addresses: addresses.len(),
             witnessed: watch::Sender::new(0),
         });
         let newest = EntryIndex(witnessing.store.size()?.0);
-        if let [Some(note), _] = witnessing.around(newest)?
+        if let [Some(note), _] = witnessing.nearest().around(newest)?
             && witnessing.is_witnessed(&note)
         {
             witnessing
@@ -200,7 +207,8 @@ impl Witnessing {
     pub fn status(&self) -> (bool, String) {
         let state = self.lock();
         if let Some(alarm) = &state.alarm {
-            return (!self.gate.is_shut(), alarm.clone());
+            let open = !self.gate.is_shut() && !self.gate.is_waiting();
+            return (open, alarm.clone());
         }
         if !self.policy.requires_witness() {
             return (true, "no witness is demanded".to_owned());
@@ -222,43 +230,23 @@ impl Witnessing {
         self.policy.requires_witness().then(|| at.elapsed())
     }
 
-    /// Published checkpoints around an entry, as [`Store::published_around`], but witnessed ones where there are any
-    /// near.
-    pub fn around(&self, index: EntryIndex) -> Result<[Option<String>; 2], StoreError> {
-        let plain = self.store.published_around(index)?;
-        if !self.policy.requires_witness() {
-            return Ok(plain);
-        }
-        let [mut before, mut after] = plain.clone();
-        for _ in 0..MAX_WALK {
-            let Some(note) = &before else { break };
-            if self.is_witnessed(note) {
-                break;
-            }
-            let size = self.open(note)?.size.0;
-            before = match size.checked_sub(1) {
-                Some(smaller) => self.store.published_around(EntryIndex(smaller))?[0].take(),
-                None => None,
-            };
-        }
-        for _ in 0..MAX_WALK {
-            let Some(note) = &after else { break };
-            if self.is_witnessed(note) {
-                break;
-            }
-            let size = self.open(note)?.size.0;
-            after = self.store.published_around(EntryIndex(size))?[1].take();
-        }
-        let keep = |found: Option<String>, plain: &Option<String>| {
-            found
-                .filter(|note| self.is_witnessed(note))
-                .or_else(|| plain.clone())
-        };
-        Ok([keep(before, &plain[0]), keep(after, &plain[1])])
+    /// Published checkpoints around entries.
+    pub fn nearest(&self) -> Nearest<'_> {
+        Nearest::new(self)
+    }
+
+    /// Whether the policy demands witnesses.
+    pub(super) fn demands_witnesses(&self) -> bool {
+        self.policy.requires_witness()
+    }
+
+    /// Where it publishes.
+    pub(super) fn store(&self) -> &dyn Store {
+        &*self.store
     }
 
     /// Whether a published note carries a quorum; its lines were checked when they were added.
-    fn is_witnessed(&self, note: &str) -> bool {
+    pub(super) fn is_witnessed(&self, note: &str) -> bool {
         let Ok(note) = UnverifiedNote::parse(note) else {
             return false;
         };
@@ -291,6 +279,11 @@ impl Witnessing {
                 }
                 match pause {
                     None if seen != Some(state.announced) => break,
+                    None if self.gate.is_waiting() => {
+                        self.open_gate(&state);
+                        let waited = self.news.wait_timeout(state, FIRST_PAUSE);
+                        state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                    }
                     None => {
                         state = self
                             .news
@@ -312,17 +305,23 @@ impl Witnessing {
             match self.exchange(client, &mut known) {
                 Ok(()) => {
                     if pause.take().is_some() {
-                        eprintln!("custodes: the witness at {} cosigns again", client.url());
+                        say(format_args!(
+                            "the witness at {} cosigns again",
+                            client.url()
+                        ));
                     }
                     seen = Some(announced);
+                    let mut state = self.lock();
+                    state.answered.insert(client.url().to_owned());
+                    self.open_gate(&state);
                 }
                 Err(why) => {
                     // An alarm has been printed already.
                     if pause.is_none() && !why.starts_with("ALARM") {
-                        eprintln!(
-                            "custodes: the witness at {} does not cosign: {why}",
+                        say(format_args!(
+                            "the witness at {} does not cosign: {why}",
                             client.url()
-                        );
+                        ));
                     }
                     pause = Some(pause.map_or(FIRST_PAUSE, |pause| LONGEST_PAUSE.min(pause * 2)));
                 }
@@ -393,10 +392,10 @@ impl Witnessing {
                     true => "was rolled back",
                     false => "was changed",
                 };
-                eprintln!(
-                    "custodes: what the witness at {} shows:\n{note}",
+                say(format_args!(
+                    "what the witness at {} shows:\n{note}",
                     client.url()
-                );
+                ));
                 format!(
                     "ALARM: this ledger {kind}. The witness at {} holds a checkpoint signed by this log over {} \
                      entries, root {}, which the {} entries here do not continue. Nothing is recorded or signed; \
@@ -408,7 +407,7 @@ impl Witnessing {
                 )
             }
         };
-        eprintln!("custodes: {words}");
+        say(&words);
         self.lock().alarm = Some(words.clone());
         words
     }
@@ -457,9 +456,81 @@ impl Witnessing {
                 newer
             });
         }
-        if self.policy.quorum_met(&state.confirmed) {
+        Ok(())
+    }
+
+    /// Opens the gate once a quorum has cosigned, unless a witness objects or one that has not spoken may still do so.
+    fn open_gate(&self, state: &State) {
+        let all_spoke =
+            state.answered.len() >= self.addresses || self.started.elapsed() >= LAST_WORD;
+        if state.alarm.is_none() && all_spoke && self.policy.quorum_met(&state.confirmed) {
             self.gate.confirm();
         }
-        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::faults::Bench;
+    use super::*;
+    use crate::protocol::id::Origin;
+    use crate::protocol::key::SecretKey;
+    use crate::protocol::note::SignatureKind;
+    use crate::storage::Mode;
+
+    /// Two witnesses, of which one is enough.
+    fn waiting(started: Instant) -> Witnessing {
+        let bench = Bench::new();
+        let vkey = |name: &str, seed| {
+            let key = SecretKey::from_seed([seed; 32]).public();
+            let name = Origin::new(name).unwrap();
+            VerifierKey::ed25519(name, SignatureKind::CosignatureV1, key)
+        };
+        let policy = format!(
+            "log {}\nwitness a {} http://127.0.0.1:1\nwitness b {} http://127.0.0.1:2\n\
+             group any 1 a b\nquorum any\n",
+            bench.identity.log_vkey(),
+            vkey("a.example", 7),
+            vkey("b.example", 8),
+        );
+        Witnessing {
+            store: Arc::new(bench.disk.open(Mode::Write).unwrap()),
+            logs: bench.identity.log_vkeys(),
+            policy: Policy::parse(&policy).unwrap(),
+            gate: Gate(Arc::new(AtomicU8::new(WAITING))),
+            state: Mutex::default(),
+            news: Condvar::new(),
+            started,
+            addresses: 2,
+            witnessed: watch::Sender::new(0),
+        }
+    }
+
+    #[test]
+    fn a_quorum_waits_for_who_may_know_better() {
+        let open = |started, confirmed: &[&str], answered: &[&str], alarm: Option<&str>| {
+            let witnessing = waiting(started);
+            let texts = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect();
+            let state = State {
+                confirmed: texts(confirmed),
+                answered: texts(answered),
+                alarm: alarm.map(str::to_owned),
+                ..State::default()
+            };
+            witnessing.open_gate(&state);
+            !witnessing.gate.is_waiting()
+        };
+        let now = Instant::now();
+        let both = ["http://127.0.0.1:1", "http://127.0.0.1:2"];
+        assert!(open(now, &["a"], &both, None));
+        assert!(!open(now, &["a"], &both[..1], None));
+        assert!(!open(now, &[], &both, None));
+        assert!(!open(now, &["a"], &both, Some("ALARM")));
+        let Some(earlier) = now.checked_sub(LAST_WORD) else {
+            return println!("the clock has run for less than ten seconds: not tried");
+        };
+        assert!(open(earlier, &["a"], &both[..1], None));
+        assert!(!open(earlier, &["a"], &both[..1], Some("ALARM")));
     }
 }

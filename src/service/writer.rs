@@ -13,10 +13,11 @@ use super::folder::Identity;
 use super::known::StoreKnown;
 use super::metrics::Metrics;
 use super::publish;
+use super::say::say;
 use super::sequencer::{Job, OwnEntry, Work};
 use super::witnessing::Gate;
 use crate::ledger::admit::{Companion, Place};
-use crate::ledger::state::{Known as _, RecordKey};
+use crate::ledger::state::{Known as _, file_named};
 use crate::ledger::{Refusal, Rules, admit};
 use crate::protocol::checkpoint::Checkpoint;
 use crate::protocol::entry::{Draft, EntryHash, Payload, Seen, VerifiedEntry};
@@ -230,7 +231,7 @@ impl<'a> Writer<'a> {
         // The clock may be set back; log time never goes back.
         let recorded_at = LogTime(self.head.recorded_at.0.max(now.ms));
         if let Some(warning) = now.warning(self.head.recorded_at) {
-            eprintln!("custodes: {warning}");
+            say(&warning);
         }
         let group = Group {
             expected_size: self.head.size,
@@ -381,14 +382,7 @@ impl<'a> Writer<'a> {
         for (key, record) in &draft.known.changes {
             let json = serde_json::to_vec(record).expect("a record is plain data and serialises");
             draft.group.records.push((key.to_bytes(), json));
-            if let (RecordKey::Exhibit(subject), crate::ledger::Record::Exhibit(exhibit)) =
-                (key, record)
-            {
-                draft
-                    .group
-                    .digests
-                    .extend(exhibit.digest.as_ref().map(|d| (d.sha256, subject.clone())));
-            }
+            draft.group.digests.extend(file_named(key, record));
         }
         let begun = Instant::now();
         self.store.commit(&draft.group)?;

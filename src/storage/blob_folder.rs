@@ -4,9 +4,10 @@
 //! blobs/<sha256>                   an entry refers to it: kept for ever
 //! uploads/<owner>/<sha256>         whole, and no entry refers to it yet: 7 days
 //! uploads/<owner>/<sha256>.part    begun: 1 day after the last piece
+//! uploaders/<sha256>/<org>         empty: somebody of this organisation has put the whole; as long as the blob
 //! ```
 //!
-//! `<owner>` is the SHA-256 of the uploader's actor id: what one uploader has put is nobody else's to see or to
+//! `<owner>` is the SHA-256 of the uploader's actor id, `<org>` that of their organisation's: what one uploader has put is nobody else's to see or to
 //! continue, so nobody learns from an upload whether another has the same file. A file gets its final name only
 //! when its bytes are on disk and have been hashed, and the name is on disk before the upload is acknowledged.
 //! The folder is a database of plain files; in scope are names, lengths and hashes, out of scope is who may read.
@@ -22,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::store::StoreError;
 use crate::protocol::hash::Hash;
-use crate::protocol::id::ActorId;
+use crate::protocol::id::{ActorId, OrgId};
 
 /// Largest blob: a manifest of some hundred thousand files, or a list of candidates with their pictures.
 pub const MAX_BLOB: u64 = 64 << 20;
@@ -82,6 +83,7 @@ impl From<io::Error> for BlobError {
 pub struct BlobFolder {
     blobs: PathBuf,
     uploads: PathBuf,
+    uploaders: PathBuf,
     busy: Arc<Mutex<HashSet<PathBuf>>>,
 }
 
@@ -100,9 +102,10 @@ impl BlobFolder {
         let folder = BlobFolder {
             blobs: ledger.join("blobs"),
             uploads: ledger.join("uploads"),
+            uploaders: ledger.join("uploaders"),
             busy: Arc::default(),
         };
-        for path in [&folder.blobs, &folder.uploads] {
+        for path in [&folder.blobs, &folder.uploads, &folder.uploaders] {
             fs::create_dir_all(path)
                 .and_then(|()| sync_folder(ledger))
                 .map_err(|error| StoreError::Io(format!("{}: {error}", path.display())))?;
@@ -140,7 +143,10 @@ impl BlobFolder {
     /// Goes on with an upload at byte `at`; at 0 it begins anew.
     pub fn upload(&self, owner: &ActorId, sha256: Hash, at: u64) -> Result<Upload, BlobError> {
         let folder = self.folder_of(owner);
-        fs::create_dir_all(&folder)?;
+        if !folder.is_dir() {
+            fs::create_dir_all(&folder)?;
+            sync_folder(&self.uploads)?;
+        }
         let whole = folder.join(sha256.to_hex());
         let part = whole.with_extension("part");
         let place = Place::take(&self.busy, &part)?;
@@ -166,6 +172,7 @@ impl BlobFolder {
             file,
             part,
             whole,
+            uploader: self.uploader(&owner.org(), sha256),
             sha256,
             begun_at: at,
             length: at,
@@ -200,20 +207,65 @@ impl BlobFolder {
                 }
             }
         }
+        self.forget_uploaders()
+    }
+
+    /// Forgets who has put what is not here any more.
+    fn forget_uploaders(&self) -> Result<(), BlobError> {
+        for of_blob in files(&self.uploaders)? {
+            let name = of_blob.file_name().unwrap_or_default();
+            let here = self.blobs.join(name).is_file()
+                || files(&self.uploads)?.into_iter().any(|folder| {
+                    let whole = folder.join(name);
+                    whole.is_file() || whole.with_extension("part").is_file()
+                });
+            if !here {
+                fs::remove_dir_all(&of_blob)?;
+            }
+        }
         Ok(())
+    }
+
+    fn uploader(&self, org: &OrgId, sha256: Hash) -> PathBuf {
+        let of_blob = self.uploaders.join(sha256.to_hex());
+        of_blob.join(Hash::of(&[org.as_str().as_bytes()]).to_hex())
+    }
+
+    /// Whether somebody of an organisation has put the whole blob here.
+    pub fn uploaded_by(&self, org: &OrgId, sha256: Hash) -> bool {
+        self.uploader(org, sha256).is_file()
+    }
+
+    /// Whether the whole blob is here.
+    pub fn has(&self, sha256: Hash) -> Result<bool, BlobError> {
+        let kept = self.blobs.join(sha256.to_hex());
+        Ok(kept.is_file() || self.waiting(sha256)?.is_some())
+    }
+
+    /// The names of the blobs that are kept, in order.
+    pub fn names(&self) -> Result<Vec<String>, BlobError> {
+        let paths = files(&self.blobs)?;
+        let names = paths.iter().filter_map(|path| path.file_name());
+        let mut names: Vec<String> = names
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Reads a blob that is kept: its length, and whether its bytes have the hash that is its name.
+    pub fn check_one(&self, name: &str) -> Result<(u64, bool), BlobError> {
+        let mut file = File::open(self.blobs.join(name))?;
+        let good = Hash::from_hex(name) == Some(hash(&mut file)?);
+        Ok((file.metadata()?.len(), good))
     }
 
     /// Every blob that is kept, by the name it bears, with whether its bytes have that hash.
     pub fn check(
         &self,
     ) -> Result<impl Iterator<Item = Result<(String, bool), BlobError>>, BlobError> {
-        let check = |path: PathBuf| {
-            let name = path.file_name().unwrap_or_default();
-            let name = name.to_string_lossy().into_owned();
-            let good = Hash::from_hex(&name) == Some(hash(&mut File::open(&path)?)?);
-            Ok((name, good))
-        };
-        Ok(files(&self.blobs)?.into_iter().map(check))
+        let check = |name: String| Ok((name.clone(), self.check_one(&name)?.1));
+        Ok(self.names()?.into_iter().map(check))
     }
 
     fn folder_of(&self, owner: &ActorId) -> PathBuf {
@@ -242,6 +294,7 @@ pub struct Upload {
     file: File,
     part: PathBuf,
     whole: PathBuf,
+    uploader: PathBuf,
     sha256: Hash,
     begun_at: u64,
     length: u64,
@@ -284,6 +337,13 @@ impl Upload {
             return Err(BlobError::Differs);
         }
         self.file.sync_all()?;
+        if !self.uploader.is_file() {
+            let of_blob = self.uploader.parent().expect("a marker stands in a folder");
+            fs::create_dir_all(of_blob)?;
+            File::create(&self.uploader)?;
+            sync_folder(of_blob)?;
+            sync_parent(of_blob)?;
+        }
         // Writing sets the time from which it waits; a blob put again waits anew.
         fs::rename(&self.part, &self.whole)?;
         Ok(sync_parent(&self.whole)?)
@@ -474,5 +534,10 @@ mod tests {
         assert_eq!(left(), 0);
         assert!(blobs.read(kept).unwrap().is_some());
         assert!(blobs.read(dropped).unwrap().is_none());
+        assert!(blobs.has(kept).unwrap() && !blobs.has(dropped).unwrap());
+        // Who put what is kept is remembered, and who put what is gone is not.
+        let (police, other) = (smith.org(), owner("forensic").org());
+        assert!(blobs.uploaded_by(&police, kept) && !blobs.uploaded_by(&other, kept));
+        assert!(!blobs.uploaded_by(&police, dropped));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash as Hashable;
 
 use crate::ledger::MemoryState;
-use crate::ledger::state::{EntryRecord, ExhibitRecord, KeyRecord, Known, Record, RecordKey};
+use crate::ledger::state::{EntryRecord, KeyRecord, Known, Record, RecordKey, file_named};
 use crate::protocol::entry::EntryHash;
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ActorId, ChainId, Subject};
@@ -89,16 +89,7 @@ impl AuditState {
             (RecordKey::Key(kid), Record::Key(KeyRecord { key, .. })) => {
                 self.new_keys.push((*kid, *key));
             }
-            (
-                RecordKey::Exhibit(exhibit),
-                Record::Exhibit(ExhibitRecord {
-                    digest: Some(digest),
-                    ..
-                }),
-            ) => {
-                self.digests.insert((digest.sha256, exhibit.clone()));
-            }
-            _ => {}
+            _ => self.digests.extend(file_named(key, record)),
         }
     }
 
@@ -153,7 +144,7 @@ impl AuditState {
         Some((self.chains.value(place.chain), place.seq))
     }
 
-    /// Every evidence digest that an exhibit ever had.
+    /// Every evidence digest that an exhibit ever had, and every file that entries about it name.
     pub fn digests(&self) -> &BTreeSet<(Hash, Subject)> {
         &self.digests
     }

@@ -15,10 +15,15 @@ pub struct Ledger {
 pub const CASE: &str = "44NS1234526";
 
 impl Ledger {
-    /// Founded, served, accepted by police and defence, with an officer, a disclosure officer and a solicitor.
+    /// Founded, served, accepted by police, defence and oversight, with an officer, a disclosure officer and a solicitor.
     pub fn new() -> Ledger {
-        let ledger = Ledger::founded(&["police:police", "defence-llp:defence"].map(str::to_owned));
-        for org in ["police", "defence-llp"] {
+        let orgs = [
+            "police:police",
+            "defence-llp:defence",
+            "inspectorate:oversight",
+        ];
+        let ledger = Ledger::founded(&orgs.map(str::to_owned));
+        for org in ["police", "defence-llp", "inspectorate"] {
             let key = ledger
                 .path(&format!("ledger/authority/{org}.pem"))
                 .display()
@@ -131,6 +136,11 @@ impl Ledger {
 
     /// The same, with more arguments.
     pub fn start_with(&mut self, more: &[&str]) {
+        self.start_telling(more, Stdio::inherit());
+    }
+
+    /// The same, with another standard error.
+    pub fn start_telling(&mut self, more: &[&str], told: Stdio) {
         let ready = self.path("ready");
         let _ = std::fs::remove_file(&ready);
         let listen = match self.url.strip_prefix("http://") {
@@ -147,6 +157,7 @@ impl Ledger {
             .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
+            .stderr(told)
             .spawn()
             .unwrap();
         let begun = Instant::now();

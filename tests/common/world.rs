@@ -70,11 +70,12 @@ impl Recorded {
 }
 
 /// Organisations of the ledger, and their sectors.
-pub const SECTORS: [(&str, &str); 4] = [
+pub const SECTORS: [(&str, &str); 5] = [
     ("northshire-police", "police"),
     ("northshire-forensics", "forensic"),
     ("crown-prosecution", "prosecution"),
     ("ash-and-co", "defence"),
+    ("inspectorate", "oversight"),
 ];
 
 /// A ledger in memory.
@@ -106,7 +107,7 @@ pub struct World {
 }
 
 impl World {
-    /// A ledger with four organisations that have accepted genesis.
+    /// A ledger with five organisations that have accepted genesis.
     pub fn new(origin: &str) -> World {
         let mut counter = Hash::of(&[origin.as_bytes()]).0[0] as u64 * 1_000_000;
         let service = person(&mut counter, "operator.example");

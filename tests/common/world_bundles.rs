@@ -9,7 +9,7 @@ impl World {
             kind: ScopeKind::Exhibit,
             subject: exhibit.clone(),
         };
-        self.bundle(scope, self.lineage([exhibit.clone()]))
+        self.bundle(scope, BTreeSet::from([exhibit.clone()]))
     }
 
     /// The bundle of a case, with every exhibit of it.
@@ -19,7 +19,7 @@ impl World {
             subject: case.clone(),
         };
         let exhibits = self.state.exhibits_of(case);
-        self.bundle(scope, self.lineage(exhibits))
+        self.bundle(scope, exhibits)
     }
 
     fn lineage(&self, exhibits: impl IntoIterator<Item = Subject>) -> BTreeSet<Subject> {
@@ -34,7 +34,8 @@ impl World {
         lineage
     }
 
-    fn bundle(&self, scope: Scope, exhibits: BTreeSet<Subject>) -> Bundle {
+    fn bundle(&self, scope: Scope, of: BTreeSet<Subject>) -> Bundle {
+        let exhibits = self.lineage(of.iter().cloned());
         let mut cases: BTreeSet<Subject> = exhibits
             .iter()
             .map(|one| self.state.exhibit(one).unwrap().case)
@@ -47,7 +48,8 @@ impl World {
             .keys()
             .filter(|chain| {
                 chain.subject == self.subject
-                    || exhibits.contains(&chain.subject)
+                    || of.contains(&chain.subject)
+                    || exhibits.contains(&chain.subject) && chain.strand != Strand::Access
                     || cases.contains(&chain.subject)
             })
             .cloned()

@@ -65,7 +65,8 @@ impl Board {
         let Play {
             mut s, prosecutor, ..
         } = Play::new();
-        let every: Vec<&str> = ROLES[..11].to_vec();
+        // An auditor is of an oversight body, and so nobody is everything.
+        let every: Vec<&str> = ROLES[..10].to_vec();
         let me = s.world.enrol(POLICE, "Everybody", &every);
         let nobody = s.world.subject();
         let cps = world::clone(&s.world.authorities[&OrgId::new("crown-prosecution").unwrap()]);
@@ -257,6 +258,7 @@ impl Board {
     pub fn with_role(&mut self, role: &str) -> Person {
         match role {
             "authority" => world::clone(&self.world.authorities[&OrgId::new(POLICE).unwrap()]),
+            "auditor" => self.world.enrol("inspectorate", role, &[role]),
             role => self.world.enrol(POLICE, role, &[role]),
         }
     }

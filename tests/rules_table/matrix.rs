@@ -19,7 +19,8 @@ UPDATE=1 cargo test --release --test rules_table writes it anew.
 
 A line is an outcome (taken in, taken in and flagged, refused with a code), then the states in which somebody of
 Northshire Police meets with it who has every role, or who is the authority or the service where nobody else may.
-Below \"by role\": the same for somebody of Northshire Police with one role alone, in the first state.
+Below \"by role\": the same for somebody of Northshire Police with one role alone (an auditor: of the
+inspectorate), in the first state.
 
 ";
 

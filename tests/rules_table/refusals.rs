@@ -166,10 +166,16 @@ fn beginnings(codes: &mut BTreeSet<String>) {
             .unwrap()
     };
     assert_eq!(said(&empty, draft(&|_| {})), Ok(()));
-    let wrong: [fn(&mut Value); 3] = [
+    let wrong: [fn(&mut Value); 4] = [
         |body| body["organisations"][1] = body["organisations"][0].clone(),
         |body| body["organisations"][1]["org"] = json!("another"),
         |body| body["organisations"][1]["authority"]["key"] = body["service"]["key"].clone(),
+        |body| {
+            // An organisation that has the service's name could revoke its key.
+            body["organisations"][1]["org"] = json!("operator.example");
+            body["organisations"][1]["authority"]["actor"] =
+                json!("operator.example/AAAAAAAAAAAAAAAAAAAAAA");
+        },
     ];
     for change in wrong {
         raise("bad-genesis", draft(&change), &empty);

@@ -313,6 +313,7 @@ pub fn play(mut play: Play) -> Play {
     p.line("northshire-forensics", &keys, "roles-changed", roles.clone(), Refused("outside-organisation"));
     p.line("northshire-police", &keys, "roles-changed", roles, Flags(&[]));
     p.line("northshire-police", &keys, "roles-changed", json!({"roles": ["authority"]}), Refused("reserved-role"));
+    p.line("northshire-police", &keys, "roles-changed", json!({"roles": ["auditor"]}), Refused("auditor-of-oversight"));
     let kid = p.s.officer.key.public().id();
     let revoked = json!({"key": kid, "compromised_since": null});
     p.line("northshire-police", &keys, "key-revoked", revoked, Flags(&[]));

@@ -18,7 +18,7 @@ use crate::verify::counted;
 /// Take a bundle of an exhibit or a case (say why with --purpose).
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Manifests and other blobs are written beside it, each named by its SHA-256. That you took a bundle, and \
+    after_help = "Manifests and other blobs are written beside it, each named by its SHA-256; one that cannot be had is named, and the exit code is 3. That you took a bundle, and \
                         why, becomes part of the record.\n\n\
                         Example: custodes bundle \"44NS1234526 JSM/2\" --out JSM-2.custody.json --purpose \"case preparation\""
 )]
@@ -30,6 +30,12 @@ pub struct BundleArgs {
     out: PathBuf,
 }
 
+/// What the service answers where it has nothing, or nothing for the asker.
+const NOT_THERE: &str = "not-registered-or-not-visible";
+
+/// Exit code where the bundle is there and a file beside it is not.
+const INCOMPLETE: u8 = 3;
+
 /// Runs the command.
 pub fn run(args: &BundleArgs, session: &Session) -> Outcome {
     let purpose = session.profile.stated_purpose()?;
@@ -39,19 +45,28 @@ pub fn run(args: &BundleArgs, session: &Session) -> Outcome {
     let bundle = Bundle::parse(&bytes).map_err(|error| unexpected(&error.to_string()))?;
     write_atomically(&args.out, &bytes)?;
     let folder = args.out.parent().unwrap_or(Path::new(""));
+    let mut missing = Vec::new();
     for sha256 in &bundle.blobs {
-        write_atomically(
-            &folder.join(sha256.to_hex()),
-            &blob(session, *sha256, purpose)?,
-        )?;
+        match blob(session, *sha256, purpose) {
+            Ok(bytes) => write_atomically(&folder.join(sha256.to_hex()), &bytes)?,
+            Err(failure) if failure.code == NOT_THERE => missing.push(sha256),
+            Err(failure) => return Err(failure),
+        }
     }
-    let words = format!(
+    let mut words = String::new();
+    for sha256 in &missing {
+        words += &format!(
+            "The service does not have the blob {}, or not for you.\n",
+            sha256.to_hex()
+        );
+    }
+    words += &format!(
         "Wrote {}: {}, {}, {} beside it.\n\
          Check it with: custodes verify {} --policy POLICY --file EVIDENCE",
         args.out.display(),
         counted(bundle.entries.len(), "entry", "entries"),
         counted(bundle.checkpoints.len(), "checkpoint", "checkpoints"),
-        counted(bundle.blobs.len(), "blob", "blobs"),
+        counted(bundle.blobs.len() - missing.len(), "blob", "blobs"),
         args.out.display(),
     );
     let value = json!({
@@ -61,9 +76,10 @@ pub fn run(args: &BundleArgs, session: &Session) -> Outcome {
         "kind": kind,
         "entries": bundle.entries.len(),
         "blobs": bundle.blobs,
+        "missing": missing,
     });
     session.output.result(&words, &value);
-    Ok(0)
+    Ok(if missing.is_empty() { 0 } else { INCOMPLETE })
 }
 
 fn blob(session: &Session, sha256: Hash, purpose: &str) -> Result<Vec<u8>, Failure> {

@@ -152,6 +152,12 @@ fn organisation(text: &str) -> Result<(OrgId, String), String> {
             vocabulary::sectors().join(", ")
         ));
     }
+    if org == "service" {
+        return Err(
+            "no organisation may be called service: the service's own id can bear that name"
+                .to_owned(),
+        );
+    }
     Ok((
         OrgId::new(org).map_err(|error| error.to_string())?,
         sector.to_owned(),
