@@ -81,7 +81,7 @@ fn lineage_is_the_tree_from_the_seized_thing_down() {
     );
     // Looking was recorded at each, with its purpose.
     let told = ok(&ledger.run("smith", &["history", "44NS1234526 KBA/3"]));
-    assert!(told.matches("viewed").count() >= 3, "{told}");
+    assert!(told.matches("read the history of").count() >= 3, "{told}");
     // What was not disclosed is not told, only that there is something.
     let disclose = [
         "disclose",
@@ -128,10 +128,10 @@ fn a_filled_in_template_is_taken_and_what_is_empty_says_nothing() {
     ok(&ledger.run("smith", &args));
     let told = ok(&ledger.run("smith", &["history", "44NS1234526 JSM/2"]));
     assert!(
-        told.contains("camera: CAM-04") && !told.contains("codec"),
+        told.contains("camera: \"CAM-04\"") && !told.contains("codec"),
         "{told}"
     );
-    let flagged = "flagged no-clock-check (to be explained): No check of the device's clock";
+    let flagged = "To be explained: No check of the device's clock was recorded. [no-clock-check]";
     assert!(told.contains(flagged), "{told}");
     let event = ok(&ledger.run("nobody", &["template", "seized"]));
     assert!(

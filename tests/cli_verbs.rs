@@ -79,7 +79,7 @@ fn a_bag_goes_to_a_store_and_what_is_in_it_goes_too() {
     for words in [
         "last recorded with Lee Hart (police)",
         "DC Jo Smith (police) recorded that they put exhibit JSM/1 into exhibit JSM/2.",
-        "to the store \"store-2\" of police (by-hand)",
+        "to the store \"store-2\" of police (by hand)",
         "SCHEDULES OF HANDLING",
         "\nLee Hart (police)\n- ",
         "they placed a hold on exhibit JSM/1",
@@ -161,7 +161,7 @@ fn a_copy_a_clip_and_a_feed_that_grows() {
         "{told}"
     );
     assert!(
-        told.contains("exhibit JSM/3 grew, by the period \"second week\""),
+        told.contains("they added \"second week\" to exhibit JSM/3, which now has 2097157 bytes"),
         "{told}"
     );
 }

@@ -56,16 +56,16 @@ fn a_case_in_plain_words() {
     for words in [
         "14 March 2026 09:",
         "PC Jo Smith (northshire-police) recorded that they opened the case \"R v Doe\" (44NS1234526).",
-        "PC Jo Smith (northshire-police) recorded that they registered exhibit JSM/1, surveillance \
-         footage, described as \"Footage of the car park, camera 4\", under \"Consent of the keeper\"",
-        "recorded that they seized exhibit JSM/2, device, described as \"A black phone\", under \
+        "PC Jo Smith (northshire-police) recorded that they registered exhibit JSM/1 (surveillance \
+         footage, original), described as \"Footage of the car park, camera 4\", under \"Consent of the keeper\"",
+        "recorded that they seized exhibit JSM/2 (device), described as \"A black phone\", under \
          \"PACE s.19\", sealed as K1234567.",
-        "recorded that they offered exhibit JSM/1 to Dr Ana Iyer (northshire-forensics) (in-person), for \
+        "recorded that they offered exhibit JSM/1 to Dr Ana Iyer (northshire-forensics) (in person), for \
          the purpose \"Examination\".",
         "Dr Ana Iyer (northshire-forensics) recorded that they received exhibit JSM/1 from PC Jo Smith \
          (northshire-police), in answer to entry 13; they digested the bytes and the digest is the \
          registered one. Also recorded: condition: \"Sealed, undamaged\".",
-        "recorded that they made exhibit AI/1 (surveillance footage, working) out of exhibit JSM/1",
+        "recorded that they acquired exhibit AI/1 (surveillance footage, working) from exhibit JSM/1",
         "The authority of northshire-police recorded that PC Jo Smith (northshire-police) holds a key",
     ] {
         assert!(told.contains(words), "{words}\n\n{told}");
@@ -75,8 +75,8 @@ fn a_case_in_plain_words() {
         "every event has a sentence\n{told}"
     );
     let looked = access::access_history(bundle);
-    let words = "The ledger's service recorded that PC Jo Smith (northshire-police) viewed exhibit JSM/1 \
-                 (extent: history), for the purpose \"Preparing a statement\".";
+    let words = "The ledger's service recorded that PC Jo Smith (northshire-police) read the history of \
+                 exhibit JSM/1, for the purpose \"Preparing a statement\".";
     assert!(looked.contains(words), "{looked}");
     let raised: Vec<&str> = bundle.flags.iter().map(|flag| flag.code).collect();
     // Nobody checked the camera's clock, said where the phone was seized, or named the tool of the copy.

@@ -20,6 +20,11 @@ impl Output {
         Output { json }
     }
 
+    /// Whether results are for programs.
+    pub fn is_json(self) -> bool {
+        self.json
+    }
+
     /// The result of a command.
     pub fn result(self, words: &str, value: &Value) {
         if self.json {

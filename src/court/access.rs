@@ -19,7 +19,7 @@ pub fn access_history(bundle: &VerifiedBundle) -> String {
         text.push_str("No consultation is recorded in this bundle.\n");
     }
     for item in &items {
-        text.push_str(&format!("- {}\n", sentences::line(bundle, &names, item)));
+        text.push_str(&format!("- {}\n", sentences::line(&names, item)));
     }
     if withheld > 0 {
         text.push_str(&format!(

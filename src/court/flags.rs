@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::names::Names;
+use super::telling::Telling as _;
 use crate::ledger::outcome::{Flag, Severity};
 use crate::protocol::entry::EntryHash;
 use crate::verify::{VerifiedBundle, VerifiedItem};

@@ -12,5 +12,6 @@ pub mod flags;
 pub mod names;
 pub mod page_one;
 pub mod schedule;
-mod sentences;
+pub mod sentences;
+pub mod telling;
 pub mod timeline;

@@ -10,12 +10,13 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
+use super::telling::{SERVICE, Telling};
 use crate::ledger::Rules;
 use crate::ledger::state::Known as _;
-use crate::protocol::entry::VerifiedEntry;
+use crate::protocol::entry::{EntryHash, VerifiedEntry};
 use crate::protocol::id::{ActorId, Strand, Subject};
 use crate::protocol::tree::EntryIndex;
-use crate::verify::VerifiedBundle;
+use crate::verify::{Descent, VerifiedBundle};
 
 /// Longest run of somebody's words that a report repeats, in characters.
 const MAX_QUOTE: usize = 600;
@@ -104,13 +105,12 @@ impl Given {
     }
 }
 
-impl Names<'_> {
-    /// "PC Jo Smith (northshire-police)".
-    pub fn person(&self, actor: &ActorId) -> String {
+impl Telling for Names<'_> {
+    fn person(&self, actor: &ActorId) -> String {
         let org = actor.org();
         let ledger = self.bundle.state.ledger();
         if ledger.is_some_and(|ledger| ledger.service == *actor) {
-            return "The ledger's service".to_owned();
+            return SERVICE.to_owned();
         }
         if let Some((then, now)) = self.called(&self.given.people, actor) {
             let now = now.map_or_else(String::new, |now| format!(", now {now}"));
@@ -127,22 +127,11 @@ impl Names<'_> {
         format!("A person of {org} (id {})", short(actor.subject().as_str()))
     }
 
-    /// The same in the middle of a sentence.
-    pub fn person_within(&self, actor: &ActorId) -> String {
-        let name = self.person(actor);
-        for (start, within) in [("The ", "the "), ("A person of ", "a person of ")] {
-            if let (false, Some(rest)) = (
-                self.given.people.contains_key(actor),
-                name.strip_prefix(start),
-            ) {
-                return format!("{within}{rest}");
-            }
-        }
-        name
+    fn is_named(&self, actor: &ActorId) -> bool {
+        self.given.people.contains_key(actor)
     }
 
-    /// "exhibit JSM/1".
-    pub fn exhibit(&self, exhibit: &Subject) -> String {
+    fn exhibit(&self, exhibit: &Subject) -> String {
         match self.called(&self.given.references, exhibit) {
             Some((then, Some(now))) => format!("exhibit {then} (now {now})"),
             Some((then, None)) => format!("exhibit {then}"),
@@ -150,8 +139,7 @@ impl Names<'_> {
         }
     }
 
-    /// "the case “R v Doe” (44NS1234526)".
-    pub fn case(&self, case: &Subject) -> String {
+    fn case(&self, case: &Subject) -> String {
         let title = self.called(&self.given.titles, case).map(|(then, _)| then);
         let reference = self.called(&self.given.references, case);
         match (title, reference.map(|(then, _)| then)) {
@@ -163,6 +151,28 @@ impl Names<'_> {
             (None, None) => format!("the case with id {}", short(case.as_str())),
         }
     }
+
+    fn index(&self, e: EntryHash) -> Option<EntryIndex> {
+        self.bundle.state.entry(e).map(|record| record.index)
+    }
+
+    fn is_flagged(&self, e: EntryHash, code: &str) -> bool {
+        let mut raised = self.bundle.flags.iter();
+        raised.any(|flag| flag.code == code && flag.entries.contains(&e))
+    }
+
+    fn has_digest(&self, exhibit: &Subject, before: EntryIndex) -> bool {
+        let versions = self.bundle.versions.iter();
+        versions
+            .filter(|version| version.exhibit == *exhibit && version.index < before)
+            .any(|version| version.descent != Descent::Other)
+    }
+
+    fn reference_before(&self, exhibit: &Subject, index: EntryIndex) -> Option<String> {
+        let given = self.given.references.get(exhibit)?;
+        let before = given.iter().rev().find(|(at, _)| *at < index);
+        before.map(|(_, name)| name.clone())
+    }
 }
 
 /// The first eight characters of an id.
@@ -172,7 +182,7 @@ pub fn short(id: &str) -> String {
 
 /// A name as it stands in a sentence: in quotation marks unless it looks like one, so that nobody's name can pass
 /// for words of the report.
-fn name_of(value: &Value) -> String {
+pub fn name_of(value: &Value) -> String {
     let text = plain(value);
     let usual = |c: char| c.is_alphanumeric() || " /.'-".contains(c);
     match text.chars().count() <= 40 && text.chars().all(usual) {

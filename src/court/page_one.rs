@@ -1,6 +1,7 @@
 //! Page one: the five questions and what a court asks first.
 
 use super::names::Names;
+use super::telling::Telling as _;
 use super::timeline::capital;
 use std::collections::BTreeSet;
 

@@ -2,6 +2,7 @@
 
 use super::names::Names;
 use super::sentences;
+use super::telling::Telling as _;
 use crate::protocol::id::{ActorId, Strand};
 use crate::verify::{VerifiedBundle, VerifiedItem};
 
@@ -32,7 +33,7 @@ pub fn schedule(bundle: &VerifiedBundle) -> String {
     for (actor, items) in people {
         text.push_str(&format!("\n{}\n", names.person(&actor)));
         for item in items {
-            text.push_str(&format!("- {}\n", sentences::line(bundle, &names, item)));
+            text.push_str(&format!("- {}\n", sentences::line(&names, item)));
         }
     }
     text

@@ -4,8 +4,10 @@
 //!
 //! ```text
 //! {x}      the body member x, or where the event has none, the detail x; {X} the same in capitals
+//! {~x}     the same with spaces for hyphens, where a code reads as words
 //! {this}   the exhibit, case or ledger that the entry is about
 //! {-x}     nothing, but the detail x is not told a second time
+//! {?x}     nothing, but x must be stated for what stands in the same brackets
 //! [...]    left out where a value in it is not stated or withheld; [...|...] puts the second in its place
 //! ```
 //!
@@ -17,52 +19,36 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use super::names::{Names, plain, quoted, short};
+use super::telling::Telling;
 use crate::ledger::Rules;
 use crate::ledger::rules::Row;
-use crate::ledger::schema::MemberType;
-use crate::ledger::state::Known as _;
+use crate::ledger::schema::{ExhibitDigest, MemberType};
 use crate::protocol::digest::EvidenceDigest;
-use crate::protocol::entry::{EntryHash, VerifiedEntry};
+use crate::protocol::entry::{EntryHash, UnverifiedEntry};
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ActorId, Strand, Subject};
+use crate::protocol::time::{LogTime, Moment};
 use crate::protocol::tree::EntryIndex;
-use crate::verify::{Descent, VerifiedBundle, VerifiedItem};
+use crate::verify::VerifiedItem;
 
-/// "14 March 2026 09:12:00 UTC: PC Jo Smith (northshire-police) recorded that ... [entry 12]".
-pub fn line(bundle: &VerifiedBundle, names: &Names<'_>, item: &VerifiedItem) -> String {
+/// How long after it happened something counts as logged at once, in seconds.
+const AT_ONCE: u64 = 60;
+
+/// "14 March 2026 09:12:00 UTC: PC Jo Smith (northshire-police) recorded that ... [entry 12, logged at once]".
+pub fn line(names: &Names<'_>, item: &VerifiedItem) -> String {
     let index = item.index.0;
-    let logged = item.recorded_at.in_words();
     let Some(entry) = &item.entry else {
         return format!(
-            "{logged}: an entry of the {} chain that is wholly withheld. [entry {index}]",
+            "{}: an entry of the {} chain that is wholly withheld. [entry {index}]",
+            item.recorded_at.in_words(),
             item.chain.strand
         );
     };
-    let when = entry.payload().occurred_at.in_words();
-    let names = &names.as_of(item.index);
-    let who = names.person(&entry.payload().actor);
-    let (what, used) = Writer {
-        bundle,
-        names,
-        entry,
-        index: item.index,
-    }
-    .sentence();
-    let mut line = format!("{when}: {who} recorded that {what}.");
-    let rest: Vec<String> = entry
-        .disclosures()
-        .iter()
-        .filter(|one| !used.contains(one.name()))
-        .map(|one| format!("{}: {}", one.name().replace('_', " "), quoted(one.value())))
-        .collect();
-    if !rest.is_empty() {
-        line.push_str(&format!(" Also recorded: {}.", rest.join("; ")));
-    }
-    let withheld: Vec<&str> = entry.withheld().collect();
-    if !withheld.is_empty() {
-        line.push_str(&format!(" Withheld here: {}.", withheld.join(", ")));
-    }
-    line.push_str(&format!(" [entry {index}, logged {logged}"));
+    let mut line = told(&names.as_of(item.index), entry, item.index);
+    line.push_str(&format!(
+        " [entry {index}, logged {}",
+        logged(entry, item.recorded_at)
+    ));
     if let Some(bounds) = item.bracket.in_words() {
         line.push_str(&format!(", recorded {bounds}"));
     } else if let Some(latest) = item.bracket.after.as_ref().and_then(|seen| seen.earliest()) {
@@ -70,6 +56,43 @@ pub fn line(bundle: &VerifiedBundle, names: &Names<'_>, item: &VerifiedItem) -> 
     }
     line.push(']');
     line
+}
+
+/// When the log recorded an entry: "at once", or when.
+pub fn logged(entry: &UnverifiedEntry, at: LogTime) -> String {
+    let happened = u64::try_from(entry.payload().occurred_at.earliest()).unwrap_or(0);
+    match (at.0 / 1000).abs_diff(happened) <= AT_ONCE {
+        true => "at once".to_owned(),
+        false => at.in_words(),
+    }
+}
+
+/// When it happened, who recorded it, and what, with what is withheld. The entry need not be verified: whoever
+/// prints this says whether it was.
+pub fn told(telling: &dyn Telling, entry: &UnverifiedEntry, index: EntryIndex) -> String {
+    let when = entry.payload().occurred_at.in_words();
+    let who = telling.person(&entry.payload().actor);
+    let writer = Writer {
+        telling,
+        entry,
+        index,
+    };
+    let (what, used) = writer.sentence();
+    let mut told = format!("{when}: {who} recorded that {what}.");
+    let rest: Vec<String> = entry
+        .disclosures()
+        .iter()
+        .filter(|one| !used.contains(one.name()))
+        .map(|one| format!("{}: {}", one.name().replace('_', " "), quoted(one.value())))
+        .collect();
+    if !rest.is_empty() {
+        told.push_str(&format!(" Also recorded: {}.", rest.join("; ")));
+    }
+    let withheld: Vec<&str> = entry.withheld().collect();
+    if !withheld.is_empty() {
+        told.push_str(&format!(" Withheld here: {}.", withheld.join(", ")));
+    }
+    told
 }
 
 /// The template of each event.
@@ -82,9 +105,8 @@ fn templates() -> &'static BTreeMap<String, String> {
 }
 
 struct Writer<'a> {
-    bundle: &'a VerifiedBundle,
-    names: &'a Names<'a>,
-    entry: &'a VerifiedEntry,
+    telling: &'a dyn Telling,
+    entry: &'a UnverifiedEntry,
     index: EntryIndex,
 }
 
@@ -134,17 +156,25 @@ impl Writer<'_> {
             let (name, after) = after.split_once('}').unwrap_or((after, ""));
             text.push_str(before);
             rest = after;
-            let lower = name.trim_start_matches('-').to_lowercase();
+            let mark = name.chars().next().filter(|mark| "-~?".contains(*mark));
+            let name = name.trim_start_matches(['-', '~', '?']);
+            let lower = name.to_lowercase();
             let value = self.value(&lower, row);
-            used.insert(lower);
-            if name.starts_with('-') {
+            if mark != Some('?') {
+                used.insert(lower);
+            }
+            if mark == Some('-') {
                 continue;
             }
             whole &= value.is_some();
             let value = value.unwrap_or_else(|| "(not stated)".to_owned());
-            match name.chars().all(|c| c.is_ascii_uppercase()) {
-                true => text.push_str(&value.to_uppercase()),
-                false => text.push_str(&value),
+            match mark {
+                Some('?') => {}
+                Some(_) => text.push_str(&value.replace('-', " ")),
+                None if name.chars().all(|c| c.is_ascii_uppercase()) => {
+                    text.push_str(&value.to_uppercase());
+                }
+                None => text.push_str(&value),
             }
         }
         text.push_str(rest);
@@ -156,6 +186,11 @@ impl Writer<'_> {
             "this" => return Some(self.this()),
             "ledger" => return Some(self.entry.payload().ledger.to_string()),
             "own digest" => return Some(self.received()),
+            "called before" => {
+                let exhibit = &self.entry.payload().subject;
+                return self.telling.reference_before(exhibit, self.index);
+            }
+            "extent" => return self.body("extent").map(|value| extent(&plain(value))),
             _ => {}
         }
         let Some(member) = row.and_then(|row| row.body.get(name)) else {
@@ -165,7 +200,7 @@ impl Writer<'_> {
         let text = value.as_str().unwrap_or_default();
         use MemberType as T;
         Some(match member.kind {
-            T::Subject if name == "case" => self.names.case(&Subject::new(text).ok()?),
+            T::Subject if name == "case" => self.telling.case(&Subject::new(text).ok()?),
             T::Subject => self.exhibit(text),
             T::Subjects => list(value, |item| {
                 Some(self.exhibit(item.as_str().unwrap_or_default()))
@@ -174,15 +209,33 @@ impl Writer<'_> {
                 Some(self.exhibit(item.get("exhibit")?.as_str()?))
             })?,
             T::Orgs | T::Roles => list(value, |item| Some(plain(item)))?,
-            T::Actor | T::ActorOrNull => self.names.person_within(&ActorId::new(text).ok()?),
+            T::Actor | T::ActorOrNull => self.telling.person_within(&ActorId::new(text).ok()?),
             T::Recipient => self.recipient(value),
             T::Hash | T::HashOrNull => self.pointed(Hash::from_base64url(text).ok()?),
+            T::Hashes => list(value, |item| {
+                let e = Hash::from_base64url(item.as_str()?).ok()?;
+                Some(self.pointed(e))
+            })?,
+            T::ExhibitDigests => list(value, |item| {
+                let one: ExhibitDigest = serde_json::from_value(item.clone()).ok()?;
+                let name = self.telling.exhibit(&one.exhibit);
+                Some(format!(
+                    "{name} with SHA-256 {}",
+                    one.digest.sha256.to_hex()
+                ))
+            })?,
+            T::TimeOrNull => match Moment::parse(text) {
+                Ok(moment) => moment.in_words(),
+                Err(_) => plain(value),
+            },
             T::KeyId => short(text),
             T::Digest | T::DigestOrNull => {
                 let digest = self.digest(name)?;
                 let sha256 = digest.sha256.to_hex();
                 format!("{} bytes and SHA-256 {sha256}", digest.size)
             }
+            // Abbreviations, as courts write them.
+            T::Enum if matches!(text, "idpc" | "ptph") => text.to_uppercase(),
             T::Enum => text.replace('-', " "),
             _ => plain(value),
         })
@@ -197,8 +250,8 @@ impl Writer<'_> {
             _ => false,
         };
         match case {
-            true => self.names.case(&payload.subject),
-            false => self.names.exhibit(&payload.subject),
+            true => self.telling.case(&payload.subject),
+            false => self.telling.exhibit(&payload.subject),
         }
     }
 
@@ -210,14 +263,14 @@ impl Writer<'_> {
     /// The value of a detail: somebody's name where it is an actor's id.
     fn said(&self, value: &Value) -> String {
         match value.as_str().map(ActorId::new) {
-            Some(Ok(actor)) => self.names.person_within(&actor),
+            Some(Ok(actor)) => self.telling.person_within(&actor),
             _ => quoted(value),
         }
     }
 
     fn exhibit(&self, text: &str) -> String {
         match Subject::new(text) {
-            Ok(subject) => self.names.exhibit(&subject),
+            Ok(subject) => self.telling.exhibit(&subject),
             Err(_) => "an exhibit".to_owned(),
         }
     }
@@ -225,7 +278,7 @@ impl Writer<'_> {
     fn recipient(&self, to: &Value) -> String {
         let actor = to.get("actor").and_then(Value::as_str).map(ActorId::new);
         if let Some(Ok(actor)) = actor {
-            return self.names.person_within(&actor);
+            return self.telling.person_within(&actor);
         }
         let part = |of: &Value, name: &str| of.get(name).map_or_else(String::new, plain);
         match to.get("store") {
@@ -245,35 +298,41 @@ impl Writer<'_> {
     /// What the receiver found, against what was registered when they received it.
     fn received(&self) -> String {
         let e = self.entry.hash();
-        let flagged = |code: &str| {
-            let mut raised = self.bundle.flags.iter();
-            raised.any(|flag| flag.code == code && flag.entries.contains(&e))
-        };
+        let flagged = |code: &str| self.telling.is_flagged(e, code);
         let exhibit = &self.entry.payload().subject;
-        let versions = self.bundle.versions.iter();
-        let registered = versions
-            .filter(|version| version.exhibit == *exhibit && version.index < self.index)
-            .any(|version| version.descent != Descent::Other);
         match self.digest("digest").map(|own| own.sha256.to_hex()) {
             None if flagged("accepted-without-digest") => {
-                "they did not compute a digest of their own".to_owned()
+                "; they did not compute a digest of their own".to_owned()
             }
-            None => "no digest was registered then, and they computed none".to_owned(),
+            // A thing, such as a phone.
+            None => String::new(),
             Some(own) if flagged("accepted-digest-differs") => format!(
-                "they digested the bytes and the digest is NOT the registered one (SHA-256 {own})"
+                "; they digested the bytes and the digest is NOT the registered one (SHA-256 {own})"
             ),
-            Some(_) if registered => {
-                "they digested the bytes and the digest is the registered one".to_owned()
+            Some(_) if self.telling.has_digest(exhibit, self.index) => {
+                "; they digested the bytes and the digest is the registered one".to_owned()
             }
-            Some(own) => format!("they digested the bytes: SHA-256 {own}"),
+            Some(own) => format!("; they digested the bytes: SHA-256 {own}"),
         }
     }
 
     fn pointed(&self, e: Hash) -> String {
-        match self.bundle.state.entry(EntryHash(e)) {
-            Some(record) => format!("entry {}", record.index.0),
+        match self.telling.index(EntryHash(e)) {
+            Some(index) => format!("entry {}", index.0),
             None => "an entry that is not here".to_owned(),
         }
+    }
+}
+
+/// How much of something was read or taken, in words.
+fn extent(code: &str) -> String {
+    match code {
+        "history" => "the history of".to_owned(),
+        "entry" => "an entry of".to_owned(),
+        "bundle" => "a bundle of".to_owned(),
+        "blob" => "a file of".to_owned(),
+        "lookup" => "by its digest the id of".to_owned(),
+        other => format!("({}) of", other.replace('-', " ")),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::names::Names;
 use super::sentences;
+use super::telling::Telling as _;
 use crate::protocol::id::{Strand, Subject};
 use crate::verify::{VerifiedBundle, VerifiedItem};
 
@@ -25,7 +26,7 @@ pub fn timeline(bundle: &VerifiedBundle) -> String {
         }
         text.push_str(&format!("\n{title}\n"));
         for item in items {
-            text.push_str(&format!("- {}\n", sentences::line(bundle, &names, item)));
+            text.push_str(&format!("- {}\n", sentences::line(&names, item)));
         }
     };
     for exhibit in exhibits {

@@ -1,5 +1,5 @@
 //! Who may read what: auditors of oversight bodies everything; organisations that joined a case, all of it; the defence
-//! what was disclosed to it.
+//! what was disclosed to it, and what it opened itself.
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ pub(super) const OVERSIGHT: &str = "oversight";
 pub enum ReadRight {
     /// Everything.
     All,
-    /// The case itself, and of its exhibits those disclosed to this organisation.
+    /// The case itself, and of its exhibits those disclosed to this organisation, or opened by it.
     Disclosed(Subject, OrgId),
     /// Nothing, not even that it exists.
     None,
@@ -28,7 +28,8 @@ impl ReadRight {
             ReadRight::All => true,
             ReadRight::Disclosed(case, org) => {
                 let key = RecordKey::Disclosed(case.clone(), exhibit.clone(), org.clone());
-                known.get(&key).is_some()
+                let opened = || known.entry(known.exhibit(exhibit)?.opened);
+                known.get(&key).is_some() || opened().is_some_and(|one| one.actor.org() == *org)
             }
             ReadRight::None => false,
         }

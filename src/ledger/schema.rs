@@ -144,7 +144,8 @@ fn as_list<T: DeserializeOwned>(value: &Value, least: usize) -> Result<(), Strin
     Err(format!("{least} to {MAX_ITEMS} items were expected"))
 }
 
-fn check_value(member: &Member, value: &Value) -> Result<(), String> {
+/// Checks one member of a body.
+pub fn check_value(member: &Member, value: &Value) -> Result<(), String> {
     use MemberType as T;
     match member.kind {
         T::ActorOrNull | T::HashOrNull | T::DigestOrNull | T::TimeOrNull | T::Null

@@ -126,10 +126,10 @@ fn every_event_and_every_flag_and_the_same_flags_offline() {
         "every event has a sentence\n{told}"
     );
     for words in [
-        "recorded that they took exhibit JSM/2 over from PC Jo Smith (northshire-police), because \"as told\".",
+        "recorded that they took over exhibit JSM/2 from PC Jo Smith (northshire-police), because \"as told\".",
         "recorded that they placed a hold on",
         "to \"as told\" (suspect), for the purpose \"as told\" (recognition: not asked): \"as told\".",
-        "version 2026-03 (100 items) with fr version 4.1 at threshold 0.62",
+        "(version 2026-03, 100 items) with fr 4.1 at the threshold 0.62",
     ] {
         assert!(told.contains(words), "{words}\n{told}");
     }

@@ -10,6 +10,7 @@ use super::home::Profile;
 use super::record::ledger_subject;
 use super::session::Session;
 use super::signing::{self, Act};
+use super::when;
 use crate::cli::Outcome;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
@@ -41,7 +42,7 @@ pub fn run(args: &AcceptArgs, profile: Profile, output: Output) -> Outcome {
         event: "genesis-accepted".to_owned(),
         body,
         details: std::collections::BTreeMap::new(),
-        occurred_at: signing::occurred(None)?,
+        occurred_at: when::occurred(None)?,
     };
     signing::record(&session, &act)?.say(&session);
     Ok(0)

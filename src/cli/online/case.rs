@@ -9,6 +9,7 @@ use super::session::Session;
 use super::signing::{self, Act};
 use super::values::{self, Details};
 use super::vocabulary;
+use super::when;
 use crate::cli::Outcome;
 use crate::protocol::id::{OrgId, Strand};
 
@@ -86,7 +87,7 @@ fn open(args: &OpenArgs, session: &Session) -> Outcome {
             event: "case-opened".to_owned(),
             body: Map::new(),
             details: details.into_map(),
-            occurred_at: signing::occurred(args.occurred_at.as_deref())?,
+            occurred_at: when::occurred(args.occurred_at.as_deref())?,
         },
     )?;
     let words = format!("{}\nThe case is {}.", recorded.words(), recorded.subject);
@@ -110,7 +111,7 @@ fn join(args: &JoinArgs, session: &Session) -> Outcome {
             event: "party-joined".to_owned(),
             body: values::body(&body)?,
             details: details.into_map(),
-            occurred_at: signing::occurred(args.occurred_at.as_deref())?,
+            occurred_at: when::occurred(args.occurred_at.as_deref())?,
         },
     )?
     .say(session);

@@ -10,6 +10,7 @@ use super::session::Session;
 use super::signing::{self, Act};
 use super::told;
 use super::values::{self, Details};
+use super::when;
 use crate::cli::failure::{Failure, read_limited};
 use crate::cli::{Outcome, evidence};
 use crate::protocol::bundle::MAX_BUNDLE;
@@ -172,7 +173,7 @@ fn record(
         event: event.to_owned(),
         body,
         details: details.into_map(),
-        occurred_at: signing::occurred(occurred_at)?,
+        occurred_at: when::occurred(occurred_at)?,
     };
     signing::record(session, &act)?.say(session);
     Ok(0)

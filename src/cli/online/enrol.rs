@@ -12,6 +12,7 @@ use super::key::request;
 use super::session::Session;
 use super::signing::{self, Act};
 use super::values::Details;
+use super::when;
 use super::{reference, vocabulary};
 use crate::cli::Outcome;
 use crate::cli::failure::{Failure, read_text};
@@ -181,7 +182,7 @@ fn act(
         event: event.to_owned(),
         body,
         details: details.into_map(),
-        occurred_at: signing::occurred(None)?,
+        occurred_at: when::occurred(None)?,
     })
 }
 

@@ -3,21 +3,23 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::names::{MAX_VALUE, Names};
+use super::names::Names;
 use super::reference;
 use super::session::Session;
 use super::told::{self, Told};
 use crate::cli::Outcome;
 use crate::cli::failure::Failure;
 use crate::cli::output::plain;
-use crate::ledger::Severity;
-use crate::protocol::id::ActorId;
+use crate::court::telling::Telling as _;
+use crate::court::{flags, sentences};
+use crate::protocol::id::{Strand, Subject};
+use crate::protocol::tree::EntryIndex;
 
 /// Show what was recorded about an exhibit or a case (say why with --purpose).
 #[derive(Debug, Args)]
 #[command(
     after_help = "That you looked, and why, becomes part of the record. What you see is what the service says: \
-                        to check it, take a bundle and verify that.\n\n\
+                        to check it, take a bundle and verify that. What happened to a bag while the exhibit was in it is told with it.\n\n\
                         Example: custodes history \"44NS1234526 JSM/2\" --purpose \"charging decision\""
 )]
 pub struct HistoryArgs {
@@ -30,89 +32,112 @@ pub fn run(args: &HistoryArgs, session: &Session) -> Outcome {
     session.profile.stated_purpose()?;
     let (kind, subject) = reference::either(session, &args.target)?;
     let answer = session.read_json(&format!("/v1/{kind}s/{subject}/history"))?;
-    let told = told::read(&answer)?;
+    let mut history = told::read(&answer)?;
+    let hidden = add_containers(session, &mut history)?;
+    let mut names = Names::new(session);
+    names.learn(&history)?;
+    let (looked, handled): (Vec<&Told>, Vec<&Told>) =
+        history.iter().partition(|one| one.strand == Strand::Access);
     let mut words = format!(
-        "{} ({kind} {subject}), as the service tells it:\n",
+        "{} ({kind} {subject}), as the service tells it:\n\n",
         args.target
     );
-    let mut names = Names::new(session);
-    for one in &told {
-        words.push('\n');
-        words.push_str(&lines(one, &mut names)?);
+    handled
+        .iter()
+        .for_each(|one| words.push_str(&lines(one, &names)));
+    for container in hidden {
+        words.push_str(&format!(
+            "It was in {}, whose history you may not see.\n",
+            names.exhibit(&container)
+        ));
     }
+    if !looked.is_empty() {
+        words.push_str("\nWho looked:\n\n");
+    }
+    looked
+        .iter()
+        .for_each(|one| words.push_str(&lines(one, &names)));
     session.output.result(&plain(&words), &answer);
     Ok(0)
 }
 
-fn lines(told: &Told, names: &mut Names<'_>) -> Result<String, Failure> {
-    let logged = told.recorded_at.in_words();
-    let Some(entry) = &told.entry else {
-        return Ok(format!("{logged}: withheld [entry {}]\n", told.index.0));
-    };
-    let flagged = flagged(told, names)?;
-    let payload = entry.payload();
-    let mut text = format!(
-        "{logged}: {}, recorded by {} [entry {}, {}]\n",
-        payload.event,
-        names.of(&payload.actor)?,
-        told.index.0,
-        payload.strand
-    );
-    let occurred = payload.occurred_at.in_words();
-    // To the second they are mostly the same.
-    if occurred != logged {
-        text.push_str(&format!("    happened: {occurred}\n"));
-    }
-    for (name, value) in &payload.body {
-        if let Some(value) = names.value(value)? {
-            text.push_str(&format!("    {}: {value}\n", name.replace('_', " ")));
-        }
-    }
-    for disclosure in entry.disclosures() {
-        // The reader's signed request: for programs, which check it.
-        if disclosure.name() == "token" {
+/// What an exhibit may have recorded of itself while it lies in a bag, and still go where the bag goes.
+const INSIDE: [&str; 5] = ["sealed", "unsealed", "resealed", "digested", "extended"];
+
+/// Puts in what happened to each bag or box while the exhibit was in it. Those that may not be seen are returned.
+fn add_containers(session: &Session, history: &mut Vec<Told>) -> Result<Vec<Subject>, Failure> {
+    let mut stays: Vec<(Subject, EntryIndex, EntryIndex)> = Vec::new();
+    let mut inside: Option<(Subject, EntryIndex)> = None;
+    let custody = history.iter().filter(|told| told.strand == Strand::Custody);
+    for told in custody {
+        let Some(payload) = told.entry.as_ref().map(|entry| entry.payload()) else {
+            continue;
+        };
+        if INSIDE.contains(&payload.event.as_str()) {
             continue;
         }
-        let value = match disclosure.value() {
-            Value::String(value) => match ActorId::new(value.as_str()) {
-                Ok(actor) => names.of(&actor)?,
-                Err(_) => value.clone(),
-            },
-            other => other.to_string(),
-        };
-        let value: String = value.chars().take(MAX_VALUE).collect();
-        text.push_str(&format!(
-            "    {}: {value}\n",
-            disclosure.name().replace('_', " ")
-        ));
-    }
-    let withheld: Vec<&str> = entry.withheld().collect();
-    if !withheld.is_empty() {
-        text.push_str(&format!("    withheld: {}\n", withheld.join(", ")));
-    }
-    text.push_str(&flagged);
-    Ok(text)
-}
-
-fn flagged(told: &Told, names: &mut Names<'_>) -> Result<String, Failure> {
-    let mut text = String::new();
-    for flag in &told.flags {
-        let matters = match flag.severity {
-            Severity::Serious => "serious",
-            Severity::Notice => "to be explained",
-            Severity::Info => "for information",
-        };
-        text.push_str(&format!(
-            "    flagged {} ({matters}): {}\n",
-            flag.code, flag.words
-        ));
-        for one in &flag.explained {
-            text.push_str(&format!(
-                "        explained by {} on {}\n",
-                names.of(&one.by)?,
-                one.at.in_words()
-            ));
+        stays.extend(inside.take().map(|(bag, from)| (bag, from, told.index)));
+        if payload.event == "packed" {
+            let bag = payload.body.get("container").and_then(Value::as_str);
+            let bag = bag.and_then(|text| Subject::new(text).ok());
+            inside = bag.map(|bag| (bag, told.index));
         }
     }
-    Ok(text)
+    stays.extend(inside.map(|(bag, from)| (bag, from, EntryIndex(u64::MAX))));
+    let mut hidden = Vec::new();
+    for (bag, from, until) in stays {
+        let answer = match session.read_json(&format!("/v1/exhibits/{bag}/history")) {
+            Ok(answer) => answer,
+            Err(failure) if failure.code == "not-registered-or-not-visible" => {
+                hidden.push(bag);
+                continue;
+            }
+            Err(failure) => return Err(failure),
+        };
+        let mut of_bag = told::read(&answer)?;
+        of_bag.retain(|told| {
+            told.strand == Strand::Custody && from < told.index && told.index < until
+        });
+        history.extend(of_bag);
+    }
+    history.sort_by_key(|told| told.index);
+    Ok(hidden)
+}
+
+/// The sentence of an entry, and under it what the rules flagged.
+fn lines(told: &Told, names: &Names<'_>) -> String {
+    let index = told.index.0;
+    let Some(entry) = &told.entry else {
+        return format!(
+            "{}: an entry that is withheld from you. [entry {index}]\n",
+            told.recorded_at.in_words()
+        );
+    };
+    names.tell_as_of(told.index);
+    let mut text = format!(
+        "{} [entry {index}, logged {}]\n",
+        sentences::told(names, entry, told.index),
+        sentences::logged(entry, told.recorded_at)
+    );
+    for flag in &told.flags {
+        let explained: Vec<String> = flag
+            .explained
+            .iter()
+            .map(|one| {
+                let place = match names.index(one.e) {
+                    Some(place) => format!(" in entry {}", place.0),
+                    None => String::new(),
+                };
+                format!(" Explained by {}{place}.", names.person_within(&one.by))
+            })
+            .collect();
+        text.push_str(&format!(
+            "    {}: {} [{}]{}\n",
+            flags::severity(flag.severity),
+            flag.words,
+            flag.code,
+            explained.concat()
+        ));
+    }
+    text
 }

@@ -10,6 +10,7 @@ mod carry;
 mod client;
 mod guide;
 mod lock;
+mod members;
 mod names;
 mod reference;
 mod session;
@@ -21,6 +22,7 @@ mod values;
 mod verbs;
 mod vocabulary;
 mod watch;
+mod when;
 
 mod accept_genesis;
 mod audit;

@@ -1,37 +1,46 @@
 //! `custodes record`: any event of the rules, for what has no command of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::client::{random_subject, unexpected};
+use super::guide::ask::{self, Answers};
+use super::members::{Members, points_at};
 use super::reference;
 use super::register::parents;
 use super::session::Session;
 use super::signing::{self, Act};
 use super::values::{self, Details};
 use super::vocabulary;
-use crate::cli::failure::Failure;
+use super::when;
+use crate::cli::failure::{Failure, read_limited};
 use crate::cli::{Outcome, evidence};
 use crate::ledger::rules::Row;
-use crate::ledger::schema::MemberType;
+use crate::ledger::schema::{self, MemberType};
+use crate::protocol::hash::Hash;
 use crate::protocol::id::{ActorId, Strand, Subject};
 
-/// Record any event.
+/// Largest file that an entry carries, as the service takes them.
+const MAX_BLOB: usize = 64 << 20;
+
+/// Record any event. At a terminal, what is missing is asked for.
 #[derive(Debug, Default, Args)]
 #[command(
     after_help = "--set fills the body, which rules read: ids, codes, digests, numbers. --detail fills the details, which \
-                        people read and which can be withheld. NAME:=JSON gives a value that is not text.\n\n\
+                        people read and which can be withheld. An exhibit is named by its reference, a person by name, another entry by its \
+                        number in the history; NAME:=JSON gives any other value that is not text.\n\n\
                         Example: custodes record sealed \"44NS1234526 JSM/1\" --set seal=K1234567 --detail \"bag=B0099123\"\n\
                         Example: custodes record seized \"44NS1234526 JSM/4\" --set kind=device \
-                        --detail \"description=Phone, black\" --detail \"power_or_consent=PACE 1984 s.19\""
+                        --detail \"description=Phone, black\" --detail \"power_or_consent=PACE 1984 s.19\"\n\
+                        Example: custodes record seized \"44NS1234526 JSM/4\"  (at a terminal: asks for the rest)"
 )]
 pub struct RecordArgs {
     /// The event, by its name in the rules.
     pub(super) event: String,
     /// What it is about: an exhibit, a case, an actor or `ledger`; for an exhibit that this opens, "CASE REFERENCE".
-    pub(super) target: String,
+    pub(super) target: Option<String>,
     /// Body members.
     #[arg(long = "set", value_name = "NAME=TEXT|NAME:=JSON", value_parser = values::pair)]
     pub(super) set: Vec<(String, Value)>,
@@ -47,6 +56,9 @@ pub struct RecordArgs {
     /// A file or folder whose digest becomes `verification`.
     #[arg(long, value_name = "FILE|FOLDER")]
     pub(super) verification_file: Option<PathBuf>,
+    /// A file that travels with the entry, such as the list of candidates of a search.
+    #[arg(long, value_name = "NAME=FILE")]
+    pub(super) attach: Vec<String>,
     /// An exhibit that this one comes of. With =FILE, the bytes it was made from: they are digested.
     #[arg(long = "parent", value_name = "EXHIBIT[=FILE]")]
     pub(super) parents: Vec<String>,
@@ -58,31 +70,26 @@ pub struct RecordArgs {
 /// Runs the command.
 pub fn run(args: &RecordArgs, session: &Session) -> Outcome {
     let row = vocabulary::event(&args.event)?;
-    let strand = row.strand;
     let mut body = values::body(&args.set)?;
     let mut details = Details::default();
-    let subject = match (row.opens, strand) {
-        (true, Strand::Custody) => {
-            let (case, reference) = reference::new_exhibit(session, &args.target)?;
-            if let Some(reference) = reference {
-                reference::is_new(session, &reference, "exhibit", Some(&case))?;
-                details.add("reference", reference)?;
-            }
-            if row.body.contains_key("parents") {
-                body.entry("parents")
-                    .or_insert(parents(session, &args.parents, &case)?);
-            }
-            body.insert("case".to_owned(), json!(case));
-            random_subject()?
-        }
-        (true, Strand::Case) => {
-            reference::is_new(session, &args.target, "case", None)?;
-            details.add("reference", args.target.as_str())?;
-            random_subject()?
-        }
-        _ => target(session, strand, &args.target)?,
-    };
-    name_by_reference(session, row, &mut body)?;
+    let about = about(args, session, row)?;
+    let subject = subject(session, row, &about, &mut body, &mut details)?;
+    if let (true, false, Some(case)) = (
+        row.body.contains_key("parents"),
+        args.parents.is_empty(),
+        schema::read(&body, "case"),
+    ) {
+        body.insert(
+            "parents".to_owned(),
+            parents(session, &args.parents, &case)?,
+        );
+    }
+    let members = Members::new(session, row, &subject);
+    members.read_all(&mut body)?;
+    for text in &args.attach {
+        let (name, file) = attached(row, text)?;
+        body.insert(name.to_owned(), attach(session, file)?);
+    }
     for (name, file) in [
         ("digest", &args.digest_file),
         ("verification", &args.verification_file),
@@ -98,17 +105,31 @@ pub fn run(args: &RecordArgs, session: &Session) -> Outcome {
     if let Some(meta) = &args.meta {
         details.add_file(meta)?;
     }
+    let answers = Answers {
+        row,
+        about: &about,
+        body,
+        details,
+        occurred_at: args.occurred_at.clone(),
+    };
+    let (body, details, occurred_at) = match answers.lack_something() && ask::can_ask(session) {
+        true => answers.complete(session, &members)?,
+        false => {
+            let occurred_at = when::occurred(args.occurred_at.as_deref())?;
+            (answers.body, answers.details, occurred_at)
+        }
+    };
     let recorded = signing::record(
         session,
         &Act {
-            subject,
-            strand,
+            subject: subject.clone(),
+            strand: row.strand,
             // Notes and the like may begin their chain, but rarely do: only a new exhibit or case surely does.
-            opens: row.opens && matches!(strand, Strand::Custody | Strand::Case),
+            opens: row.opens && matches!(row.strand, Strand::Custody | Strand::Case),
             event: args.event.clone(),
             body,
             details: details.into_map(),
-            occurred_at: signing::occurred(args.occurred_at.as_deref())?,
+            occurred_at,
         },
     )?;
     let words = format!("{}\nIt is about {}.", recorded.words(), recorded.subject);
@@ -116,26 +137,80 @@ pub fn run(args: &RecordArgs, session: &Session) -> Outcome {
     Ok(0)
 }
 
-/// Exhibits and people of the body may be named as people name them.
-fn name_by_reference(
+/// What it is about, as people call it: as stated, or asked for.
+fn about(args: &RecordArgs, session: &Session, row: &Row) -> Result<String, Failure> {
+    match &args.target {
+        Some(target) => Ok(target.clone()),
+        None if row.strand == Strand::Rules => Ok("ledger".to_owned()),
+        None if ask::can_ask(session) => ask::ask_line(match (row.opens, row.strand) {
+            (true, Strand::Custody) => {
+                "Case, and the reference of the new exhibit, such as 44NS1234526 JSM/4"
+            }
+            (true, Strand::Case) => "Reference of the new case",
+            (_, Strand::Case) => "Case",
+            (_, Strand::Keys) => "Person, by actor id",
+            _ => "Exhibit, such as 44NS1234526 JSM/1",
+        }),
+        None => Err(Failure::new(
+            "usage",
+            format!("\"{}\" is about something: say what", row.event),
+        )
+        .next("name the exhibit or case after the event, such as \"44NS1234526 JSM/1\"")),
+    }
+}
+
+/// The subject that people mean. What is new gets an id, and its reference becomes a detail.
+fn subject(
     session: &Session,
     row: &Row,
+    about: &str,
     body: &mut Map<String, Value>,
-) -> Result<(), Failure> {
-    for (name, member) in &row.body {
-        let Some(Value::String(text)) = body.get(name) else {
-            continue;
-        };
-        let named = match member.kind {
-            MemberType::Subject if name != "case" => {
-                json!(reference::exhibit(session, text, None)?)
+    details: &mut Details,
+) -> Result<Subject, Failure> {
+    match (row.opens, row.strand) {
+        (true, Strand::Custody) => {
+            let (case, reference) = reference::new_exhibit(session, about)?;
+            if let Some(reference) = reference {
+                reference::is_new(session, &reference, "exhibit", Some(&case))?;
+                details.add("reference", reference)?;
             }
-            MemberType::Actor | MemberType::ActorOrNull => json!(reference::actor(session, text)?),
-            _ => continue,
-        };
-        body.insert(name.clone(), named);
+            body.insert("case".to_owned(), json!(case));
+            random_subject()
+        }
+        (true, Strand::Case) => {
+            reference::is_new(session, about, "case", None)?;
+            details.add("reference", about)?;
+            random_subject()
+        }
+        _ => target(session, row.strand, about),
     }
-    Ok(())
+}
+
+/// The member and the file of `--attach NAME=FILE`.
+fn attached<'t>(row: &Row, text: &'t str) -> Result<(&'t str, &'t Path), Failure> {
+    let member = text.split_once('=');
+    let member = member.filter(|(name, _)| {
+        let kind = row.body.get(*name).map(|member| member.kind);
+        points_at(name).is_none() && matches!(kind, Some(MemberType::Hash | MemberType::HashOrNull))
+    });
+    let (name, file) = member.ok_or_else(|| {
+        Failure::new(
+            "usage",
+            format!("--attach {text}: expected NAME=FILE, with a member that names a file"),
+        )
+        .next(format!(
+            "`custodes template {}` shows what it needs",
+            row.event
+        ))
+    })?;
+    Ok((name, Path::new(file)))
+}
+
+/// Stores a file that an entry carries; the entry names it by its SHA-256.
+pub fn attach(session: &Session, file: &Path) -> Result<Value, Failure> {
+    let bytes = read_limited(file, MAX_BLOB)?;
+    session.put_blob(&bytes)?;
+    Ok(json!(Hash::of(&[&bytes])))
 }
 
 fn target(session: &Session, strand: Strand, text: &str) -> Result<Subject, Failure> {

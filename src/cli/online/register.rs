@@ -6,11 +6,13 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::client::random_subject;
+use super::members::Members;
 use super::reference;
 use super::session::Session;
 use super::signing::{self, Act};
 use super::values::{self, Details};
 use super::vocabulary;
+use super::when;
 use crate::cli::failure::Failure;
 use crate::cli::{Outcome, evidence};
 use crate::protocol::digest::EvidenceDigest;
@@ -141,7 +143,9 @@ fn act(
     } else {
         "original"
     });
+    let subject = random_subject()?;
     let mut body = values::body(&args.set)?;
+    Members::new(session, vocabulary::event(&args.event)?, &subject).read_all(&mut body)?;
     body.insert("case".to_owned(), json!(case));
     body.insert("kind".to_owned(), json!(args.kind));
     body.insert("digest".to_owned(), evidence::to_json(&digested.digest));
@@ -171,13 +175,13 @@ fn act(
     }
     details.add_pairs(&args.details)?;
     let act = Act {
-        subject: random_subject()?,
+        subject,
         strand: Strand::Custody,
         opens: true,
         event: args.event.clone(),
         body,
         details: details.into_map(),
-        occurred_at: signing::occurred(args.occurred_at.as_deref())?,
+        occurred_at: when::occurred(args.occurred_at.as_deref())?,
     };
     Ok((act, digested.digest))
 }
@@ -191,7 +195,9 @@ pub fn parents(session: &Session, texts: &[String], case: &Subject) -> Result<Va
                 Some((exhibit, file)) => (exhibit, Some(file)),
                 None => (text.as_str(), None),
             };
-            let exhibit = reference::exhibit(session, exhibit, Some(case))?;
+            // One that names its case may be of another.
+            let within = Some(case).filter(|_| !exhibit.contains(' '));
+            let exhibit = reference::exhibit(session, exhibit, within)?;
             let digest = match file {
                 Some(file) => {
                     evidence::to_json(&evidence::digest(file.as_ref(), session.output)?.digest)

@@ -20,7 +20,7 @@ use crate::ledger::{missing_detail, schema};
 use crate::protocol::entry::{Draft, EntryHash, Payload, Seen, UnverifiedEntry};
 use crate::protocol::id::{Strand, Subject};
 use crate::protocol::receipt::Receipt;
-use crate::protocol::time::{Moment, Occurred};
+use crate::protocol::time::Occurred;
 
 /// How often an entry is made anew because its chain had moved on.
 pub const ATTEMPTS: usize = 5;
@@ -350,38 +350,5 @@ impl Recorded {
     /// Prints it.
     pub fn say(&self, session: &Session) {
         session.output.result(&self.words(), &self.to_json());
-    }
-}
-
-/// When something happened: as stated (`MOMENT` or `FROM/TO`), else now.
-pub fn occurred(stated: Option<&str>) -> Result<Occurred, Failure> {
-    let bad = |error: String| Failure::new("usage", format!("--occurred-at: {error}"));
-    let Some(stated) = stated else {
-        let now = i64::try_from(unix_now()).unwrap_or(i64::MAX);
-        return Moment::from_unix(now, 0)
-            .map(Occurred::At)
-            .map_err(|error| bad(error.to_string()));
-    };
-    match stated.split_once('/') {
-        None => Moment::parse(stated)
-            .map(Occurred::At)
-            .map_err(|error| bad(error.to_string())),
-        Some((from, to)) => serde_json::from_value(json!({ "from": from, "to": to }))
-            .map_err(|error| bad(error.to_string())),
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::occurred;
-
-    #[test]
-    fn a_time_is_a_moment_or_a_range() {
-        assert!(occurred(None).is_ok());
-        let moment = "2026-03-14T09:12:04+00:00";
-        assert_eq!(occurred(Some(moment)).unwrap().earliest(), 1_773_479_524);
-        assert!(occurred(Some(&format!("{moment}/2026-03-14T10:00:00+00:00"))).is_ok());
-        assert!(occurred(Some("yesterday")).is_err());
     }
 }

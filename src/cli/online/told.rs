@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::client::unexpected;
 use crate::cli::failure::Failure;
-use crate::ledger::Severity;
+use crate::ledger::outcome::Severity;
 use crate::ledger::state::Explanation;
 use crate::protocol::entry::{EntryHash, UnverifiedEntry};
 use crate::protocol::id::{ActorId, Strand, Subject};
@@ -19,20 +19,22 @@ pub struct Told {
     pub index: EntryIndex,
     /// When the log recorded it.
     pub recorded_at: LogTime,
+    /// Which chain of its subject it stands in.
+    pub strand: Strand,
     /// The entry, unless it is withheld.
     pub entry: Option<UnverifiedEntry>,
-    /// What the service flags on it.
+    /// What the rules noticed of it.
     pub flags: Vec<ToldFlag>,
 }
 
-/// A flag, as the service tells it.
+/// A flag, as the service derives it.
 #[derive(Debug, Deserialize)]
 pub struct ToldFlag {
     /// Its category.
     pub code: String,
     /// How much it matters.
     pub severity: Severity,
-    /// In words.
+    /// Plain words.
     pub words: String,
     /// Who explained it.
     pub explained: Vec<Explanation>,
@@ -42,9 +44,16 @@ pub struct ToldFlag {
 struct Raw {
     index: EntryIndex,
     recorded_at: LogTime,
+    chain: Chain,
+    #[serde(default)]
+    flags: Vec<ToldFlag>,
     #[serde(default)]
     entry: Option<String>,
-    flags: Vec<ToldFlag>,
+}
+
+#[derive(Deserialize)]
+struct Chain {
+    strand: Strand,
 }
 
 /// Reads `{"entries":[…]}`.
@@ -62,6 +71,7 @@ pub fn read(answer: &Value) -> Result<Vec<Told>, Failure> {
             Ok(Told {
                 index: raw.index,
                 recorded_at: raw.recorded_at,
+                strand: raw.chain.strand,
                 entry,
                 flags: raw.flags,
             })

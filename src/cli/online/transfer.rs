@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
+use super::members;
 use super::reference;
 use super::session::Session;
 use super::signing::{self, Act};
 use super::told::{self, OpenOffer};
 use super::values::{self, Details};
+use super::when;
 use crate::cli::failure::Failure;
 use crate::cli::{Outcome, evidence};
-use crate::protocol::id::{ActorId, OrgId, Strand, Subject};
+use crate::protocol::id::{ActorId, Strand, Subject};
 
 /// Hand an exhibit on: offer, accept, refuse, withdraw.
 #[derive(Debug, Subcommand)]
@@ -107,20 +109,7 @@ pub fn run(command: &TransferCommand, session: &Session) -> Outcome {
 /// Offers an exhibit.
 pub fn offer(args: &OfferArgs, session: &Session) -> Outcome {
     let exhibit = reference::exhibit(session, &args.common.exhibit, None)?;
-    let to = match (ActorId::new(args.to.as_str()), OrgId::new(args.to.as_str())) {
-        (_, Ok(org)) if args.store.is_some() => {
-            json!({ "store": { "org": org, "place": args.store } })
-        }
-        _ if args.store.is_some() => {
-            return Err(Failure::new(
-                "usage",
-                "--store goes with an organisation in --to",
-            ));
-        }
-        (Ok(actor), _) => json!({ "actor": actor }),
-        (_, Ok(org)) => json!({ "org": org }),
-        _ => json!({ "actor": reference::actor(session, &args.to)? }),
-    };
+    let to = members::recipient(session, &args.to, args.store.as_deref())?;
     let mut body = Map::new();
     body.insert("to".to_owned(), to);
     body.insert("method".to_owned(), json!(args.method));
@@ -206,7 +195,7 @@ fn act(
         event: event.to_owned(),
         body,
         details: details.into_map(),
-        occurred_at: signing::occurred(common.occurred_at.as_deref())?,
+        occurred_at: when::occurred(common.occurred_at.as_deref())?,
     };
     signing::record(session, &act)?.say(session);
     Ok(0)

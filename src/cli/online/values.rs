@@ -88,6 +88,20 @@ impl Details {
             .try_for_each(|(name, value)| self.add(&name, value))
     }
 
+    /// Whether a detail says something.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|value| match value {
+            Value::Null => false,
+            Value::String(text) => !text.trim().is_empty(),
+            _ => true,
+        })
+    }
+
+    /// Every detail, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.0.iter()
+    }
+
     /// What was gathered.
     pub fn into_map(self) -> BTreeMap<String, Value> {
         self.0

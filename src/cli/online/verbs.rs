@@ -1,4 +1,5 @@
-//! The common events as verbs: `seal`, `store`, `pack`, `hold`, `acquire`, `copy`, `derive`, `extend`. Each is
+//! The common events as verbs: `seal`, `unseal`, `store`, `pack`, `hold`, `explain`, `check`, `acquire`, `copy`, `derive`,
+//! `extend`. Each is
 //! `record` or `register` with the event filled in; `hand-over` is `transfer offer` by the name that people use.
 
 use std::fs::File;
@@ -12,12 +13,14 @@ use super::record::{self, RecordArgs};
 use super::reference;
 use super::register::{self, RegisterArgs};
 use super::session::Session;
+use super::told;
 use super::values;
 use super::vocabulary;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{CHECK_FAILED, Failure};
 use crate::cli::{Outcome, evidence};
-use crate::protocol::digest::{CHUNK, DigestKind};
-use crate::protocol::tree::{MemoryTree, TreeSize, leaf_hash, prove_consistency};
+use crate::court::telling::Past;
+use crate::protocol::digest::{CHUNK, DigestKind, EvidenceDigest};
+use crate::protocol::tree::{self, EntryIndex, MemoryTree, TreeSize, leaf_hash, prove_consistency};
 
 /// Verbs for the common events.
 #[derive(Debug, Subcommand)]
@@ -27,6 +30,22 @@ pub enum Verb {
         after_help = "Example: custodes seal \"44NS1234526 JSM/1\" K1234567 --detail bag=B0099123"
     )]
     Seal(SealArgs),
+    /// Record that you opened the seal of an exhibit.
+    #[command(
+        after_help = "Example: custodes unseal \"44NS1234526 JSM/1\" K1234567 --detail reason=extraction"
+    )]
+    Unseal(SealArgs),
+    /// Digest the bytes of an exhibit again, and record whether they are the registered ones.
+    #[command(
+        after_help = "Exit code 1 where they are not; that is recorded too.\n\n\
+                            Example: custodes check \"44NS1234526 JSM/2\" footage.mp4"
+    )]
+    Check(CheckArgs),
+    /// Explain something that was flagged; the flag stays, with the explanation.
+    #[command(
+        after_help = "Example: custodes explain \"44NS1234526 JSM/1\" recorded-late 12 --text \"cordon duty until the next evening\""
+    )]
+    Explain(ExplainArgs),
     /// Record that you put an exhibit into a store.
     #[command(
         after_help = "Example: custodes store \"44NS1234526 JSM/1\" shelf-4 --detail \"location=Property store, bay 2\""
@@ -87,6 +106,34 @@ pub struct SealArgs {
     said: Said,
 }
 
+/// `check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The exhibit: its reference or opaque id.
+    exhibit: String,
+    /// Its bytes, as you have them.
+    #[arg(value_name = "FILE|FOLDER")]
+    path: PathBuf,
+    #[command(flatten)]
+    said: Said,
+}
+
+/// `explain`
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The exhibit: its reference or opaque id.
+    exhibit: String,
+    /// The category, as the history shows it in brackets.
+    category: String,
+    /// The flagged entry, by its number in the history.
+    entry: String,
+    /// The explanation.
+    #[arg(long, value_name = "WORDS")]
+    text: String,
+    #[command(flatten)]
+    said: Said,
+}
+
 /// `store`
 #[derive(Debug, Args)]
 pub struct StoreArgs {
@@ -112,8 +159,8 @@ pub struct PackArgs {
 /// `hold`
 #[derive(Debug, Args)]
 pub struct HoldArgs {
-    /// The exhibit: its reference or opaque id.
-    exhibit: String,
+    /// The exhibit, or the whole case: its reference or opaque id.
+    target: String,
     /// On what basis.
     #[arg(long)]
     basis: String,
@@ -180,7 +227,7 @@ pub fn run(verb: &Verb, session: &Session) -> Outcome {
             .map(|(name, value)| (name.to_owned(), value));
         let args = RecordArgs {
             event: event.to_owned(),
-            target: exhibit.to_owned(),
+            target: Some(exhibit.to_owned()),
             set: set.collect(),
             details: said.details.clone(),
             occurred_at: said.occurred_at.clone(),
@@ -195,6 +242,39 @@ pub fn run(verb: &Verb, session: &Session) -> Outcome {
             vec![("seal", json!(args.seal))],
             &args.said,
         ),
+        Verb::Unseal(args) => simple(
+            "unsealed",
+            &args.exhibit,
+            vec![("seal", json!(args.seal))],
+            &args.said,
+        ),
+        Verb::Check(args) => {
+            let expected = registered(session, &args.exhibit)?;
+            let actual = evidence::digest(&args.path, session.output)?.digest;
+            let (event, code) = match actual == expected {
+                true => ("verified", 0),
+                false => ("verification-failed", CHECK_FAILED),
+            };
+            let both = vec![
+                ("expected", evidence::to_json(&expected)),
+                ("actual", evidence::to_json(&actual)),
+            ];
+            simple(event, &args.exhibit, both, &args.said)?;
+            match code {
+                0 => eprintln!("The bytes are those that were registered."),
+                _ => eprintln!("The bytes are NOT those that were registered."),
+            }
+            Ok(code)
+        }
+        Verb::Explain(args) => {
+            let mut said = args.said.clone();
+            said.details.push(("text".to_owned(), json!(args.text)));
+            let set = vec![
+                ("category", json!(args.category)),
+                ("targets", json!(args.entry)),
+            ];
+            simple("irregularity-explained", &args.exhibit, set, &said)
+        }
         Verb::Store(args) => simple(
             "stored",
             &args.exhibit,
@@ -211,7 +291,11 @@ pub fn run(verb: &Verb, session: &Session) -> Outcome {
             let mut said = args.said.clone();
             said.details.push(("basis".to_owned(), json!(args.basis)));
             let until = vec![("until", json!(args.until))];
-            simple("hold-placed", &args.exhibit, until, &said)
+            let event = match reference::either(session, &args.target)?.0.as_str() {
+                "case" => "case-hold-placed",
+                _ => "hold-placed",
+            };
+            simple(event, &args.target, until, &said)
         }
         Verb::Acquire(args) => make("acquired", Some("master"), args, session),
         Verb::Copy(args) => make("copied", Some("working"), args, session),
@@ -222,6 +306,25 @@ pub fn run(verb: &Verb, session: &Session) -> Outcome {
             simple("extended", &args.exhibit, grown(args, session)?, &said)
         }
     }
+}
+
+/// The digest that an exhibit has by now.
+fn registered(session: &Session, exhibit: &str) -> Result<EvidenceDigest, Failure> {
+    let exhibit = reference::exhibit(session, exhibit, None)?;
+    let path = format!("/v1/exhibits/{exhibit}/history");
+    let told = told::read(&session.read_json_for(&path, "checking the bytes")?)?;
+    let mut past = Past::default();
+    for one in &told {
+        if let Some(entry) = &one.entry {
+            past.read(entry, one.index);
+        }
+    }
+    let newest = past.digest(&exhibit, EntryIndex(u64::MAX));
+    newest.ok_or_else(|| {
+        Failure::new("no-digest", "this exhibit has no registered digest").next(
+            "record its first one: custodes record digested EXHIBIT --digest-file FILE --detail tool=TOOL",
+        )
+    })
 }
 
 /// Registers what was made, in the role stated or else the usual one.
@@ -276,7 +379,11 @@ fn grown(args: &ExtendArgs, session: &Session) -> Result<Vec<(&'static str, Valu
     if whole && new.kind == DigestKind::File {
         let tree = chunks(&args.new)?;
         let from = TreeSize(old.size / CHUNK as u64);
+        let begins = tree::root(from, &tree).is_ok_and(|root| root.0 == old.chunks);
         match prove_consistency(from, tree.size(), &tree) {
+            Ok(_) if tree.root().0 == new.chunks && !begins => eprintln!(
+                "The new file does NOT begin with the old one: it was made anew. It is recorded, and flagged as not proven.",
+            ),
             Ok(proof) if tree.root().0 == new.chunks => body.push(("proof", json!(proof.0))),
             _ => {
                 return Err(Failure::new(

@@ -134,7 +134,7 @@ impl<'s> Exhibits<'s> {
             event: event.to_owned(),
             body: object(body),
             details: object(details).into_iter().collect::<BTreeMap<_, _>>(),
-            occurred_at: signing::occurred(None)?,
+            occurred_at: crate::cli::online::when::occurred(None)?,
         };
         let entry = signing::sign(self.session, &act, head, self.seen)?;
         Ok((entry.hash(), entry.to_text()))

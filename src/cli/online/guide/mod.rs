@@ -3,4 +3,5 @@
 mod fields;
 mod kinds;
 
+pub mod ask;
 pub mod template;

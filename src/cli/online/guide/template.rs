@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{fields, kinds};
 use crate::cli::Outcome;
+use crate::cli::online::members::points_at;
 use crate::cli::online::vocabulary;
 use crate::cli::output::Output;
 use crate::ledger::rules::Row;
@@ -108,7 +109,8 @@ fn flag(name: &str, member: &Member) -> String {
         }
         ("verification", MemberType::Digest) => "--verification-file FILE".to_owned(),
         ("parents", _) => "--parent EXHIBIT".to_owned(),
-        (name, MemberType::Bool | MemberType::Integer) => format!("--set {name}:=VALUE"),
+        (name, _) if points_at(name).is_some() => format!("--set {name}=NUMBER-OF-ENTRY"),
+        (name, MemberType::Hash | MemberType::HashOrNull) => format!("--attach {name}=FILE"),
         (name, _) => format!("--set {name}=VALUE"),
     }
 }

@@ -20,6 +20,7 @@ use super::session::Session;
 use super::signing::{self, Act, Head};
 use super::submission::{self, Fate};
 use super::watch;
+use super::when;
 use crate::cli::Outcome;
 use crate::cli::failure::{CANNOT, CHECK_FAILED, Failure};
 use crate::cli::hashing::{self, Digested};
@@ -190,7 +191,7 @@ fn act(args: &RegisterManyArgs, item: &Item, case: &Subject) -> Result<Act, Fail
         event: EVENT.to_owned(),
         body,
         details,
-        occurred_at: signing::occurred(occurred_at).map_err(|failure| Failure {
+        occurred_at: when::occurred(occurred_at).map_err(|failure| Failure {
             detail: format!("line {}: {}", item.line, failure.detail),
             ..failure
         })?,

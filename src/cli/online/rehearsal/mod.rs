@@ -18,6 +18,7 @@ use super::home::{Config, Profile};
 use super::session::Session;
 use super::signing::{self, Act, Recorded};
 use super::watch;
+use super::when;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::protocol::checkpoint::Checkpoint;
@@ -228,7 +229,7 @@ impl Stage {
                 ("bag".to_owned(), json!("B1")),
                 ("note".to_owned(), json!("x")),
             ]),
-            occurred_at: signing::occurred(None).unwrap(),
+            occurred_at: when::occurred(None).unwrap(),
         };
         signing::record(&self.session, &act)
     }

@@ -20,7 +20,7 @@ fn registered(content: &str) -> Act {
             ("description".to_owned(), json!("a call")),
             ("power_or_consent".to_owned(), json!("consent")),
         ]),
-        occurred_at: signing::occurred(None).unwrap(),
+        occurred_at: when::occurred(None).unwrap(),
     }
 }
 
