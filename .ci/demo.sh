@@ -91,16 +91,16 @@ prepare() {
 }
 
 found_the_ledger() {
-    heading "1. Five organisations found a ledger"
+    heading "1. Six organisations found a ledger"
     say "Each brings a key of its own and accepts the ledger's first entry. The people, the case and the evidence \
 are invented. The demonstration keeps its keys unencrypted; a real ledger must not."
     run init --dir "$LEDGER" --origin evidence.northshire.example \
         --org northshire-police:police --org nfu:forensic --org cps:prosecution --org hmcts:court \
-        --org defence-llp:defence --plain-keys
+        --org probation:probation --org defence-llp:defence --plain-keys
     start_service
     say "The service is up at $CUSTODES_URL. Each organisation accepts what the ledger's first entry says."
     local org
-    for org in northshire-police nfu cps hmcts defence-llp; do
+    for org in northshire-police nfu cps hmcts probation defence-llp; do
         run key accept-genesis --authority "$LEDGER/authority/$org.pem" --org "$org"
     done
 }
@@ -119,6 +119,7 @@ enrol_people() {
     enrol hart northshire-police officer,disclosure-officer "DC Lee Hart"
     enrol barnes nfu examiner "Kim Barnes"
     enrol shah cps prosecutor "Tariq Shah"
+    enrol dunn probation probation "Viv Dunn"
     enrol morgan defence-llp defence "Alex Morgan"
 }
 
@@ -128,55 +129,101 @@ open_the_case() {
     as smith case join "$CASE" --org nfu --part forensic
     as smith case join "$CASE" --org cps --part prosecution
     as smith case join "$CASE" --org hmcts --part court
+    as smith case join "$CASE" --org probation --part probation
 }
 
 seize_the_phone() {
-    heading "4. A phone is seized and sealed"
-    say "A phone has no digest yet, so the record begins with the thing itself and its seal."
-    as smith record seized "$PHONE" --set kind=device --detail "description=Nordfon N3 mobile phone, black, screen cracked" \
-        --detail "power_or_consent=PACE 1984 s.19" --detail "place=Harbour Street car park, level 2" --detail "condition=switched on, locked"
-    as smith record sealed "$PHONE" --set seal=K1234567 --detail "bag=B0099123"
+    heading "4. A phone was seized two days ago, and is entered only now"
+    say "A phone has no digest yet, so the record begins with the thing itself and its seal. It was recorded late, \
+and the ledger says so."
+    local then
+    then="$(date -u -d '2 days ago' '+%Y-%m-%dT21:14:00+00:00')"
+    as smith record seized "$PHONE" --occurred-at "$then" --set kind=device --set seal=K1234567 \
+        --detail "description=Nordfon N3 mobile phone, black, screen cracked" --detail "power_or_consent=PACE 1984 s.19" \
+        --detail "place=Harbour Street car park, level 2" --detail "condition=switched on, locked" --detail "bag=B0099123"
+    say "DC Smith sees what was flagged, and explains it. The flag stays, with the explanation beside it."
+    as smith history "$PHONE" --purpose "checking what I recorded" | tee "$DEMO/told"
+    local entry
+    entry="$(sed -n 's/.*they seized.*\[entry \([0-9]*\),.*/\1/p' "$DEMO/told")"
+    as smith explain "$PHONE" recorded-late "$entry" --text "cordon duty for two days; notes in pocket book 77"
+    as smith history "$PHONE" --purpose "how the explanation reads"
 }
 
-register_the_files() {
-    heading "5. What exists as a file is registered by its digest"
-    say "The file is read and hashed on DC Smith's machine. Its bytes are not sent anywhere."
+register_the_footage() {
+    heading "5. The car park's footage is registered by its digest"
+    say "The file is read and hashed on DC Smith's machine; its bytes are not sent anywhere. The recorder's clock was \
+105 seconds fast: what it showed, and how the true time is known, is recorded with the footage."
     as smith register "$CASE" "$FOOTAGE_FILE" --kind surveillance-footage --reference JSM/2 \
         --description "CCTV of the car park, camera 4" --power "provided voluntarily by the operator" --meta "$EVIDENCE/footage.toml"
-    as smith register "$CASE" "$EVIDENCE/tag.gpx" --kind wearable-data --reference JSM/3 \
-        --description "GPS fixes of tag 20417" --power "DPA 2018 Sch. 2, request to the provider" --meta "$EVIDENCE/tag.toml"
-    as hart register "$CASE" "$EVIDENCE/candidates.json" --kind facial-recognition-result --reference LHA/1 \
-        --description "Facial recognition search, whole candidate list" --power "common law policing powers" \
-        --meta "$EVIDENCE/candidates.toml"
+}
+
+follow_the_tag() {
+    heading "6. Probation supplies the fixes of a GPS tag, and later more of them"
+    as dunn register "$CASE" "$EVIDENCE/tag-1.csv" --kind wearable-data --reference VDU/1 \
+        --description "GPS fixes of tag 20417" --power "DPA 2018 Sch. 2, request of the police" --meta "$EVIDENCE/tag.toml"
+    say "The second file begins with the first, and the entry carries the proof: nobody needs both files to check it."
+    as dunn extend "$CASE VDU/1" "$EVIDENCE/tag-1.csv" "$EVIDENCE/tag-1-2.csv" --period "12 to 18 March 2026"
 }
 
 hand_over_the_phone() {
-    heading "6. The phone goes to the forensic unit: first refused, then accepted"
+    heading "7. The phone goes to the forensic unit: first refused, then accepted from a courier"
     say "Custody moves only when the recipient signs too. Kim Barnes refuses the first bag: the number on the form is \
 not the number on the seal."
     as smith transfer offer "$PHONE" --to nfu --seal K1234576 --purpose "extraction"
     as barnes transfer refuse "$PHONE" --seal K1234567 --reason "form says K1234576, the seal says K1234567"
-    say "DC Smith corrects the form and offers again. Both signatures are now in the record, and so is the refusal."
-    as smith transfer offer "$PHONE" --to nfu --seal K1234567 --purpose "extraction"
-    as barnes transfer accept "$PHONE" --seal K1234567 --condition "sealed, bag undamaged"
+    say "DC Smith corrects the form, and sends the bag by courier. DC Smith stays responsible until the unit signs."
+    as smith transfer offer "$PHONE" --to nfu --method courier --carrier "Swift Secure, van 12" --seal K1234567 --purpose "extraction"
+    as smith record consigned "$PHONE" --set carrier=swift-secure --set seal=K1234567 --detail "tracking=SS-99812"
+    as barnes transfer accept "$PHONE" --seal K1234567 --condition "box closed, bag undamaged"
 }
 
 image_the_phone() {
-    heading "7. The phone is unsealed and imaged"
+    heading "8. The phone is unsealed and imaged"
     say "The image is an exhibit of its own, tied to the phone it came from."
-    as barnes record unsealed "$PHONE" --set seal=K1234567 --detail "reason=extraction"
-    as barnes register "$CASE" "$EVIDENCE/phone.img" --event acquired --parent "$PHONE" --kind forensic-image \
-        --reference KBA/1 --description "Image of JSM/1" --power "as JSM/1" --meta "$EVIDENCE/phone.toml"
-    as barnes record sealed "$PHONE" --set seal=K1234601 --detail "reason=extraction complete"
+    as barnes unseal "$PHONE" K1234567 --detail "reason=extraction"
+    as barnes acquire "$PHONE" "$EVIDENCE/phone.img" --kind forensic-image --reference KBA/1 --description "Image of JSM/1" \
+        --verification-file "$EVIDENCE/phone.img" --meta "$EVIDENCE/phone.toml"
+    as barnes record resealed "$PHONE" --set seal=K1234601 --detail "reason=extraction complete"
+}
+
+make_a_clip() {
+    heading "9. A copy that failed, a good one, a clip, and a redaction"
+    say "The first working copy of the footage ended early. That is recorded as it was, and flagged; the second is whole."
+    as barnes copy "$FOOTAGE" "$EVIDENCE"/broken-copy.* --kind surveillance-footage --reference KBA/2 \
+        --description "Working copy, failed" --detail "tool=cp, coreutils 9"
+    as barnes copy "$FOOTAGE" "$FOOTAGE_FILE" --kind surveillance-footage --reference KBA/3 \
+        --description "Working copy" --detail "tool=cp, coreutils 9"
+    as barnes history "$CASE KBA/2" --purpose "report"
+    say "From the good copy comes a clip, and from the clip one in which a bystander cannot be recognised."
+    as barnes derive "$CASE KBA/3" "$EVIDENCE"/clip.* --kind surveillance-footage --role clip --reference KBA/4 \
+        --description "Clip, the first second" --detail "tool=demonstration script"
+    as barnes derive "$CASE KBA/4" "$EVIDENCE"/redacted.* --kind surveillance-footage --role redaction --reference KBA/5 \
+        --description "Clip for open court, a bystander covered" --detail "tool=demonstration script"
+    as barnes lineage "$FOOTAGE" --purpose "report"
+}
+
+search_for_the_face() {
+    heading "10. A face is searched for, and the whole list is kept"
+    say "The record says what was searched, with what, at which threshold, and who reviewed it; and it keeps every \
+candidate, also those who had nothing to do with it. It is a lead, not an identification."
+    as hart register "$CASE" "$EVIDENCE/candidates.json" --kind facial-recognition-result --reference LHA/1 \
+        --description "Facial recognition search, whole candidate list" --power "common law policing powers" \
+        --meta "$EVIDENCE/candidates.toml"
+    as hart record searched "$CASE LHA/1" --set probe="$CASE KBA/4" --set dataset=custody-images-north \
+        --set dataset_version=2026-03-10 --set dataset_size=412877 --set algorithm=facet --set algorithm_version=5.2 \
+        --set threshold=0.62 --set asked=5 --set given=5 --set "reviewer=DC Jo Smith" --attach "candidates=$EVIDENCE/candidates.json" \
+        --detail "legal_basis=common law policing powers; DPA 2018 Part 3" --detail "operator_remarks=face turned half away" \
+        --detail "conclusion=candidate 2 worth further enquiry; no identification made" --detail "corroboration=none yet"
+    as smith history "$CASE LHA/1" --purpose "review of the search"
 }
 
 prosecution_looks() {
-    heading "8. The prosecution looks at the footage, and that is recorded too"
+    heading "11. The prosecution looks at the footage, and that is recorded too"
     as shah history "$FOOTAGE" --purpose "charging decision"
 }
 
 disclose_to_the_defence() {
-    heading "9. The footage is disclosed to the defence"
+    heading "12. The footage is disclosed to the defence"
     as hart case join "$CASE" --org defence-llp --part defence
     as hart disclose "$CASE" --to defence-llp --exhibit JSM/2
     say "Alex Morgan takes a bundle: the entries, their proofs and the keys behind them, in one file. A copy of the \
@@ -187,7 +234,7 @@ footage comes with it."
 }
 
 verify_offline() {
-    heading "10. The defence checks it, asking no one"
+    heading "13. The defence checks it, asking no one"
     say "The service is stopped first. Only the bundle, the footage and the ledger's public key are used."
     stop_service
     unset CUSTODES_URL
@@ -222,7 +269,7 @@ PYTHON
 }
 
 tamper() {
-    heading "11. One byte is changed, and it shows"
+    heading "14. One byte is changed, and it shows"
     say "First in a copy of the footage."
     local changed="$DEMO/changed"
     mkdir -p "$changed"
@@ -236,7 +283,7 @@ tamper() {
 }
 
 audit() {
-    heading "12. An auditor recomputes the whole ledger"
+    heading "15. An auditor recomputes the whole ledger"
     expect "0 3" audit --dir "$LEDGER"
 }
 
@@ -267,9 +314,12 @@ story() {
     enrol_people
     open_the_case
     seize_the_phone
-    register_the_files
+    register_the_footage
+    follow_the_tag
     hand_over_the_phone
     image_the_phone
+    make_a_clip
+    search_for_the_face
     prosecution_looks
     disclose_to_the_defence
     verify_offline

@@ -3,7 +3,9 @@
 #
 #   footage.y4m or footage.mp4   two seconds of a test card (mp4 where ffmpeg is present)
 #   phone.img                    a 4 MiB ext4 disk image with a few files
-#   tag.gpx                      a GPS track of five fixes
+#   clip.*, redacted.*           the first second of it; the same with a box over part of the picture
+#   broken-copy.*                a copy of the footage that ended early
+#   tag-1.csv, tag-1-2.csv       16,384 fixes of a GPS tag; the same and as many more
 #   candidates.json              what a facial recognition search gave back, the whole list
 #   *.toml                       what the person who records it says about each
 set -euo pipefail
@@ -27,6 +29,27 @@ with open("footage.y4m", "wb") as out:
         out.write(b"FRAME\n" + row * HEIGHT + bytes([128]) * (WIDTH * HEIGHT // 2))
 PYTHON
 fi
+footage="$(ls footage.*)"
+kind="${footage##*.}"
+if [ "$kind" = mp4 ]; then
+    ffmpeg -nostdin -loglevel error -i footage.mp4 -t 1 -c copy -y clip.mp4
+    ffmpeg -nostdin -loglevel error -i clip.mp4 -vf "drawbox=x=200:y=60:w=60:h=60:color=black:t=fill" -y redacted.mp4
+else
+    python3 - <<'PYTHON'
+WIDTH, HEIGHT, FRAMES = 160, 120, 10
+FRAME = len(b"FRAME\n") + WIDTH * HEIGHT * 3 // 2
+data = open("footage.y4m", "rb").read()
+head = data.index(b"\n") + 1
+clip = bytearray(data[:head + FRAMES * FRAME])
+open("clip.y4m", "wb").write(clip)
+for frame in range(FRAMES):
+    for y in range(30, 60):
+        at = head + frame * FRAME + len(b"FRAME\n") + y * WIDTH + 100
+        clip[at:at + 30] = bytes([16]) * 30
+open("redacted.y4m", "wb").write(clip)
+PYTHON
+fi
+head -c "$(($(stat -c %s "$footage") * 2 / 3))" "$footage" >"broken-copy.$kind"
 cat >footage.toml <<'TOML'
 camera = "CAM-04, Harbour Street car park, level 2"
 range_requested = "2026-03-14T08:50:00+00:00/2026-03-14T09:20:00+00:00"
@@ -35,8 +58,12 @@ missing_intervals = "none seen"
 player = "none needed"
 device_make = "Seecom"
 device_model = "NVR-16"
-clock = "recorder showed 09:31:40, speaking clock 09:29:55: recorder 105 s fast, read to the second"
-retrieved_by = "DC Jo Smith, export to new USB stick"
+clock_shown = "09:31:40"
+clock_reference = "09:29:55 by the speaking clock"
+clock_offset = "+105 s: the recorder is fast"
+clock_uncertainty = "read to the second"
+retrieved_by = "DC Jo Smith"
+retrieved_how = "export to a new USB stick"
 TOML
 
 files="$(mktemp -d)"
@@ -55,29 +82,32 @@ capacity = "4 MiB (sample)"
 write_blocker = "Tabler T8, serial 55120"
 format = "raw"
 read_errors = "none"
+clock_offset = "-2 s against the speaking clock, before isolation"
 TOML
 
-cat >tag.gpx <<'GPX'
-<?xml version="1.0" encoding="UTF-8"?>
-<gpx version="1.1" creator="tag provider export" xmlns="http://www.topografix.com/GPX/1/1">
-  <trk><name>TAG 20417</name><trkseg>
-    <trkpt lat="55.0081" lon="-1.4402"><time>2026-03-14T08:55:00Z</time></trkpt>
-    <trkpt lat="55.0086" lon="-1.4391"><time>2026-03-14T08:56:00Z</time></trkpt>
-    <trkpt lat="55.0092" lon="-1.4377"><time>2026-03-14T08:57:00Z</time></trkpt>
-    <trkpt lat="55.0099" lon="-1.4368"><time>2026-03-14T08:58:00Z</time></trkpt>
-    <trkpt lat="55.0101" lon="-1.4360"><time>2026-03-14T08:59:00Z</time></trkpt>
-  </trkseg></trk>
-</gpx>
-GPX
+# Lines of 64 bytes: 16,384 of them fill 1 MiB, the size in which files are digested.
+python3 - <<'PYTHON'
+def fixes(first, last):
+    for n in range(first, last):
+        time = 30 * n
+        day, clock = 7 + time // 86400, time % 86400
+        line = "2026-03-%02dT%02d:%02d:%02dZ,%.5f,%.5f" % (
+            day, clock // 3600, clock % 3600 // 60, clock % 60, 55.0081 + n % 900 / 1e5, -1.4402 + n % 700 / 1e5)
+        yield line.ljust(63) + "\n"
+one = "".join(fixes(0, 16384))
+open("tag-1.csv", "w").write(one)
+open("tag-1-2.csv", "w").write(one + "".join(fixes(16384, 32768)))
+PYTHON
 cat >tag.toml <<'TOML'
 device_serial = "TAG 20417"
 provider = "Northshire Electronic Monitoring"
-query = "fixes of 14 March 2026, 08:55 to 09:00 UTC"
-fix_interval = "60 s"
+query = "all fixes from 7 March 2026"
+fix_interval = "30 s"
 accuracy = "8 m, as the provider states"
 gaps = "none in the range"
 time_zone = "UTC"
 smoothing = "raw fixes"
+clock_offset = "none: GPS time"
 TOML
 
 cat >candidates.json <<'JSON'
@@ -97,11 +127,10 @@ cat >candidates.json <<'JSON'
 }
 JSON
 cat >candidates.toml <<'TOML'
-probe = "frame 11 of the car park footage, cropped; no other edit"
+mode = "retrospective"
+probe = "frame 11 of the car park footage, cropped"
+probe_edits = "cropped; no other edit"
 legal_basis = "common law policing powers; DPA 2018 Part 3"
 operator = "Imaging unit, operator 7"
-reviewer = "DC Lee Hart"
-reviewer_conclusion = "candidate 2 worth further enquiry; no identification made"
-corroboration = "none yet"
-statement = "investigative lead only"
+status = "investigative lead only: not an identification"
 TOML
