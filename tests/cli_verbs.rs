@@ -149,7 +149,7 @@ fn a_copy_a_clip_and_a_feed_that_grows() {
     let check = ["verify", &bundle, "--policy", &policy, "--timeline"];
     let told = ends(&ledger.run("nobody", &check), 3);
     assert_eq!(
-        told.matches("The copy's bytes are not those of its source")
+        told.matches("The digest recorded for the copy is not the one registered for its source")
             .count(),
         1,
         "{told}"
