@@ -14,9 +14,8 @@ use super::state::{
     ActorRecord, CaseRecord, ExhibitRecord, KeyRecord, Known, LedgerRecord, Offer, OrgRecord,
     Recipient, Record, RecordKey, Role, Status,
 };
-use super::{exhibits, proposals};
+use super::{exhibits, listings, proposals};
 use crate::protocol::entry::EntryHash;
-use crate::protocol::hash::Hash;
 use crate::protocol::id::{ActorId, ChainId, Code, OrgId, Strand, Subject};
 use crate::protocol::time::Moment;
 
@@ -132,8 +131,8 @@ pub fn apply<K: Known + ?Sized>(
                 case.parties.insert(org, part.to_owned());
             }
         }),
-        Effect::AddExhibit => add_exhibit(context),
-        Effect::Disclose => disclose(context),
+        Effect::AddExhibit => listings::add_exhibit(context),
+        Effect::Disclose => listings::disclose(context),
         // What was registered stands: another digest of it is flagged, and replaces nothing.
         Effect::SetDigest => change_exhibit(context, |exhibit| {
             exhibit.digest = exhibit.digest.take().or(context.read("digest"));
@@ -184,7 +183,7 @@ pub fn apply<K: Known + ?Sized>(
             let category = Code::new("incomplete").expect("a code of flags is a code");
             exhibits::explain(context, category, targets)
         }
-        Effect::AttachCandidates => attach(context),
+        Effect::AttachCandidates => listings::attach(context),
         Effect::Pack => exhibits::pack(context),
         Effect::Unpack => exhibits::unpack(context),
         possession if exhibits::moves(possession) => exhibits::possess(possession, context),
@@ -206,38 +205,6 @@ fn change_case<K: Known + ?Sized>(
         RecordKey::Case(context.subject().clone()),
         Record::Case(case),
     )]
-}
-
-fn add_exhibit<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
-    let exhibit = context.read::<Subject>("exhibit");
-    let key = exhibit.map(|exhibit| RecordKey::CaseExhibit(context.subject().clone(), exhibit));
-    key.into_iter()
-        .map(|key| (key, Record::Fact(context.entry.hash())))
-        .collect()
-}
-
-fn attach<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
-    let named = context.read::<Option<Hash>>("candidates").flatten();
-    let key = named.map(|sha256| RecordKey::Attached(sha256, context.subject().clone()));
-    // Who named it first stays.
-    key.into_iter()
-        .filter(|key| context.known.get(key).is_none())
-        .map(|key| (key, Record::Fact(context.entry.hash())))
-        .collect()
-}
-
-fn disclose<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
-    let e = context.entry.hash();
-    let exhibits: Vec<Subject> = context.read("exhibits").unwrap_or_default();
-    let mut changes = Changes::new();
-    for org in context.read::<Vec<OrgId>>("to").unwrap_or_default() {
-        for exhibit in &exhibits {
-            let key = RecordKey::Disclosed(context.subject().clone(), exhibit.clone(), org.clone());
-            changes.push((key, Record::Fact(e)));
-        }
-        changes.push((RecordKey::DisclosedBy(e, org), Record::Fact(e)));
-    }
-    changes
 }
 
 fn change_exhibit<K: Known + ?Sized>(

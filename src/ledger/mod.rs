@@ -12,6 +12,7 @@ mod exhibits;
 mod flagged;
 pub mod flags;
 pub mod grounds;
+mod listings;
 mod meanings;
 pub mod outcome;
 pub mod page;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::known::StoreKnown;
 use super::problem::Problem;
 use super::reads::{self, Target, parse};
-use super::witnessing::{self, Witnessing};
+use super::witnessing::{self, Nearest, Witnessing};
 use crate::ledger::state::Known as _;
 use crate::ledger::{EntryView, ReadRight, may_read};
 use crate::protocol::bundle::{
@@ -221,7 +221,7 @@ impl Assembly<'_> {
         let mut notes: BTreeMap<TreeSize, String> = BTreeMap::new();
         let mut roots: BTreeSet<(TreeSize, Hash)> = BTreeSet::new();
         let mut evaluated_at = LogTime(0);
-        let mut nearest = self.witnessing.nearest();
+        let mut nearest = Nearest::new(self.witnessing);
         for (index, stored) in &self.entries {
             evaluated_at = evaluated_at.max(stored.recorded_at);
             for note in nearest.around(*index)?.into_iter().flatten() {

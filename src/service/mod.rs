@@ -15,6 +15,7 @@ mod derived;
 mod faults;
 mod folder;
 mod followers;
+mod gate;
 mod http;
 mod known;
 mod limits;

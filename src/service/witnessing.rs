@@ -10,13 +10,13 @@
 //! witnessed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use super::folder::Identity;
+pub use super::gate::Gate;
 use super::known::StoreKnown;
 pub use super::nearest::{Nearest, size_of};
 use super::say::say;
@@ -38,37 +38,6 @@ const MAX_CORRECTIONS: usize = 3;
 
 /// How long a quorum waits for the witnesses that have not answered yet, of which one may know better.
 const LAST_WORD: Duration = Duration::from_secs(10);
-
-/// Whether anything may be recorded.
-#[derive(Clone)]
-pub struct Gate(Arc<AtomicU8>);
-
-const OPEN: u8 = 0;
-const WAITING: u8 = 1;
-const SHUT: u8 = 2;
-
-impl Gate {
-    /// Open.
-    pub fn open() -> Gate {
-        Gate(Arc::new(AtomicU8::new(OPEN)))
-    }
-
-    /// Whether it waits for witnesses.
-    pub fn is_waiting(&self) -> bool {
-        self.0.load(Ordering::SeqCst) == WAITING
-    }
-
-    /// Whether it is shut for good.
-    pub fn is_shut(&self) -> bool {
-        self.0.load(Ordering::SeqCst) == SHUT
-    }
-
-    fn confirm(&self) {
-        let _ = self
-            .0
-            .compare_exchange(WAITING, OPEN, Ordering::SeqCst, Ordering::SeqCst);
-    }
-}
 
 /// What witnesses make of what is published.
 pub struct Witnessing {
@@ -130,7 +99,7 @@ impl Witnessing {
             return Err(WitnessingError::NoAddress);
         }
         let gate = match policy.requires_witness() {
-            true => Gate(Arc::new(AtomicU8::new(WAITING))),
+            true => Gate::waiting(),
             false => Gate::open(),
         };
         let witnessing = Arc::new(Witnessing {
@@ -145,7 +114,7 @@ impl Witnessing {
             witnessed: watch::Sender::new(0),
         });
         let newest = EntryIndex(witnessing.store.size()?.0);
-        if let [Some(note), _] = witnessing.nearest().around(newest)?
+        if let [Some(note), _] = Nearest::new(&witnessing).around(newest)?
             && witnessing.is_witnessed(&note)
         {
             witnessing
@@ -228,11 +197,6 @@ impl Witnessing {
     pub fn quorum_age(&self) -> Option<Duration> {
         let at = self.lock().quorum_at.unwrap_or(self.started);
         self.policy.requires_witness().then(|| at.elapsed())
-    }
-
-    /// Published checkpoints around entries.
-    pub fn nearest(&self) -> Nearest<'_> {
-        Nearest::new(self)
     }
 
     /// Whether the policy demands witnesses.
@@ -387,7 +351,7 @@ impl Witnessing {
                 client.url()
             ),
             Some((shown, note)) => {
-                self.gate.0.store(SHUT, Ordering::SeqCst);
+                self.gate.shut();
                 let kind = match shown.size > head.size {
                     true => "was rolled back",
                     false => "was changed",
@@ -498,7 +462,7 @@ mod tests {
             store: Arc::new(bench.disk.open(Mode::Write).unwrap()),
             logs: bench.identity.log_vkeys(),
             policy: Policy::parse(&policy).unwrap(),
-            gate: Gate(Arc::new(AtomicU8::new(WAITING))),
+            gate: Gate::waiting(),
             state: Mutex::default(),
             news: Condvar::new(),
             started,

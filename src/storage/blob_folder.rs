@@ -21,6 +21,7 @@ use std::time::{Duration, SystemTime};
 
 use sha2::{Digest as _, Sha256};
 
+use super::blob_error::BlobError;
 use super::store::StoreError;
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ActorId, OrgId};
@@ -39,45 +40,6 @@ pub const KEEP_PART: Duration = Duration::from_secs(24 * 3600);
 
 /// How much is read at once when a file is hashed.
 const PIECE: usize = 256 << 10;
-
-/// Why an upload did not go on. The uploader can do something about each but the last.
-#[derive(Debug, thiserror::Error)]
-pub enum BlobError {
-    /// The piece does not begin where the upload stands.
-    #[error("the upload stands at byte {0}")]
-    Offset(u64),
-    /// Longer than [`MAX_BLOB`].
-    #[error("a blob is at most {MAX_BLOB} bytes")]
-    TooLong,
-    /// More waiting than [`MAX_WAITING`].
-    #[error(
-        "you have {0} bytes waiting for an entry that refers to them; the most is {MAX_WAITING}"
-    )]
-    Quota(u64),
-    /// Another request is uploading the same blob for the same owner.
-    #[error("another request of yours is uploading this blob")]
-    Busy,
-    /// The whole has another hash than its name.
-    #[error("the bytes do not have the SHA-256 they are put under")]
-    Differs,
-    /// The disk is full.
-    #[error("the disk is full")]
-    Full,
-    /// The disk failed.
-    #[error("{0}")]
-    Store(#[from] StoreError),
-}
-
-impl From<io::Error> for BlobError {
-    fn from(error: io::Error) -> BlobError {
-        match error.kind() {
-            io::ErrorKind::StorageFull
-            | io::ErrorKind::QuotaExceeded
-            | io::ErrorKind::FileTooLarge => BlobError::Full,
-            _ => BlobError::Store(StoreError::Io(format!("blobs: {error}"))),
-        }
-    }
-}
 
 /// The blobs of one ledger.
 pub struct BlobFolder {
@@ -238,17 +200,13 @@ impl BlobFolder {
 
     /// Whether the whole blob is here.
     pub fn has(&self, sha256: Hash) -> Result<bool, BlobError> {
-        let kept = self.blobs.join(sha256.to_hex());
-        Ok(kept.is_file() || self.waiting(sha256)?.is_some())
+        Ok(self.blobs.join(sha256.to_hex()).is_file() || self.waiting(sha256)?.is_some())
     }
 
     /// The names of the blobs that are kept, in order.
     pub fn names(&self) -> Result<Vec<String>, BlobError> {
-        let paths = files(&self.blobs)?;
-        let names = paths.iter().filter_map(|path| path.file_name());
-        let mut names: Vec<String> = names
-            .map(|name| name.to_string_lossy().into_owned())
-            .collect();
+        let name = |path: PathBuf| Some(path.file_name()?.to_string_lossy().into_owned());
+        let mut names: Vec<String> = files(&self.blobs)?.into_iter().filter_map(name).collect();
         names.sort();
         Ok(names)
     }
@@ -536,8 +494,7 @@ mod tests {
         assert!(blobs.read(dropped).unwrap().is_none());
         assert!(blobs.has(kept).unwrap() && !blobs.has(dropped).unwrap());
         // Who put what is kept is remembered, and who put what is gone is not.
-        let (police, other) = (smith.org(), owner("forensic").org());
-        assert!(blobs.uploaded_by(&police, kept) && !blobs.uploaded_by(&other, kept));
-        assert!(!blobs.uploaded_by(&police, dropped));
+        let put = |org: &str, one| blobs.uploaded_by(&owner(org).org(), one);
+        assert!(put("police", kept) && !put("forensic", kept) && !put("police", dropped));
     }
 }

@@ -1,6 +1,7 @@
 //! Where the log is kept: the [`Store`] trait with its durability contract, how a log is laid out in rows, RocksDB
 //! behind it, and a disk in memory that can fail, for tests.
 
+mod blob_error;
 mod blob_folder;
 #[cfg(test)]
 mod conformance;
@@ -13,7 +14,8 @@ mod rocks;
 mod sealed;
 mod store;
 
-pub use blob_folder::{BlobError, BlobFolder, MAX_BLOB, Progress, Upload};
+pub use blob_error::BlobError;
+pub use blob_folder::{BlobFolder, MAX_BLOB, Progress, Upload};
 pub use cursor::{Cursor, Damage};
 pub use engine::{Batch, Durability, Engine, Family, Rows};
 pub use log_store::{LogStore, Mode};
