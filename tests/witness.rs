@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use custodes::protocol::checkpoint;
 use custodes::protocol::hash::Hash;
-use custodes::protocol::note::{Note, UnverifiedNote, VerifierKey};
+use custodes::protocol::key::SecretKey;
+use custodes::protocol::note::{Note, SignatureKind, UnverifiedNote, VerifierKey};
 use custodes::protocol::tree::{RootHash, TreeSize, empty_root};
 use custodes::witness::request::to_body;
 use witness::{Log, Witness, contents, get, post, run};
@@ -111,8 +112,20 @@ fn every_status_code() {
     }
     // 422: another root at the same size, a proof that does not verify, one too long.
     let other = Log::forked(310, 290, 1);
-    refused(422, &other.request(300, 300));
+    let newest = contents(&memory).unwrap();
+    let fork = |kind: &str| {
+        let name = format!("{}.{kind}", memory.file_name().unwrap().display());
+        contents(&witness.dir().join("forks").join(name))
+    };
+    // What only does not follow is kept until there is better proof: two roots of one size.
     refused(422, &other.request(300, 310));
+    let signed = |log: &Log, size: u64| Some(log.sign(&log.checkpoint(size)).into_bytes());
+    assert_eq!(fork("refused"), signed(&other, 310));
+    refused(422, &other.request(300, 300));
+    assert_eq!(fork("refused"), signed(&other, 300));
+    assert_eq!(fork("cosigned"), Some(newest));
+    refused(422, &other.request(300, 310));
+    assert_eq!(fork("refused"), signed(&other, 300));
     let longer = Log::new(310);
     let mut proof = longer.proof(300, 310);
     proof.0.push(Hash([0; 32]));
@@ -324,11 +337,27 @@ fn it_starts_only_with_a_sound_memory_and_alone() {
         let refused = run(&serve);
         let words = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert!(
-            words.contains("damaged") || words.contains("UTF-8"),
+            words.contains("do not restore a copy") || words.contains("UTF-8"),
             "byte {at}: {words}"
         );
         assert_eq!(refused.status.code(), Some(2));
     }
+    // Gone: it does not begin again from nothing, whatever else it is told.
+    std::fs::remove_file(&memory).unwrap();
+    let gone = |words: &str| {
+        let refused = run(&serve);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(said.contains(words), "{said}");
+        assert_eq!(refused.status.code(), Some(2));
+    };
+    gone("the file is gone");
+    let more = VerifierKey::ed25519(
+        log.origin.clone(),
+        SignatureKind::Ed25519,
+        SecretKey::from_seed([99; 32]).public(),
+    );
+    witness.trust(&[more]);
+    gone("make a new witness");
     std::fs::write(&memory, &good).unwrap();
     witness.start();
     assert_eq!(witness.monitor(&log.origin).text.as_bytes(), good);

@@ -8,6 +8,7 @@ mod ledger;
 #[path = "common/witness.rs"]
 mod witness;
 
+use std::io::{BufRead as _, Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -343,4 +344,60 @@ fn a_ledger_that_was_rolled_back_or_rewritten_refuses_to_sign() {
     assert_eq!(status, 503);
     assert!(words.contains("was changed"), "{words}");
     drop(witnesses);
+}
+
+/// A witness of the first version of the protocol: to another tree of the size that it cosigned it answers 409 with
+/// that size. This one has "cosigned" another tree of whatever size it is asked about.
+fn contrary() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = std::io::BufReader::new(stream.unwrap());
+            let mut lines = Vec::new();
+            let mut length = 0;
+            loop {
+                let mut line = String::new();
+                if stream.read_line(&mut line).unwrap() <= 2 {
+                    break;
+                }
+                let name = line.to_ascii_lowercase();
+                if let Some(value) = name.strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                lines.push(line);
+            }
+            let mut body = vec![0; length];
+            stream.read_exact(&mut body).unwrap();
+            let body = String::from_utf8(body).unwrap();
+            // Size of the checkpoint: the second line after the empty line that ends the proof.
+            let size = body
+                .split("\n\n")
+                .nth(1)
+                .and_then(|note| note.lines().nth(1));
+            let (status, text) = match size {
+                Some(size) => ("409 Conflict", format!("{size}\n")),
+                None => ("404 Not Found", String::new()),
+            };
+            let head =
+                format!("HTTP/1.1 {status}\r\ncontent-type: text/x.tlog.size\r\nconnection: close");
+            let answer = format!("{head}\r\ncontent-length: {}\r\n\r\n{text}", text.len());
+            stream.get_mut().write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    url
+}
+
+#[test]
+fn another_tree_of_the_same_size_is_an_accusation_in_either_version() {
+    let mut ledger = Ledger::new();
+    let mut witness = Witness::new("witness.court.example", &[]);
+    witness.url = contrary();
+    ledger.kill();
+    let text = policy(&ledger, std::slice::from_ref(&witness), 1, false);
+    std::fs::write(ledger.path("ledger/policy"), text).unwrap();
+    ledger.start();
+    until("the alarm", || ready(&ledger).1.contains("ALARM"));
+    let (_, words) = ready(&ledger);
+    assert!(words.contains("has cosigned another tree of"), "{words}");
 }

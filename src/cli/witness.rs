@@ -16,7 +16,7 @@ use super::output::{Output, write_ready_file};
 use crate::protocol::id::Origin;
 use crate::protocol::note::{SignatureKind, VerifierKey};
 use crate::witness::cosigner::{Cosigner, WitnessKeys};
-use crate::witness::folder::Folder;
+use crate::witness::folder::{self, Folder};
 use crate::witness::server;
 
 /// Largest `witness.toml` read: some hundreds of post-quantum keys.
@@ -139,13 +139,23 @@ fn init(args: &InitArgs, output: Output) -> Outcome {
 
 fn trust(args: &TrustArgs, output: Output) -> Outcome {
     let mut settings = Settings::load(&args.dir)?;
+    let known = settings.keys()?;
+    let mut new = Vec::new();
     for text in &args.keys {
         let key = log_key(text)?;
+        if known.iter().all(|one| one.name() != key.name()) {
+            new.push(key.name().clone());
+        }
         if settings.logs.contains(text) {
             let words = format!("a key of {} is listed already", key.name());
             return Err(Failure::new("key-known", words).next("nothing was changed"));
         }
         settings.logs.push(text.clone());
+    }
+    // Of a log that it was told of before it must remember what it cosigned.
+    for origin in new {
+        folder::introduce(&args.dir, &origin)
+            .map_err(|error| Failure::new("witness", error.to_string()))?;
     }
     settings.store(&args.dir)?;
     let keys = settings.keys()?;

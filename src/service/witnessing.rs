@@ -316,6 +316,12 @@ impl Witnessing {
                     *known = head.size;
                     return self.keep(&head, &lines).map_err(storage);
                 }
+                // It was asked to go on from that very size, and it is the size of this checkpoint: what some
+                // witnesses answer to another root of the same size.
+                Reply::OtherSize(size) if size == old && size == head.size => {
+                    let words = format!("it has cosigned another tree of {} entries", size.0);
+                    return Err(self.accuse(client, &head, words));
+                }
                 Reply::OtherSize(size) if size <= head.size => *known = size,
                 Reply::OtherSize(size) => {
                     let words = format!(

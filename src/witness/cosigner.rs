@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::folder::{Folder, FolderError, KeepError, origin_hash};
+use super::folder::{Folder, FolderError, KeepError, Remembered, origin_hash};
 use super::request::AddCheckpoint;
 use crate::protocol::checkpoint::Checkpoint;
 use crate::protocol::id::Origin;
@@ -63,7 +63,13 @@ pub enum Verdict {
     /// 409: the newest checkpoint cosigned has this size.
     OtherSize(TreeSize),
     /// 422: it does not extend what was cosigned.
-    Inconsistent(String),
+    Inconsistent {
+        /// Why.
+        why: String,
+        /// The checkpoint with the log's own signatures, for whoever runs the witness to keep; nothing where one
+        /// that shows as much is kept already.
+        note: Option<String>,
+    },
     /// 500: it could not be remembered, so it is not cosigned.
     NotKept(String),
     /// 503: not now.
@@ -89,12 +95,12 @@ pub enum StartError {
     /// Its folder.
     #[error("{0}")]
     Folder(#[from] FolderError),
-    /// What it remembers of a log is damaged.
+    /// What it remembers of a log is damaged, or gone.
     #[error(
-        "what is remembered of the log {0} is damaged ({1}); restore the file logs/{2}, or ask the other \
-         witnesses for the newest checkpoint they cosigned: without it this witness could cosign another history"
+        "what is remembered of the log {0} cannot be read ({1}: logs/{2}), so this witness could cosign another \
+         history. Retire its keys and make a new witness; do not restore a copy, which may be older than what it cosigned"
     )]
-    Damaged(Origin, String, String),
+    Forgotten(Origin, String, String),
 }
 
 /// A witness.
@@ -120,13 +126,14 @@ impl Cosigner {
             log.keys.push(key.clone());
         }
         for (origin, log) in &mut known {
-            let Some(note) = folder.read(origin)? else {
-                continue;
-            };
             let own = keys.vkeys();
-            let newest = remembered(origin, note, log.keys.iter().chain(&own));
+            let newest = match folder.read(origin)? {
+                Remembered::New => continue,
+                Remembered::Lost => Err("the file is gone".to_owned()),
+                Remembered::Newest(note) => remembered(origin, note, log.keys.iter().chain(&own)),
+            };
             let newest = newest
-                .map_err(|why| StartError::Damaged(origin.clone(), why, origin_hash(origin)))?;
+                .map_err(|why| StartError::Forgotten(origin.clone(), why, origin_hash(origin)))?;
             log.newest = Mutex::new(Some(newest));
         }
         Ok(Cosigner {
@@ -188,7 +195,8 @@ impl Cosigner {
         }
         // 6. An empty tree has the root of the empty tree.
         if checkpoint.size.0 == 0 && checkpoint.root != tree::empty_root() {
-            return Verdict::Inconsistent("the root of an empty tree is another".to_owned());
+            let why = "the root of an empty tree is another".to_owned();
+            return self.refuse(why, &checkpoint, &signed, newest.as_ref());
         }
         // 7. The new tree extends the old; everything extends the empty tree, without a proof.
         let root = newest
@@ -203,7 +211,7 @@ impl Cosigner {
                 .map_err(|error| error.to_string()),
         };
         if let Err(why) = extends {
-            return Verdict::Inconsistent(why);
+            return self.refuse(why, &checkpoint, &signed, newest.as_ref());
         }
         // 8. Remember, then cosign. The cosignature is kept with the checkpoint for those who monitor.
         let lines = self.keys.cosign(&checkpoint, now);
@@ -225,6 +233,35 @@ impl Cosigner {
                 *newest = Some(next);
                 Verdict::NotKept(error.to_string())
             }
+        }
+    }
+
+    /// What a log signed and the newest checkpoint contradicts is proof against it, and is kept.
+    fn refuse(
+        &self,
+        why: String,
+        checkpoint: &Checkpoint,
+        signed: &str,
+        newest: Option<&Newest>,
+    ) -> Verdict {
+        let note = format!("{}\n{signed}", checkpoint.to_text());
+        let same_size = newest.filter(|newest| newest.size == checkpoint.size);
+        if same_size.is_some_and(|newest| newest.root == checkpoint.root) {
+            // The proof alone is bad.
+            return Verdict::Inconsistent { why, note: None };
+        }
+        // Two roots of one size need no proof; of two sizes, the log's own tiles tell.
+        let shown = same_size.is_some();
+        let cosigned = newest.map(|newest| newest.note.as_str());
+        let kept = self
+            .folder
+            .keep_fork(&checkpoint.origin, &note, cosigned, shown);
+        Verdict::Inconsistent {
+            why,
+            note: match kept {
+                Ok(false) => None,
+                Ok(true) | Err(_) => Some(note),
+            },
         }
     }
 }

@@ -3,7 +3,12 @@
 //! | file | what |
 //! |---|---|
 //! | `lock` | locked by the one process that may cosign with this folder |
-//! | `logs/<SHA-256 of the origin, hex>` | the newest checkpoint cosigned: signed by the log, cosigned by this witness |
+//! | `logs/<SHA-256 of the origin, hex>` | the newest checkpoint cosigned: signed by the log, cosigned by this witness. `new` and a line end before the first |
+//! | `forks/<SHA-256 of the origin, hex>.refused` | a checkpoint that the log signed and that was refused |
+//! | `forks/<SHA-256 of the origin, hex>.cosigned` | the newest checkpoint cosigned when that was refused |
+//!
+//! A file that is not there is not the same as one that says that nothing was cosigned: a witness that forgets could
+//! cosign another history. So [`introduce`] writes the file when the witness is told of the log, and nothing else does.
 //!
 //! A file is replaced whole: written beside (`.new`), synced, renamed, and the folder synced. When
 //! [`Folder::keep`] has returned, the checkpoint survives a crash of the process, the system and the power.
@@ -15,9 +20,13 @@ use std::path::{Path, PathBuf};
 use crate::protocol::hash::Hash;
 use crate::protocol::id::Origin;
 
+/// What the file of a log says before the first checkpoint is cosigned.
+const NEW: &str = "new\n";
+
 /// The folder of a running witness.
 pub struct Folder {
     logs: PathBuf,
+    forks: PathBuf,
     /// Held for as long as the process runs; the system lets go of it whatever way that ends.
     _lock: File,
 }
@@ -33,6 +42,51 @@ pub enum FolderError {
     /// A file.
     #[error("cannot use {0}: {1}")]
     File(String, io::Error),
+}
+
+/// What a witness remembers of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remembered {
+    /// The newest checkpoint cosigned.
+    Newest(String),
+    /// Nothing was cosigned yet.
+    New,
+    /// There is no file: it was lost.
+    Lost,
+}
+
+/// Notes for good that a witness was told of a log. What is remembered already stays.
+pub fn introduce(path: &Path, origin: &Origin) -> Result<(), FolderError> {
+    let logs = path.join("logs");
+    let file = logs.join(origin_hash(origin));
+    let fail = |error| FolderError::File(file.display().to_string(), error);
+    std::fs::create_dir_all(&logs).map_err(fail)?;
+    let made = OpenOptions::new().write(true).create_new(true).open(&file);
+    match made {
+        Ok(mut file) => file
+            .write_all(NEW.as_bytes())
+            .and_then(|()| file.sync_all()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+    .and_then(|()| sync(&logs))
+    .and_then(|()| sync(path))
+    .map_err(fail)
+}
+
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Writes a file whole beside its place, on disk.
+fn write_beside(path: &Path, text: &str) -> io::Result<PathBuf> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let new = PathBuf::from(new);
+    let mut file = File::create(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    Ok(new)
 }
 
 /// Whether a checkpoint that could not be kept may be on disk all the same.
@@ -67,18 +121,22 @@ impl Folder {
             }
             Err(TryLockError::Error(error)) => return Err(fail(&file)(error)),
         }
-        File::open(path)
-            .and_then(|folder| folder.sync_all())
-            .map_err(fail(path))?;
-        Ok(Folder { logs, _lock: lock })
+        sync(path).map_err(fail(path))?;
+        let forks = path.join("forks");
+        Ok(Folder {
+            logs,
+            forks,
+            _lock: lock,
+        })
     }
 
-    /// The newest checkpoint of a log.
-    pub fn read(&self, origin: &Origin) -> Result<Option<String>, FolderError> {
+    /// What is remembered of a log.
+    pub fn read(&self, origin: &Origin) -> Result<Remembered, FolderError> {
         let path = self.logs.join(origin_hash(origin));
         match std::fs::read_to_string(&path) {
-            Ok(note) => Ok(Some(note)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Ok(text) if text == NEW => Ok(Remembered::New),
+            Ok(note) => Ok(Remembered::Newest(note)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Remembered::Lost),
             Err(error) => Err(FolderError::File(path.display().to_string(), error)),
         }
     }
@@ -86,17 +144,39 @@ impl Folder {
     /// Keeps a checkpoint as the newest of its log.
     pub fn keep(&self, origin: &Origin, note: &str) -> Result<(), KeepError> {
         let path = self.logs.join(origin_hash(origin));
-        let new = path.with_extension("new");
-        let written = File::create(&new).and_then(|mut file| {
-            file.write_all(note.as_bytes())?;
-            file.sync_all()
-        });
-        written.map_err(KeepError::Before)?;
+        let new = write_beside(&path, note).map_err(KeepError::Before)?;
         // The commit point. Before this line the old checkpoint stands; after the sync the new one does.
         std::fs::rename(&new, &path).map_err(KeepError::Unknown)?;
-        File::open(&self.logs)
-            .and_then(|folder| folder.sync_all())
-            .map_err(KeepError::Unknown)
+        sync(&self.logs).map_err(KeepError::Unknown)
+    }
+
+    /// Keeps a checkpoint that was refused beside the one cosigned, once for each log: where `shown` these two alone
+    /// show a fork, and take the place of two that do not. Says whether they were kept now.
+    pub fn keep_fork(
+        &self,
+        origin: &Origin,
+        refused: &str,
+        cosigned: Option<&str>,
+        shown: bool,
+    ) -> io::Result<bool> {
+        let path = |kind| self.forks.join(origin_hash(origin)).with_extension(kind);
+        let (first, second) = (path("refused"), path("cosigned"));
+        // Two that show a fork have the same size, which is the second line of each.
+        let size = |text: String| text.lines().nth(1).map(str::to_owned);
+        if first.exists() {
+            let kept =
+                [&first, &second].map(|path| std::fs::read_to_string(path).ok().and_then(size));
+            if !shown || (kept[0].is_some() && kept[0] == kept[1]) {
+                return Ok(false);
+            }
+        }
+        std::fs::create_dir_all(&self.forks)?;
+        let beside = write_beside(&second, cosigned.unwrap_or(NEW))?;
+        std::fs::rename(beside, &second)?;
+        let beside = write_beside(&first, refused)?;
+        std::fs::rename(beside, &first)?;
+        sync(&self.forks)?;
+        Ok(true)
     }
 }
 
@@ -119,17 +199,45 @@ mod tests {
             Folder::open(home.path()),
             Err(FolderError::InUse(_))
         ));
-        assert_eq!(folder.read(&origin).unwrap(), None);
+        assert_eq!(folder.read(&origin).unwrap(), Remembered::Lost);
+        introduce(home.path(), &origin).unwrap();
+        assert_eq!(folder.read(&origin).unwrap(), Remembered::New);
         folder.keep(&origin, "one").unwrap();
         folder.keep(&origin, "two").unwrap();
         drop(folder);
         let folder = Folder::open(home.path()).unwrap();
-        assert_eq!(folder.read(&origin).unwrap().as_deref(), Some("two"));
+        introduce(home.path(), &origin).unwrap();
+        let newest = Remembered::Newest("two".to_owned());
+        assert_eq!(folder.read(&origin).unwrap(), newest);
         // A folder that is gone: nothing is kept, and it says so.
         std::fs::remove_dir_all(home.path().join("logs")).unwrap();
         assert!(matches!(
             folder.keep(&origin, "three"),
             Err(KeepError::Before(_))
         ));
+    }
+
+    #[test]
+    fn one_fork_for_each_log_and_the_better_proof_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let origin = Origin::new("log.example").unwrap();
+        let folder = Folder::open(home.path()).unwrap();
+        let keep = |refused: &str, shown| {
+            let cosigned = Some("log.example\n7\nB");
+            folder.keep_fork(&origin, refused, cosigned, shown).unwrap()
+        };
+        assert!(keep("log.example\n9\nA", false));
+        assert!(!keep("log.example\n8\nA", false), "the first is kept");
+        assert!(keep("log.example\n7\nA", true), "a fork shown is better");
+        assert!(!keep("log.example\n7\nC", true));
+        let name = origin_hash(&origin) + ".refused";
+        let kept = std::fs::read_to_string(home.path().join("forks").join(name));
+        assert_eq!(kept.unwrap(), "log.example\n7\nA");
+        assert_eq!(
+            std::fs::read_dir(home.path().join("forks"))
+                .unwrap()
+                .count(),
+            2
+        );
     }
 }

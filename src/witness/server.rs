@@ -194,8 +194,11 @@ fn respond(verdict: Verdict) -> Answer {
             answer.headers_mut().insert(CONTENT_TYPE, kind);
             answer
         }
-        Verdict::Inconsistent(why) => {
+        Verdict::Inconsistent { why, note } => {
             eprintln!("custodes witness: REFUSED a checkpoint that its log signed: {why}");
+            if let Some(note) = note {
+                eprintln!("It is kept in forks/, with the one cosigned:\n{note}");
+            }
             text(StatusCode::UNPROCESSABLE_ENTITY, format!("{why}\n"))
         }
         Verdict::NotKept(why) => {
