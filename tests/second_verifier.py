@@ -3,7 +3,7 @@
     second_verifier.py BUNDLE POLICY
 
 Checks the canonical form, checkpoint signatures (type 0x01, 0x04), consistency, inclusion, chains, disclosures
-and signatures (sections 3 to 7 and 11, steps 1 to 6), and does not run the rules of custody. Prints "ok" and
+and signatures (sections 3 to 7 and 11, steps 1 to 6, and the requests to read of step 7), and does not run the rules of custody. Prints "ok" and
 exits 0, or a code of section 14 and exits 1. Needs Python 3.9 and `cryptography`.
 """
 
@@ -281,8 +281,13 @@ def read_entry(entry, ledger, place):
     need(set(payload) == PAYLOAD and payload["strand"] in STRANDS, "entry-payload", place)
     need(isinstance(payload["seq"], int) and isinstance(payload["details"], dict), "entry-payload", place)
     need((payload["prev"] is None) == (payload["seq"] == 0), "entry-payload", place)
+    seen, when = payload["seen"], payload["occurred_at"]
+    need(seen is None or isinstance(seen, dict) and set(seen) == {"size", "root"}, "entry-payload", place)
+    need(isinstance(when, str) or isinstance(when, dict) and set(when) == {"from", "to"}, "entry-payload", place)
+    for name in ("subject", "strand", "event", "actor", "client", "jti"):
+        need(isinstance(payload[name], str), "entry-payload", place)
     need(payload["ledger"] == ledger, "other-ledger", place)
-    names = []
+    names, values = [], {}
     for text in entry["disclosures"]:
         parts = strict(b64url(text, "disclosure-form"), "disclosure-form", integers=False)
         need(isinstance(parts, list) and len(parts) == 3, "disclosure-form", place)
@@ -293,8 +298,39 @@ def read_entry(entry, ledger, place):
         need(payload["details"].get(parts[1]) == digest, "disclosure-unreferenced", place)
         need(not names or names[-1] < parts[1], "disclosure-order", place)
         names.append(parts[1])
+        values[parts[1]] = parts[2]
     need(sorted(set(payload["details"]) - set(names)) == entry["withheld"], "withheld-list", place)
-    return kid, payload, signed, signature
+    return kid, payload, signed, signature, values
+
+
+TOKEN = {"ledger", "actor", "method", "uri", "body", "purpose", "iat", "exp", "jti"}
+TEN_MINUTES = 600_000
+
+
+def check_view(payload, values, recorded_at, keys, before, used, place):
+    """Step 7, of access entries: the reader's own request. `before`: the subject of each entry so far."""
+    if payload["strand"] != "access" or "token" not in values or "reader" not in values:
+        return
+    code = "view-not-signed"
+    kid, request, signed, signature = check_jws(values["token"], "custody-read+jwt", code)
+    need(set(request) == TOKEN, code, place)
+    actor, x = keys.get(kid, (None, None))
+    need(actor is not None and actor == request["actor"] == values["reader"], code, place)
+    try:
+        check_signature(x, signed, signature, place)
+    except Failed:
+        raise Failed(f"{code} {place}") from None
+    need(request["ledger"] == payload["ledger"], code, place)
+    need(values.get("purpose", request["purpose"]) == request["purpose"], code, place)
+    need(0 < request["exp"] - request["iat"] <= 60, code, place)
+    need(request["iat"] * 1000 - TEN_MINUTES <= recorded_at <= request["exp"] * 1000 + TEN_MINUTES, code, place)
+    path = re.split("[?#]", request["uri"])[0].split("/")
+    extent, subject = payload["body"].get("extent"), payload["subject"]
+    need(extent not in ("history", "bundle") or subject in path, code, place)
+    need(extent != "entry" or before.get(path[-1], subject) == subject, code, place)
+    one = (subject, kid, request["jti"])
+    need(one not in used, code, place)
+    used.add(one)
 
 
 def form(bundle):
@@ -422,15 +458,19 @@ def verify(data, policy):
     genesis = entries[0][2][1]["body"]
     named = [genesis["service"]] + [one["authority"] for one in genesis["organisations"]]
     keys = {key_id(one["key"]): (one["actor"], one["key"]) for one in named}
+    times = {one["index"]: one["recorded_at"] for one in bundle["entries"]}
+    before, used_requests = {}, set()
     for index in sorted(entries):
         read = entries[index][2]
         if not read:
             continue
-        kid, payload, signed, signature = read
+        kid, payload, signed, signature, values = read
         actor, x = keys.get(kid, (None, None))
         need(x is not None, "signer-unknown", f"entry {index}")
         check_signature(x, signed, signature, f"entry {index}")
         need(actor == payload["actor"], "rule-broken", f"entry {index}")
+        check_view(payload, values, times[index], keys, before, used_requests, f"entry {index}")
+        before[base64.urlsafe_b64encode(entries[index][0]).decode().rstrip("=")] = payload["subject"]
         body = payload["body"]
         if payload["event"] == "key-enrolled":
             keys[key_id(body["key"])] = (body["actor"], body["key"])

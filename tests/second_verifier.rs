@@ -11,7 +11,10 @@ use std::process::Command;
 use custodes::ledger::rules::Rules;
 use custodes::protocol::bundle::{Bundle, Content};
 use custodes::protocol::hash::Hash;
-use custodes::verify::{Inputs, Severity, verify};
+use custodes::protocol::id::Strand;
+use custodes::protocol::jws::{self, JwsType};
+use custodes::verify::{Inputs, Severity, Verification, verify};
+use serde_json::json;
 use world::{Sample, sample, sample_of, withhold};
 
 fn python() -> Option<PathBuf> {
@@ -58,14 +61,18 @@ fn second(python: &Path, sample: &Sample, bundle: &[u8]) -> String {
     word
 }
 
-fn first_fails(sample: &Sample, bundle: &[u8], code: &str) -> bool {
-    let found = verify(Inputs {
+fn first(sample: &Sample, bundle: &[u8]) -> Verification {
+    verify(Inputs {
         bundle,
         policy: &sample.world.policy(),
         rules: Rules::embedded(),
         evidence: &[],
         sidecars: &[],
-    });
+    })
+}
+
+fn first_fails(sample: &Sample, bundle: &[u8], code: &str) -> bool {
+    let found = first(sample, bundle);
     let mut failed = found
         .findings
         .iter()
@@ -165,11 +172,55 @@ fn both_verifiers_say_the_same() {
         );
     }
 
+    // A view that its reader did not ask for, and payloads in another spelling: signed, in the log, and refused.
+    let mut invented = world::sample();
+    let (service, video) = (
+        world::clone(&invented.world.service),
+        invented.video.clone(),
+    );
+    let uri = format!("exhibits/{video}/history");
+    let officer = world::clone(&invented.officer);
+    let token = invented.world.token(&officer, &uri, "Another");
+    let details = json!({"reader": officer.actor, "purpose": "Curiosity", "token": token});
+    let body = json!({"target": "exhibit", "extent": "history"});
+    invented
+        .world
+        .record(&service, &video, Strand::Access, "viewed", body, details);
+    let bytes = invented.world.exhibit_bundle(&video).to_bytes();
+    assert_eq!(second(&python, &invented, &bytes), "view-not-signed");
+    assert!(first_fails(&invented, &bytes, "view-not-signed"));
+    for (name, other) in [
+        (
+            "seen",
+            json!([0, "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqo"]),
+        ),
+        (
+            "occurred_at",
+            json!(["2026-03-14T09:12:00+00:00", "2026-03-14T09:12:00+00:00"]),
+        ),
+        ("strand", json!({"custody": null})),
+    ] {
+        let mut bundle = shortened.clone();
+        let mut payload = serde_json::to_value(world.entries[registered].entry.payload()).unwrap();
+        payload[name] = other;
+        let text = payload.to_string();
+        let Content::Open(content) = &mut bundle.entries[at].content else {
+            panic!("the entry is open")
+        };
+        content.jws = jws::sign(JwsType::Entry, &text, &sample.officer.key);
+        let bytes = bundle.to_bytes();
+        assert_eq!(second(&python, &sample, &bytes), "entry-payload", "{name}");
+        assert!(first_fails(&sample, &bytes, "entry-payload"), "{name}");
+    }
+
     let bytes = shortened.to_bytes();
     for at in (0..bytes.len()).step_by(bytes.len() / 60) {
         let mut changed = bytes.clone();
         changed[at] ^= 1;
-        assert_ne!(second(&python, &sample, &changed), "ok:", "byte {at}");
+        let said = second(&python, &sample, &changed);
+        // A line that is no witness's any more is left out, and an older checkpoint then dates nothing.
+        let undated = || first(&sample, &changed).has("older-checkpoint-not-witnessed");
+        assert!(said != "ok:" || undated(), "byte {at}");
     }
 }
 

@@ -106,6 +106,23 @@ pub fn seeds() -> Vec<Seed> {
         }
     }
     add("entry", "payload", &payload().to_string());
+    for (name, member, other) in [
+        (
+            "seen-listed",
+            "seen",
+            json!([0, "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqo"]),
+        ),
+        (
+            "time-listed",
+            "occurred_at",
+            json!(["2026-03-14T09:12:00+00:00", "2026-03-14T09:12:00+00:00"]),
+        ),
+        ("strand-object", "strand", json!({"custody": null})),
+    ] {
+        let mut payload = payload();
+        payload[member] = other;
+        add("entry", name, &payload.to_string());
+    }
     for (name, value) in [
         ("text", json!("dry")),
         ("nested", json!({"a": [1.5, null, {"b": true}]})),

@@ -51,6 +51,7 @@ fn signed_entry(payload: &str) {
     holds(&text, &entry);
     // What was read is what any other JSON reader reads.
     let value: Value = serde_json::from_str(payload).unwrap();
+    assert_eq!(value, serde_json::to_value(entry.payload()).unwrap());
     assert_eq!(value["seq"].as_u64(), Some(entry.payload().seq));
     assert_eq!(
         value["ledger"].as_str(),
@@ -160,6 +161,8 @@ pub fn token(data: &[u8]) {
     if let Ok(token) = UnverifiedRead::parse(&read) {
         assert_eq!(token.kid(), key().public().id());
         let request = token.clone().verify(&key().public()).unwrap();
+        let value: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(value, serde_json::to_value(&request).unwrap());
         assert_eq!(&request.actor, token.claimed_actor());
         assert!(request.iat < request.exp && request.exp - request.iat <= MAX_LIFETIME);
         let again = UnverifiedRead::parse(&request.sign(&key())).unwrap();

@@ -16,6 +16,7 @@ use crate::ledger::state::Known as _;
 use crate::protocol::entry::{EntryHash, VerifiedEntry};
 use crate::protocol::id::{ActorId, Strand, Subject};
 use crate::protocol::tree::EntryIndex;
+use crate::verify::plain::{CUT, misleads};
 use crate::verify::{Descent, VerifiedBundle};
 
 /// Longest run of somebody's words that a report repeats, in characters.
@@ -208,15 +209,14 @@ pub fn plain(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let turns = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
     let clean = text.chars().map(|c| match c {
         '"' => '\'',
-        c if c.is_control() || turns(c) => ' ',
+        c if misleads(c) => ' ',
         c => c,
     });
     let mut short: String = clean.take(MAX_QUOTE).collect();
     if text.chars().count() > MAX_QUOTE {
-        short.push_str(" ... [cut]");
+        short.push_str(CUT);
     }
     short.trim().to_owned()
 }

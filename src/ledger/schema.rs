@@ -11,6 +11,7 @@ use super::state::{Recipient, Role};
 use crate::protocol::digest::EvidenceDigest;
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ActorId, Code, OrgId, Subject};
+use crate::protocol::json;
 use crate::protocol::jws::{JwsType, UnverifiedJws};
 use crate::protocol::key::{KeyId, PublicKey};
 use crate::protocol::note::VerifierKey;
@@ -132,11 +133,11 @@ pub fn read<T: DeserializeOwned>(body: &Map<String, Value>, name: &str) -> Optio
         .and_then(|value| serde_json::from_value(value.clone()).ok())
 }
 
-fn as_type<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
-    serde_json::from_value(value.clone()).map_err(|error| error.to_string())
+fn as_type<T: DeserializeOwned + Serialize>(value: &Value) -> Result<T, String> {
+    json::exact(value)
 }
 
-fn as_list<T: DeserializeOwned>(value: &Value, least: usize) -> Result<(), String> {
+fn as_list<T: DeserializeOwned + Serialize>(value: &Value, least: usize) -> Result<(), String> {
     let list: Vec<T> = as_type(value)?;
     if (least..=MAX_ITEMS).contains(&list.len()) {
         return Ok(());

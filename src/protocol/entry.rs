@@ -338,8 +338,7 @@ pub fn is_name(text: &str, joint: u8) -> bool {
 }
 
 fn read_payload(map: &Map<String, Value>) -> Result<Payload, EntryError> {
-    let payload: Payload = serde_json::from_value(Value::Object(map.clone()))
-        .map_err(|error| EntryError::Payload(error.to_string()))?;
+    let payload: Payload = json::exact(&Value::Object(map.clone())).map_err(EntryError::Payload)?;
     let refuse = |why: &str| Err(EntryError::Payload(why.to_owned()));
     if payload.seq > json::MAX_INTEGER {
         return refuse("seq is above 2^53-1");

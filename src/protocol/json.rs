@@ -7,7 +7,8 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::Serialize;
+use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 /// Deepest nesting accepted. Custody metadata needs four; recursion must end somewhere.
@@ -47,6 +48,16 @@ pub fn parse_object(text: &[u8]) -> Result<Map<String, Value>, JsonError> {
     match parse(text, Numbers::Integers)? {
         Value::Object(map) => Ok(map),
         _ => Err(JsonError("an object was expected".to_owned())),
+    }
+}
+
+/// Reads a value as a type that has one spelling. Derived readers accept more than they write, such as an array
+/// for an object or an object for a name of a list: what would be written differently is refused.
+pub fn exact<T: DeserializeOwned + Serialize>(value: &Value) -> Result<T, String> {
+    let read = T::deserialize(value).map_err(|error| error.to_string())?;
+    match serde_json::to_value(&read) {
+        Ok(again) if again == *value => Ok(read),
+        _ => Err("it is written in another way than this format has it".to_owned()),
     }
 }
 
@@ -144,6 +155,21 @@ impl<'de> Visitor<'de> for Strict {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_spelling_of_a_type() {
+        use crate::protocol::id::{ChainId, Strand};
+        let subject = "q83vEjRWeJCrze8SNFZ4kA";
+        for bad in [
+            serde_json::json!([subject, "custody"]),
+            serde_json::json!({"subject": subject, "strand": {"custody": null}}),
+        ] {
+            assert!(serde_json::from_value::<ChainId>(bad.clone()).is_ok());
+            assert!(exact::<ChainId>(&bad).is_err(), "{bad}");
+        }
+        let good = serde_json::json!({"strand": "custody", "subject": subject});
+        assert_eq!(exact::<ChainId>(&good).unwrap().strand, Strand::Custody);
+    }
 
     #[test]
     fn refuses_what_readers_disagree_about() {

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::hash::Hash;
 use super::id::{ActorId, Origin, Subject};
+use super::json;
 use super::jws::{self, JwsError, JwsType, UnverifiedJws};
 use super::key::{KeyId, PublicKey, SecretKey};
 
@@ -134,12 +135,12 @@ fn sign(kind: JwsType, payload: &impl Serialize, key: &SecretKey) -> String {
     jws::sign(kind, &payload, key)
 }
 
-fn parse<T: serde::de::DeserializeOwned>(
+fn parse<T: serde::de::DeserializeOwned + Serialize>(
     text: &str,
     kind: JwsType,
 ) -> Result<(UnverifiedJws, T), TokenError> {
     let jws = UnverifiedJws::parse(text, kind)?;
-    let payload = serde_json::from_value(Value::Object(jws.payload().clone()))
-        .map_err(|error| TokenError::Payload(error.to_string()))?;
+    let payload =
+        json::exact(&Value::Object(jws.payload().clone())).map_err(TokenError::Payload)?;
     Ok((jws, payload))
 }

@@ -203,6 +203,13 @@ impl Assembly<'_> {
                     self.orgs.extend(org);
                 }
             }
+            // Whose request to read is shown, their key must be here to check it.
+            if strand == Strand::Access
+                && self.view(&entry) == EntryView::Whole
+                && let Some(reader) = entry.detail("reader").and_then(|reader| reader.as_str())
+            {
+                self.actors.extend(ActorId::new(reader));
+            }
             self.entries.insert(*index, stored);
         }
         if !indexes.is_empty() {

@@ -24,7 +24,7 @@ use crate::protocol::key::SecretKey;
 use crate::protocol::mldsa::PqSecretKey;
 use crate::protocol::receipt::Receipt;
 use crate::protocol::time::{Moment, Occurred};
-use crate::protocol::token::Possession;
+use crate::protocol::token::{Possession, ReadRequest};
 use crate::storage::model::{Fault, ModelDisk};
 use crate::storage::{Mode, Store as _};
 
@@ -228,11 +228,31 @@ impl Bench {
     }
 
     fn reading(&self) -> Work {
+        // The authority, whom genesis names: after a fault nobody else may be enrolled.
+        let org = OrgId::new("police").unwrap();
+        let reader = ActorId::from_parts(&org, &Subject::from_bytes([1; 16]));
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap();
+        let mut jti = [0; 16];
+        jti.copy_from_slice(&now.as_nanos().to_be_bytes());
+        let request = ReadRequest {
+            ledger: self.identity.origin.clone(),
+            actor: reader.clone(),
+            method: "GET".to_owned(),
+            uri: format!("https://log.example/v1/cases/{}/history", self.case),
+            body: None,
+            purpose: "test".to_owned(),
+            iat: now.as_secs(),
+            exp: now.as_secs() + 60,
+            jti: Subject::from_bytes(jti),
+        };
+        let token = request.sign(&SecretKey::from_seed([1; 32]));
         Work::Own(OwnEntry {
             chain: chain(&self.case, Strand::Access),
             event: "viewed".to_owned(),
             body: object(json!({"target": "case", "extent": "history"})),
-            details: object(json!({"reader": "police/x", "purpose": "test", "token": "a.b.c"})),
+            details: object(json!({"reader": reader, "purpose": "test", "token": token})),
         })
     }
 }

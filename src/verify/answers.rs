@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::bundle::{Completeness, Descent, VerifiedBundle};
 use super::finding::{Answer, Finding, Question, Severity, counted};
 use crate::ledger::outcome::Severity as FlagSeverity;
+use crate::ledger::state::Known as _;
+use crate::protocol::entry::VerifiedEntry;
 
 /// Sums the findings up.
 pub(crate) fn answers(findings: &[Finding], verified: Option<&VerifiedBundle>) -> [Question; 5] {
@@ -44,7 +46,7 @@ pub(crate) fn answers(findings: &[Finding], verified: Option<&VerifiedBundle>) -
     let (file, file_words) = file(verified);
     let (handling, handling_words) = handling(verified, has("entries-withheld"));
     let (signers, signers_words) = signers(verified);
-    let (history, history_words) = history(verified, has("no-witness"));
+    let (history, history_words) = history(verified, has("no-witness"), has("time-not-bounded"));
     let offline = of(5, Severity::Unchecked).count();
     let (offline, offline_words) = match offline {
         0 => (
@@ -156,8 +158,11 @@ fn signers(verified: &VerifiedBundle) -> (Answer, String) {
     let signed = verified
         .entries
         .iter()
-        .filter(|item| item.entry.is_some())
-        .count();
+        .filter_map(|item| item.entry.as_ref());
+    // The service's key stands in the beginning of the log; no organisation enrolled it.
+    let service = verified.state.ledger().map(|ledger| ledger.service);
+    let by_service = |entry: &&VerifiedEntry| Some(&entry.payload().actor) == service.as_ref();
+    let (own, signed): (Vec<_>, Vec<_>) = signed.partition(by_service);
     let compromised = verified
         .flags
         .iter()
@@ -172,13 +177,19 @@ fn signers(verified: &VerifiedBundle) -> (Answer, String) {
     (
         Answer::Proven,
         format!(
-            "All {signed} entries that can be read here are signed with keys that the signers' own \
-             organisations enrolled."
+            "All {} that people signed and that can be read here are signed with keys that the signers' own \
+             organisations enrolled; {} by the service that keeps the log, with its own key.",
+            counted(signed.len(), "entry", "entries"),
+            counted(own.len(), "more is signed", "more are signed"),
         ),
     )
 }
 
-fn history(verified: &VerifiedBundle, no_witness: bool) -> (Answer, String) {
+fn history(verified: &VerifiedBundle, no_witness: bool, unbounded: bool) -> (Answer, String) {
+    let changed = match unbounded {
+        true => "changed",
+        false => "changed or back-dated",
+    };
     let by: Vec<&str> = verified
         .cosigned
         .iter()
@@ -194,7 +205,7 @@ fn history(verified: &VerifiedBundle, no_witness: bool) -> (Answer, String) {
         (false, Completeness::NotShown) => (
             Answer::AttestedOnly,
             format!(
-                "Nothing here was changed or back-dated since {} saw the log; that no further entry \
+                "Nothing here was {changed} since {} saw the log; that no further entry \
                  exists is not shown.{}",
                 by.join(", "),
                 newest(verified)
@@ -203,7 +214,7 @@ fn history(verified: &VerifiedBundle, no_witness: bool) -> (Answer, String) {
         (false, Completeness::AsCommitted) => (
             Answer::AttestedOnly,
             format!(
-                "Nothing here was changed or back-dated since {} saw the log; it is complete as \
+                "Nothing here was {changed} since {} saw the log; it is complete as \
                  committed by the operator.{}",
                 by.join(", "),
                 newest(verified)

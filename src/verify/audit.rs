@@ -7,8 +7,11 @@
 //! Where an entry is missing, the rules cannot be run any further: what follows is still checked against its leaf,
 //! its form and its signature, and the audit says from where on the rules were not run.
 
+use super::access::Readings;
 use super::audit_state::AuditState;
 use super::finding::{Asked, Finding, Findings};
+use super::owed::Owed;
+use super::replay;
 use crate::ledger::state::{Known as _, Record, RecordKey};
 use crate::ledger::{Place, Rules, admit, signer};
 use crate::protocol::checkpoint::{self, Checkpoint};
@@ -89,6 +92,8 @@ pub struct Audit<'r> {
     stopped: Option<EntryIndex>,
     /// Whether every leaf is in the tree.
     tree_whole: bool,
+    owed: Owed,
+    readings: Readings,
     findings: Findings,
 }
 
@@ -102,6 +107,8 @@ impl<'r> Audit<'r> {
             last: LogTime(0),
             stopped: None,
             tree_whole: true,
+            owed: Owed::default(),
+            readings: Readings::default(),
             findings: Findings::default(),
         }
     }
@@ -201,7 +208,17 @@ impl<'r> Audit<'r> {
         }
         let at = Place { index, recorded_at };
         match admit(self.rules, &self.state, &verified, at) {
-            Ok(admitted) => self.state.apply(admitted.changes),
+            Ok(admitted) => {
+                if index.0 == 0 {
+                    replay::check_rules(&verified, self.rules, &mut self.findings);
+                }
+                let (state, findings) = (&self.state, &mut self.findings);
+                self.readings
+                    .check(state, &verified, recorded_at, place, findings);
+                self.owed.pay(&verified);
+                self.owed.add(verified.hash(), admitted.companions);
+                self.state.apply(admitted.changes);
+            }
             Err(refusal) => {
                 let words = format!(
                     "The rules of custody refuse this entry ({}): {}",
@@ -322,6 +339,10 @@ impl<'r> Audit<'r> {
 
     /// What was found.
     pub fn finish(mut self) -> Vec<Finding> {
+        self.readings.finish(&mut self.findings);
+        if self.stopped.is_none() {
+            self.owed.finish(|_| true, &mut self.findings);
+        }
         if let Some(index) = self.stopped {
             let place = format!("entry {} and later", index.0);
             let words =

@@ -4,6 +4,7 @@
 //! In scope: the types. Out of scope: making one, which only `verify` does.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::ledger::outcome::Flag;
 use crate::ledger::state::MemoryState;
@@ -56,9 +57,9 @@ impl Witnessed {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bracket {
     /// The last witnessed checkpoint that does not cover the entry.
-    pub before: Option<Witnessed>,
+    pub before: Option<Arc<Witnessed>>,
     /// The first witnessed checkpoint that covers it.
-    pub after: Option<Witnessed>,
+    pub after: Option<Arc<Witnessed>>,
 }
 
 impl Bracket {

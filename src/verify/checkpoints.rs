@@ -1,10 +1,11 @@
 //! Steps 2 and 3: the signed heads of the log, and that the log only ever grew.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::bundle::{Bracket, Cosigned, Witnessed};
 use super::entries::ReadEntry;
-use super::finding::{Asked, Findings};
+use super::finding::{Asked, Findings, counted};
 use super::nodes::Nodes;
 use crate::protocol::bundle::Bundle;
 use crate::protocol::checkpoint::{self, Checkpoint, CheckpointError};
@@ -236,43 +237,103 @@ pub(crate) fn check_consistency(
 /// time that an exchange with a slow witness takes.
 pub(crate) const TOLERANCE: LogTime = LogTime(10 * 60 * 1000);
 
-/// Step 4: the time that the log states for an entry lies between the witnessed checkpoints around it.
-pub(crate) fn check_brackets(read: &[ReadEntry], opened: &[Opened], findings: &mut Findings) {
-    for one in read {
-        let bracket = bracket(opened, one.index);
-        let before = bracket.before.and_then(|seen| seen.earliest());
-        let after = bracket.after.and_then(|seen| seen.latest());
-        let early = before.filter(|seen| one.recorded_at.0.saturating_add(TOLERANCE.0) < seen.0);
-        let late = after.filter(|seen| one.recorded_at.0 > seen.0.saturating_add(TOLERANCE.0));
-        let (order, seen) = match (early, late) {
-            (Some(seen), _) => ("but witnesses had seen the log without it at", seen),
-            (_, Some(seen)) => ("but witnesses had seen it in the log by", seen),
-            _ => continue,
-        };
-        findings.failed(
-            Asked::History,
-            "recorded-outside-bracket",
-            one.place(),
-            format!(
-                "The log says that it was recorded at {}, {order} {}, which is more than {} minutes apart.",
-                one.recorded_at.in_words(),
-                seen.in_words(),
-                TOLERANCE.0 / 60_000
-            ),
-        );
+/// The checkpoints of a bundle that enough witnesses saw, by ascending size.
+pub(crate) struct Brackets(Vec<Arc<Witnessed>>);
+
+impl Brackets {
+    pub(crate) fn new(opened: &[Opened]) -> Brackets {
+        let witnessed = opened.iter().filter(|one| one.witnessed);
+        Brackets(witnessed.map(|one| Arc::new(one.seen())).collect())
+    }
+
+    /// The witnessed checkpoints next to an entry.
+    pub(crate) fn around(&self, index: EntryIndex) -> Bracket {
+        let split = self.0.partition_point(|one| one.size.0 <= index.0);
+        Bracket {
+            before: split.checked_sub(1).map(|at| Arc::clone(&self.0[at])),
+            after: self.0.get(split).cloned(),
+        }
     }
 }
 
-/// The witnessed checkpoints next to an entry.
-pub(crate) fn bracket(opened: &[Opened], index: EntryIndex) -> Bracket {
-    let witnessed = |one: &Opened| Witnessed {
-        size: one.checkpoint.size,
-        by: one.cosigned.clone(),
-    };
-    let split = opened.partition_point(|one| one.checkpoint.size.0 <= index.0);
-    let (before, after) = opened.split_at(split);
-    Bracket {
-        before: before.iter().rev().find(|one| one.witnessed).map(witnessed),
-        after: after.iter().find(|one| one.witnessed).map(witnessed),
+impl Opened {
+    fn seen(&self) -> Witnessed {
+        Witnessed {
+            size: self.checkpoint.size,
+            by: self.cosigned.clone(),
+        }
     }
+}
+
+/// Step 4: the time that the log states for an entry lies between the witnessed checkpoints around it, by the clock
+/// of every witness.
+pub(crate) fn check_brackets(
+    read: &[ReadEntry],
+    brackets: &Brackets,
+    policy: &Policy,
+    findings: &mut Findings,
+) {
+    let mut unbounded = 0;
+    for one in read {
+        let bracket = brackets.around(one.index);
+        // Nothing can have been seen before the beginning of the log.
+        let begun = one.index.0 == 0 || bracket.before.is_some();
+        unbounded += usize::from(!begun || bracket.after.is_none());
+        check_bracket(one, &bracket, findings);
+    }
+    if policy.requires_witness() && unbounded > 0 {
+        let one = "entry has no witnessed checkpoint before, or after, it";
+        let many = "entries have no witnessed checkpoint before, or after, them";
+        let words = format!(
+            "{}, so that the operator's clock alone says when.",
+            counted(unbounded, one, many)
+        );
+        findings.unchecked(Asked::History, "time-not-bounded", "entries", words);
+    }
+}
+
+fn check_bracket(one: &ReadEntry, bracket: &Bracket, findings: &mut Findings) {
+    let before = bracket.before.as_ref().and_then(|seen| seen.latest());
+    let after = bracket.after.as_ref().and_then(|seen| seen.earliest());
+    let early = before.filter(|seen| one.recorded_at.0.saturating_add(TOLERANCE.0) < seen.0);
+    let (order, seen) = match (early, after) {
+        (Some(seen), _) => ("but witnesses had seen the log without it at", seen),
+        (_, Some(seen)) if is_late(one.recorded_at, seen) => {
+            ("but witnesses had seen it in the log by", seen)
+        }
+        _ => return,
+    };
+    findings.failed(
+        Asked::History,
+        "recorded-outside-bracket",
+        one.place(),
+        outside(one.recorded_at, order, seen),
+    );
+}
+
+/// Step 4, where there is one checkpoint alone: it is not said to have been recorded after a witness had seen it.
+pub(crate) fn check_recorded_before(
+    recorded_at: LogTime,
+    opened: &Opened,
+    place: &str,
+    findings: &mut Findings,
+) {
+    let seen = opened.seen().earliest().filter(|_| opened.witnessed);
+    if let Some(seen) = seen.filter(|seen| is_late(recorded_at, *seen)) {
+        let words = outside(recorded_at, "but witnesses had seen it in the log by", seen);
+        findings.failed(Asked::History, "recorded-outside-bracket", place, words);
+    }
+}
+
+fn is_late(recorded_at: LogTime, seen: LogTime) -> bool {
+    recorded_at.0 > seen.0.saturating_add(TOLERANCE.0)
+}
+
+fn outside(recorded_at: LogTime, order: &str, seen: LogTime) -> String {
+    format!(
+        "The log says that it was recorded at {}, {order} {}, which is more than {} minutes apart.",
+        recorded_at.in_words(),
+        seen.in_words(),
+        TOLERANCE.0 / 60_000
+    )
 }

@@ -2,19 +2,21 @@
 //!
 //! A finding has a stable code (kebab-case; scripts and the test corpus rely on it), a severity, the
 //! question of the five that it bears on, a place ("entry 12 (transfer-accepted), detail address") and
-//! a sentence. Limit: [`MAX_FINDINGS`] findings are kept, so that a hostile bundle cannot fill memory
-//! with complaints; the last one kept then says how many were left out.
+//! a sentence. Limit: [`MAX_FINDINGS`] findings of each severity are kept, so that a hostile bundle cannot fill
+//! memory with complaints, nor hide what failed behind what is merely open; what was left out is counted, by
+//! severity and question. Places and sentences are one line each, whatever a bundle says.
 //!
 //! In scope: collecting and summing up. Out of scope: finding.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::{Value, json};
 
 use super::bundle::VerifiedBundle;
+use super::plain;
 
-/// Most findings kept: more than anybody reads, few enough to hold in memory.
+/// Most findings kept of each severity: more than anybody reads, few enough to hold in memory.
 pub const MAX_FINDINGS: usize = 1000;
 
 /// What a finding means for the outcome.
@@ -112,7 +114,8 @@ impl Asked {
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     list: Vec<Finding>,
-    left_out: usize,
+    kept: BTreeMap<Severity, usize>,
+    left_out: BTreeMap<(Severity, u8), usize>,
     failed: bool,
 }
 
@@ -155,18 +158,16 @@ impl Findings {
 
     /// Hands the list out.
     pub(crate) fn into_list(mut self) -> Vec<Finding> {
-        if self.left_out > 0 {
-            let severity = if self.failed {
-                Severity::Failed
-            } else {
-                Severity::Unchecked
-            };
+        for ((severity, question), count) in self.left_out {
             self.list.push(Finding {
                 code: "too-many-findings".to_owned(),
                 severity,
-                question: Asked::Offline.number(),
+                question,
                 place: "bundle".to_owned(),
-                words: format!("{} more findings are left out.", self.left_out),
+                words: format!(
+                    "{} on this question left out here.",
+                    counted(count, "more finding is", "more findings are")
+                ),
             });
         }
         self.list
@@ -180,16 +181,18 @@ impl Findings {
         place: impl fmt::Display,
         words: impl fmt::Display,
     ) {
-        if self.list.len() >= MAX_FINDINGS {
-            self.left_out += 1;
+        let kept = self.kept.entry(severity).or_default();
+        if *kept >= MAX_FINDINGS {
+            *self.left_out.entry((severity, asked.number())).or_default() += 1;
             return;
         }
+        *kept += 1;
         self.list.push(Finding {
             code: code.to_owned(),
             severity,
             question: asked.number(),
-            place: place.to_string(),
-            words: words.to_string(),
+            place: plain::one_line(&place.to_string()),
+            words: plain::one_line(&words.to_string()),
         });
     }
 }
@@ -305,8 +308,15 @@ mod tests {
             "late",
             "a failure past the limit still counts",
         );
+        findings.failed(Asked::File, "z", "a\nb", "c\nverified");
         let list = findings.into_list();
-        assert_eq!(list.len(), MAX_FINDINGS + 1);
-        assert_eq!(exit_code(&list, &BTreeSet::new()), 1);
+        assert_eq!(list.len(), MAX_FINDINGS + 3);
+        let all = BTreeSet::from(["x".to_owned(), "too-many-findings".to_owned()]);
+        assert_eq!(exit_code(&list, &all), 1);
+        let z = list.iter().find(|one| one.code == "z").unwrap();
+        assert_eq!(z.to_string(), "failed [z] a\\nb: c\\nverified");
+        let last = list.last().unwrap();
+        let told = (last.severity, last.question);
+        assert_eq!(told, (Severity::Unchecked, Asked::History.number()));
     }
 }

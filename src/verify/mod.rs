@@ -28,6 +28,7 @@
 //! In scope: everything a reader can check offline. Out of scope: reading files, printing (`cli`), plain
 //! English reports (`court`), a whole ledger (`audit`).
 
+mod access;
 mod answers;
 pub mod audit;
 pub mod audit_state;
@@ -38,6 +39,8 @@ mod entries;
 mod evidence;
 pub mod finding;
 mod nodes;
+mod owed;
+pub(crate) mod plain;
 pub mod proof;
 mod replay;
 mod scope;
@@ -52,7 +55,7 @@ pub use finding::{
 };
 
 use chains::Standing;
-use checkpoints::Opened;
+use checkpoints::Brackets;
 use entries::ReadEntry;
 use finding::{Asked, Findings};
 use nodes::Nodes;
@@ -136,7 +139,8 @@ fn run(inputs: Inputs<'_>, findings: &mut Findings) -> Option<VerifiedBundle> {
     // 4. Entries (before 3, which asks what signers had seen).
     let read = entries::read_all(&bundle, &newest.checkpoint, &mut nodes, findings);
     entries::check_seen(&read, findings);
-    checkpoints::check_brackets(&read, &opened, findings);
+    let brackets = Brackets::new(&opened);
+    checkpoints::check_brackets(&read, &brackets, inputs.policy, findings);
 
     // 3. Consistency.
     let seen = entries::seen_heads(&read);
@@ -164,7 +168,7 @@ fn run(inputs: Inputs<'_>, findings: &mut Findings) -> Option<VerifiedBundle> {
     for (read, standing) in read.iter().zip(&standing) {
         replay.step(inputs.rules, read, standing, findings);
     }
-    replay.check_companions(&read, &standing, findings);
+    replay.check_service(&read, &standing, findings);
     replay.late_flags(inputs.rules, &read, bundle.evaluated_at);
 
     // 8. Genesis.
@@ -183,7 +187,7 @@ fn run(inputs: Inputs<'_>, findings: &mut Findings) -> Option<VerifiedBundle> {
     }
 
     // 9. Evidence.
-    let entries = items(&read, &standing, replay.entries, &opened);
+    let entries = items(&read, &standing, replay.entries, &brackets);
     let versions = evidence::versions(&covered.exhibits, &entries, &replay.flags, inputs.rules);
     let evidence = evidence::check_evidence(&versions, inputs.evidence, findings);
 
@@ -253,7 +257,7 @@ fn items(
     read: &[ReadEntry],
     standing: &[Standing],
     entries: Vec<Option<crate::protocol::entry::VerifiedEntry>>,
-    opened: &[Opened],
+    brackets: &Brackets,
 ) -> Vec<VerifiedItem> {
     let together = read.iter().zip(standing).zip(entries);
     together
@@ -264,7 +268,7 @@ fn items(
             chain: standing.chain.clone(),
             seq: standing.seq,
             entry,
-            bracket: checkpoints::bracket(opened, read.index),
+            bracket: brackets.around(read.index),
         })
         .collect()
 }

@@ -63,6 +63,7 @@ fn check(entry: &str, proof: &str, policy: &Policy, findings: &mut Findings) {
             format!("This entry with this time is not what the log holds at this index: {error}."),
         );
     }
+    checkpoints::check_recorded_before(proof.recorded_at, &opened, "entry", findings);
     // 5. What a proof of one entry cannot show.
     findings.unchecked(
         Asked::Signers,

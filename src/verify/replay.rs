@@ -9,16 +9,18 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::access::Readings;
 use super::chains::Standing;
 use super::entries::ReadEntry;
 use super::finding::{Asked, Findings};
-use crate::ledger::admit::{self, Companion, Place};
+use super::owed::Owed;
+use crate::ledger::admit::{self, Place};
 use crate::ledger::outcome::{Flag, Refusal};
 use crate::ledger::rules::Rules;
 use crate::ledger::state::{ChainRecord, EntryRecord, Known as _, MemoryState, Record, RecordKey};
 use crate::ledger::{exhibit_of, explain, key_compromised, standing_flags};
-use crate::protocol::entry::{EntryHash, UnverifiedEntry, VerifiedEntry};
-use crate::protocol::id::{ActorId, ChainId, Strand, Subject};
+use crate::protocol::entry::{UnverifiedEntry, VerifiedEntry};
+use crate::protocol::id::{ActorId, Strand, Subject};
 use crate::protocol::leaf::ChainHead;
 use crate::protocol::note::VerifierKey;
 use crate::protocol::time::LogTime;
@@ -29,7 +31,8 @@ pub(crate) struct Replay {
     pub flags: Vec<Flag>,
     /// For each entry of the bundle, in order: the entry with its signature checked.
     pub entries: Vec<Option<VerifiedEntry>>,
-    companions: Vec<(EntryHash, Companion)>,
+    owed: Owed,
+    readings: Readings,
 }
 
 impl Replay {
@@ -38,7 +41,8 @@ impl Replay {
             state: MemoryState::default(),
             flags: Vec::new(),
             entries: Vec::new(),
-            companions: Vec::new(),
+            owed: Owed::default(),
+            readings: Readings::default(),
         }
     }
 
@@ -58,6 +62,9 @@ impl Replay {
         });
         if read.entry.is_none() {
             self.pass_over(read, standing);
+        }
+        if let Some(verified) = &verified {
+            self.owed.pay(verified);
         }
         self.entries.push(verified);
     }
@@ -100,10 +107,16 @@ impl Replay {
         };
         match admit::admit(rules, &self.state, &verified, place) {
             Ok(admitted) => {
+                self.readings.check(
+                    &self.state,
+                    &verified,
+                    read.recorded_at,
+                    read.place(),
+                    findings,
+                );
                 self.state.apply(admitted.changes);
                 self.flags.extend(admitted.flags);
-                let companions = admitted.companions.into_iter();
-                self.companions.extend(companions.map(|one| (read.e, one)));
+                self.owed.add(read.e, admitted.companions);
                 Some(verified)
             }
             Err(refusal) if names_exhibit_elsewhere(&self.state, &verified, &refusal) => {
@@ -178,49 +191,26 @@ impl Replay {
     }
 
     /// Entries of the service that the rules say follow must be there, unless their chain is not in the
-    /// bundle or has withheld entries.
-    pub(crate) fn check_companions(
+    /// bundle or has withheld entries; and says what of requests to read could not be checked.
+    pub(crate) fn check_service(
         &self,
         read: &[ReadEntry],
         standing: &[Standing],
         findings: &mut Findings,
     ) {
-        let mut present: BTreeSet<(ChainId, String, String)> = BTreeSet::new();
         let mut chains = BTreeSet::new();
         let mut with_gaps = BTreeSet::new();
         for (read, standing) in read.iter().zip(standing) {
-            chains.insert(standing.chain.clone());
-            let Some(entry) = &read.entry else {
-                with_gaps.insert(standing.chain.clone());
-                continue;
-            };
-            let payload = entry.payload();
-            if let Some(Value::String(cause)) = payload.body.get("cause") {
-                present.insert((payload.chain(), payload.event.clone(), cause.clone()));
+            chains.insert(&standing.chain);
+            if read.entry.is_none() {
+                with_gaps.insert(&standing.chain);
             }
         }
-        for (cause, companion) in &self.companions {
-            let wanted = (
-                companion.chain.clone(),
-                companion.event.to_owned(),
-                cause.to_string(),
-            );
-            if present.contains(&wanted)
-                || with_gaps.contains(&companion.chain)
-                || !chains.contains(&companion.chain)
-            {
-                continue;
-            }
-            findings.failed(
-                Asked::History,
-                "companion-missing",
-                super::chains::place(&companion.chain),
-                format!(
-                    "The entry \"{}\" that the service must have written because of entry {cause} is not there.",
-                    companion.event
-                ),
-            );
-        }
+        self.owed.finish(
+            |chain| chains.contains(chain) && !with_gaps.contains(chain),
+            findings,
+        );
+        self.readings.finish(findings);
     }
 
     /// Flags that only later entries bring to light.
@@ -277,7 +267,13 @@ fn collect_strings<'a>(value: &'a Value, into: &mut Vec<&'a str>) {
     }
 }
 
-/// Every actor that the entries name, as signer or in a body.
+/// Whose request to read an access entry carries, where it is disclosed.
+fn reader_of(entry: &UnverifiedEntry) -> Option<&str> {
+    let is_access = entry.payload().strand == Strand::Access;
+    entry.detail("reader").filter(|_| is_access)?.as_str()
+}
+
+/// Every actor that the entries name, as signer, in a body, or as reader.
 pub(crate) fn actors_named(read: &[ReadEntry]) -> BTreeSet<Subject> {
     let mut actors = BTreeSet::new();
     for entry in read.iter().filter_map(|one| one.entry.as_ref()) {
@@ -286,6 +282,7 @@ pub(crate) fn actors_named(read: &[ReadEntry]) -> BTreeSet<Subject> {
         for value in entry.payload().body.values() {
             collect_strings(value, &mut strings);
         }
+        strings.extend(reader_of(entry));
         actors.extend(
             strings
                 .iter()
@@ -331,8 +328,13 @@ pub(crate) fn check_genesis(
             "The log key of the trust policy is not one that the beginning of this log names.",
         );
     }
-    let rules = body.get("rules").and_then(Value::as_str);
-    if rules != Some(rules_run.sha256().to_base64url().as_str()) {
+    check_rules(genesis, rules_run, findings);
+}
+
+/// The ledger runs under the rules that are run here.
+pub(crate) fn check_rules(genesis: &UnverifiedEntry, rules_run: &Rules, findings: &mut Findings) {
+    let named = genesis.payload().body.get("rules").and_then(Value::as_str);
+    if named != Some(rules_run.sha256().to_base64url().as_str()) {
         findings.failed(
             Asked::Handling,
             "other-rules",

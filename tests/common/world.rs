@@ -33,7 +33,7 @@ use custodes::protocol::leaf::Commitment;
 use custodes::protocol::note::{self, SignatureKind, VerifierKey};
 use custodes::protocol::policy::Policy;
 use custodes::protocol::time::{LogTime, Moment, Occurred};
-use custodes::protocol::token::Possession;
+use custodes::protocol::token::{Possession, ReadRequest};
 use custodes::protocol::tree::{
     EntryIndex, MemoryTree, RootHash, TreeSize, prove_consistency, prove_inclusion, root,
 };
@@ -102,6 +102,10 @@ pub struct World {
     pub beside: Option<Box<dyn RealLedger>>,
     /// Where set, what is recorded waits here until [`World::send`].
     pub queue: Option<Vec<Queued>>,
+    /// The exhibit that the service names in the next entry that it owes, in place of the right one.
+    pub misled: Option<Subject>,
+    /// Sizes at which checkpoints were published, and when.
+    published: BTreeMap<TreeSize, u64>,
     counter: u64,
     now: u64,
 }
@@ -139,6 +143,8 @@ impl World {
             clocks: 0,
             beside: None,
             queue: None,
+            misled: None,
+            published: BTreeMap::new(),
             counter,
             now: BEGINNING,
         };
@@ -355,6 +361,7 @@ impl World {
             size: self.tree.size(),
             root: self.tree.root(),
         };
+        self.published.entry(ours.size).or_insert(self.now);
         self.seen = match &mut self.beside {
             Some(beside) => beside.newest(),
             None => Some(ours),
@@ -396,8 +403,9 @@ impl World {
         Policy::parse(&format!("log {}\nquorum none\n", self.log_vkey())).unwrap()
     }
 
-    /// The signed note over the first `size` leaves, cosigned if asked.
+    /// The signed note over the first `size` leaves, cosigned if asked: when it was published, else now.
     pub fn checkpoint(&self, size: TreeSize, cosigned: bool) -> String {
+        let time = self.published.get(&size).unwrap_or(&self.now) / 1000;
         let root: RootHash = root(size, &self.tree).unwrap();
         let text = Checkpoint {
             origin: self.origin.clone(),
@@ -408,7 +416,7 @@ impl World {
         let mut note = note::sign(&text, &self.origin, &self.log);
         if cosigned {
             let name = Origin::new("witness.example").unwrap();
-            note.push_str(&note::cosign(&text, &name, self.now / 1000, &self.witness));
+            note.push_str(&note::cosign(&text, &name, time, &self.witness));
         }
         note
     }

@@ -60,6 +60,9 @@ impl World {
             if wanted.contains(&payload.chain()) {
                 actors.insert(payload.actor.subject());
                 collect_actors(&Value::Object(payload.body.clone()), &mut actors);
+                if let Some(reader) = recorded.entry.detail("reader") {
+                    collect_actors(reader, &mut actors);
+                }
             }
         }
         let keys = self
@@ -83,16 +86,21 @@ impl World {
         recorded: &[&Recorded],
     ) -> Bundle {
         let size = self.tree.size();
-        let older = self
-            .seen
-            .map(|seen| seen.size)
-            .filter(|older| *older < size);
+        // Around each entry, as the service takes them.
+        let mut older = BTreeSet::new();
+        for one in recorded {
+            let (covers, before) = (TreeSize(one.index.0 + 1), TreeSize(one.index.0));
+            older.extend(self.published.range(..=before).next_back());
+            older.extend(self.published.range(covers..).next());
+        }
+        let older: BTreeSet<TreeSize> = older.into_iter().map(|one| *one.0).collect();
+        let older: Vec<TreeSize> = older.into_iter().filter(|one| *one < size).collect();
         let mut heads: BTreeMap<(TreeSize, Hash), ()> = BTreeMap::new();
         for seen in recorded.iter().filter_map(|one| one.entry.payload().seen) {
             heads.insert((seen.size, seen.root.0), ());
         }
-        if let Some(older) = older {
-            heads.insert((older, root(older, &self.tree).unwrap().0), ());
+        for older in &older {
+            heads.insert((*older, root(*older, &self.tree).unwrap().0), ());
         }
         let inclusion: Vec<Vec<Hash>> = recorded
             .iter()
@@ -136,7 +144,7 @@ impl World {
             evaluated_at: recorded.last().map_or(LogTime(0), |one| one.recorded_at),
             checkpoints: older
                 .into_iter()
-                .map(|older| self.checkpoint(older, false))
+                .map(|older| self.checkpoint(older, true))
                 .chain([self.checkpoint(size, true)])
                 .collect(),
             consistency: heads

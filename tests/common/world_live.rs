@@ -54,6 +54,8 @@ impl World {
             clocks: 0,
             beside: Some(beside),
             queue: None,
+            misled: None,
+            published: BTreeMap::new(),
             counter,
             now,
         };
@@ -104,7 +106,10 @@ impl World {
     fn accompany(&mut self, companion: admit::Companion, place: Place) {
         let service = clone(&self.service);
         let chain = companion.chain;
-        let body = Value::Object(companion.body);
+        let mut body = Value::Object(companion.body);
+        if let Some(exhibit) = self.misled.take() {
+            body["exhibit"] = json!(exhibit);
+        }
         let (event, none) = (companion.event, json!({}));
         let entry = self.sign(&service, &chain.subject, chain.strand, event, body, none);
         let index = EntryIndex(self.entries.len() as u64);

@@ -104,9 +104,9 @@ pub fn sample_in(mut world: World) -> Sample {
 
     let service = clone(&world.service);
     let body = json!({"target": "exhibit", "extent": "history"});
-    let details = json!({
-        "reader": officer.actor, "purpose": "Preparing a statement", "token": "a.b.c",
-    });
+    let purpose = "Preparing a statement";
+    let token = world.token(&officer, &format!("exhibits/{video}/history"), purpose);
+    let details = json!({"reader": officer.actor, "purpose": purpose, "token": token});
     world.record(&service, &video, Strand::Access, "viewed", body, details);
     Sample {
         world,
@@ -117,5 +117,24 @@ pub fn sample_in(mut world: World) -> Sample {
         bytes,
         officer,
         examiner,
+    }
+}
+
+impl World {
+    /// A request of somebody to read, as the service puts it into an access entry.
+    pub fn token(&mut self, reader: &Person, uri: &str, purpose: &str) -> String {
+        self.place();
+        let request = ReadRequest {
+            ledger: self.origin.clone(),
+            actor: reader.actor.clone(),
+            method: "GET".to_owned(),
+            uri: format!("https://log.example/v1/{uri}"),
+            body: None,
+            purpose: purpose.to_owned(),
+            iat: self.now / 1000,
+            exp: self.now / 1000 + 60,
+            jti: self.subject(),
+        };
+        request.sign(&reader.key)
     }
 }

@@ -323,11 +323,15 @@ pub fn play(mut play: Play) -> Play {
     p.line("prosecutor", &video, "annotated", json!({"target": examined.unwrap()}), Refused("no-standing"));
     let service = world::clone(&p.s.world.service);
     let read = json!({"target": "exhibit", "extent": "bundle"});
-    let no_reason = json!({"reader": examiner, "token": "a.b.c"});
+    let reader = world::clone(&p.s.examiner);
+    let uri = format!("exhibits/{video}/bundle");
+    let token = p.s.world.token(&reader, &uri, "");
+    let no_reason = json!({"reader": examiner, "token": token});
     let seen = p.told("service", &video, "viewed", read.clone(), no_reason, Flags(&["no-purpose"]));
     let why = json!({"category": "no-purpose", "targets": [seen.unwrap()]});
     p.line("examiner", &video, "irregularity-explained", why, Flags(&[]));
-    let why = json!({"reader": examiner, "purpose": "Report", "token": "a.b.c"});
+    let token = p.s.world.token(&reader, &uri, "Report");
+    let why = json!({"reader": examiner, "purpose": "Report", "token": token});
     p.s.world.record(&service, &video, Strand::Access, "exported", read, why);
     play
 }

@@ -22,6 +22,12 @@ fn every_byte_of_a_bundle_counts() {
                 let mut bytes = bytes.clone();
                 bytes[at] ^= flip;
                 let found = check(&bytes, &policy, &evidence, &[]);
+                // The line of a witness whose name or key id is another is nobody's: an older checkpoint without it
+                // dates nothing, and that is said.
+                if found.has("older-checkpoint-not-witnessed") {
+                    assert_eq!(exit(&found), 3, "byte {at} xor {flip}: {}", show(&found));
+                    continue;
+                }
                 assert_eq!(exit(&found), 1, "byte {at} xor {flip}: {}", show(&found));
                 assert!(found.verified.is_none());
             }

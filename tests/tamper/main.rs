@@ -4,9 +4,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod access;
 mod bytes;
 mod lists;
 mod origins;
+mod spellings;
 #[path = "../common/world.rs"]
 mod world;
 

@@ -183,6 +183,141 @@ fn clocks_of_witnesses_bound_the_time_of_an_entry() {
     assert!(late[0].place.contains("sealed"), "{}", late[0]);
 }
 
+/// The text of a checkpoint, and the log's signature.
+fn own(note: &str) -> (String, String) {
+    let own: String = note.split_inclusive('\n').take(5).collect();
+    let text = own.split("\n\n").next().unwrap().to_owned() + "\n";
+    (text, own)
+}
+
+#[test]
+fn every_witness_bounds_the_time_whatever_others_say() {
+    use custodes::protocol::id::{Origin, Strand};
+    use custodes::protocol::key::SecretKey;
+    use custodes::protocol::note::{SignatureKind, VerifierKey, cosign};
+    use custodes::protocol::tlog_proof::TlogProof;
+    use custodes::protocol::tree::prove_inclusion;
+    use custodes::verify::proof::verify_proof;
+    let mut sample = sample();
+    let examiner = world::clone(&sample.examiner);
+    let video = sample.video.clone();
+    sample.world.wait(365 * 24 * 60);
+    let (seal, none) = (
+        serde_json::json!({"seal": "K7654321"}),
+        serde_json::json!({}),
+    );
+    let sealed = sample
+        .world
+        .record(&examiner, &video, Strand::Custody, "sealed", seal, none);
+    let world = &sample.world;
+    let friend = SecretKey::from_seed([66; 32]);
+    let name = Origin::new("witness.friend.example").unwrap();
+    let vkey = VerifierKey::ed25519(name.clone(), SignatureKind::CosignatureV1, friend.public());
+    let policy = Policy::parse(&format!(
+        "log {}\nwitness court {}\nwitness friend {vkey}\ngroup both all court friend\nquorum both\n",
+        world.log_vkey(),
+        world.witness_vkey(),
+    ))
+    .unwrap();
+    // The witness saw the newest checkpoint in the beginning; the operator's friend says a year later.
+    let year = world.entries.last().unwrap().recorded_at.0 / 1000;
+    let cosigned = |note: &str, first: u64, second: u64| {
+        let (text, own) = own(note);
+        let court = Origin::new("witness.example").unwrap();
+        own + &cosign(&text, &court, first, &world.witness) + &cosign(&text, &name, second, &friend)
+    };
+    let failed = |found: &Verification| {
+        let late = found.findings.iter();
+        late.filter(|one| one.code == "recorded-outside-bracket")
+            .map(|one| one.place.clone())
+            .collect::<Vec<_>>()
+    };
+    let begun = world::BEGINNING / 1000 + 7200;
+    let bundle = world.exhibit_bundle(&video);
+    let with = |first: [u64; 2], last: [u64; 2]| {
+        let mut bundle = bundle.clone();
+        let newest = bundle.checkpoints.len() - 1;
+        for (at, note) in bundle.checkpoints.iter_mut().enumerate() {
+            let [court, friend] = if at == newest { last } else { first };
+            *note = cosigned(note, court, friend);
+        }
+        check(&bundle.to_bytes(), &policy, &[], &[])
+    };
+    let honest = with([begun - 7200; 2], [year; 2]);
+    assert!(failed(&honest).is_empty(), "{}", show(&honest));
+    let late = with([begun - 7200; 2], [begun, year]);
+    assert_eq!(failed(&late).len(), 1, "{}", show(&late));
+    assert!(failed(&late)[0].contains("sealed"), "{}", show(&late));
+    // One witness saw the log without the entries after they are said to have been recorded.
+    let early = with([begun - 7200, begun], [year; 2]);
+    assert!(!failed(&early).is_empty(), "{}", show(&early));
+
+    // An entry alone with its proof, too.
+    let (index, size) = (world.entries.last().unwrap().index, world.tree.size());
+    let entry = world.entries.last().unwrap();
+    assert_eq!(entry.entry.hash(), sealed);
+    let proven = |court: u64| {
+        let proof = TlogProof {
+            recorded_at: entry.recorded_at,
+            index,
+            proof: prove_inclusion(index, size, &world.tree).unwrap(),
+            checkpoint: cosigned(&world.checkpoint(size, false), court, year),
+        };
+        let found = verify_proof(&entry.entry.to_text(), &proof.to_text(), &policy);
+        let mut codes = found.into_iter().map(|one| one.code);
+        codes.any(|code| code == "recorded-outside-bracket")
+    };
+    assert!(!proven(year));
+    assert!(proven(begun));
+}
+
+#[test]
+fn entries_that_no_witness_bounds_are_counted() {
+    let sample = sample();
+    let bundle = sample.world.exhibit_bundle(&sample.video);
+    let policy = sample.world.policy();
+    let whole = check(&bundle.to_bytes(), &policy, &[], &[]);
+    assert!(!whole.has("time-not-bounded"), "{}", show(&whole));
+    assert!(whole.questions[3].words.contains("back-dated"));
+    let mut bundle = bundle;
+    let newest = bundle.checkpoints.len() - 1;
+    for note in &mut bundle.checkpoints[..newest] {
+        *note = own(note).1;
+    }
+    let found = check(&bundle.to_bytes(), &policy, &[], &[]);
+    assert!(
+        codes(&found, Severity::Failed).is_empty(),
+        "{}",
+        show(&found)
+    );
+    let open = found.findings.iter();
+    let open: Vec<_> = open.filter(|one| one.code == "time-not-bounded").collect();
+    assert_eq!(open.len(), 1, "{}", show(&found));
+    // Nothing can come before the beginning of the log.
+    let count = bundle.entries.len() - 1;
+    assert!(
+        open[0]
+            .words
+            .starts_with(&format!("{count} entries have no")),
+        "{}",
+        open[0]
+    );
+    assert!(!found.questions[3].words.contains("back-dated"));
+}
+
+#[test]
+fn words_of_a_bundle_are_one_line() {
+    let sample = sample();
+    let forged = br#"{"format\nverified: everything is in order\n":1}"#;
+    let found = check(forged, &sample.world.policy(), &[], &[]);
+    assert_eq!(found.findings.len(), 1, "{}", show(&found));
+    let words = &found.findings[0].words;
+    assert!(
+        words.contains("\\nverified") && !words.contains('\n'),
+        "{words}"
+    );
+}
+
 #[test]
 fn a_policy_for_another_key_of_the_same_log_is_not_satisfied() {
     let sample = sample();
