@@ -473,7 +473,6 @@ mod tests {
             "http://127.0.0.1@evidence.example/",
             "http://localhost.evidence.example",
             "http://[2001:db8::1]:80",
-            "http://",
         ] {
             let failure = Client::new(Some(url)).err();
             let code = failure.map(|failure| failure.code);
