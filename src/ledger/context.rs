@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 
 use super::admit::Place;
-use super::flags;
 use super::rules::Rules;
 use super::schema;
+use super::standing;
 use super::state::{CaseRecord, ExhibitRecord, Known, Offer};
 use crate::protocol::entry::{EntryHash, VerifiedEntry};
 use crate::protocol::id::{ActorId, OrgId, Subject};
@@ -42,7 +42,7 @@ impl<'a, K: Known + ?Sized> Context<'a, K> {
 
     /// A threshold in seconds: as the parties changed it, or as the table has it.
     pub fn threshold(&self, name: &str) -> i64 {
-        flags::threshold(self.rules, self.known, name)
+        standing::threshold(self.rules, self.known, name)
     }
 
     /// Whether an entry is one about the same subject.

@@ -23,12 +23,13 @@ mod refusal_words;
 pub mod refusals;
 pub mod rules;
 pub mod schema;
+mod standing;
 pub mod state;
 
 pub use admit::{Admitted, Companion, Place, admit, check_whole, missing_detail, signer};
 pub use exhibits::moves;
-pub use flags::{exhibit_of, explain, flags_of, key_compromised, standing_flags};
 pub use outcome::{Flag, Refusal, Severity};
 pub use read::{EntryView, ReadRight, access_view, entry_view, is_auditor, may_read};
 pub use rules::Rules;
+pub use standing::{exhibit_of, explain, flags_of, key_compromised, standing_flags};
 pub use state::{Known, MemoryState, Record, RecordKey};

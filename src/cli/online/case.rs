@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Map, json};
 
-use super::client::random_subject;
+use super::fresh::random_subject;
 use super::reference;
 use super::session::Session;
 use super::signing::{self, Act};

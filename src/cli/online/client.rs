@@ -5,17 +5,18 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::IpAddr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::Value;
 use ureq::http::uri::Authority;
 use ureq::http::{Method, Request, Response};
 use ureq::{AsSendBody, Body};
 
+use super::fresh::{random_subject, unix_now};
 use crate::cli::failure::{Failure, UNREACHABLE};
 use crate::protocol::bundle::MAX_BUNDLE;
 use crate::protocol::hash::Hash;
-use crate::protocol::id::{ActorId, Origin, Subject};
+use crate::protocol::id::{ActorId, Origin};
 use crate::protocol::key::SecretKey;
 use crate::protocol::token::{MAX_LIFETIME, MAX_PURPOSE, ReadRequest};
 
@@ -411,30 +412,6 @@ pub fn unexpected(why: &str) -> Failure {
         format!("the service answered with something else than expected: {why}"),
     )
     .next("check that the address is that of a Custodes service of this version")
-}
-
-/// Seconds since the Unix epoch by this machine's clock.
-pub fn unix_now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
-}
-
-/// Random bytes from the operating system.
-pub fn random<const N: usize>() -> Result<[u8; N], Failure> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| {
-        Failure::new(
-            "no-randomness",
-            format!("the system gives no random bytes: {error}"),
-        )
-    })?;
-    Ok(bytes)
-}
-
-/// A new opaque id.
-pub fn random_subject() -> Result<Subject, Failure> {
-    Ok(Subject::from_bytes(random::<16>()?))
 }
 
 /// Percent-encodes a query value (RFC 3986: all but unreserved characters).

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::authority::AuthorityArgs;
-use super::client::random_subject;
+use super::fresh::random_subject;
 use super::home::{Profile, write_atomically};
 use super::key::request;
 use super::session::Session;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::client::random_subject;
+use super::fresh::random_subject;
 use super::home::{Config, write_atomically};
 use super::vocabulary;
 use crate::cli::Outcome;

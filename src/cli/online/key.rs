@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::client::random_subject;
+use super::fresh::random_subject;
 use super::home::Profile;
 use super::{accept_genesis, enrol};
 use crate::cli::Outcome;

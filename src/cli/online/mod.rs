@@ -8,6 +8,7 @@ pub mod home;
 
 mod carry;
 mod client;
+mod fresh;
 mod guide;
 mod lock;
 mod members;

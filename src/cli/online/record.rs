@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::client::{random_subject, unexpected};
+use super::client::unexpected;
+use super::fresh::random_subject;
 use super::guide::ask::{self, Answers};
 use super::members::{Members, points_at};
 use super::reference;

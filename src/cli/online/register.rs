@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::client::random_subject;
+use super::fresh::random_subject;
 use super::members::Members;
 use super::reference;
 use super::session::Session;

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::client::{random, random_subject, unexpected, unix_now};
+use super::client::unexpected;
+use super::fresh::{random, random_subject, unix_now};
 use super::session::Session;
 use super::unsent;
 use super::{vocabulary, watch};

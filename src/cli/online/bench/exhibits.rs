@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::cli::failure::Failure;
-use crate::cli::online::client::random_subject;
+use crate::cli::online::fresh::random_subject;
 use crate::cli::online::session::Session;
 use crate::cli::online::signing::{self, Act, Head};
 use crate::cli::online::watch;

@@ -3,7 +3,7 @@
 
 use super::file::{Carry, Queued};
 use crate::cli::failure::Failure;
-use crate::cli::online::client::unix_now;
+use crate::cli::online::fresh::unix_now;
 use crate::cli::online::session::Session;
 use crate::cli::online::signing::{self, Act, Head, Recorded};
 use crate::cli::online::{vocabulary, watch};

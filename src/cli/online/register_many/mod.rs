@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use self::list::Item;
 use self::progress::{Progress, State};
-use super::client::random_subject;
+use super::fresh::random_subject;
 use super::reference;
 use super::session::Session;
 use super::signing::{self, Act, Head};

@@ -11,7 +11,7 @@ fn registered(content: &str) -> Act {
         "case": Subject::from_bytes([5; 16]), "kind": "audio", "role": "original", "digest": digest,
     });
     Act {
-        subject: crate::cli::online::client::random_subject().unwrap(),
+        subject: crate::cli::online::fresh::random_subject().unwrap(),
         strand: Strand::Custody,
         opens: true,
         event: "registered".to_owned(),
