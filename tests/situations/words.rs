@@ -37,6 +37,13 @@ impl Clock {
     /// Puts `{4 hours ago}` for times, `{now}` for those within the situation, and nothing for ids.
     pub fn plain(&self, said: &str) -> String {
         let mut text = said.to_owned();
+        // Ids are drawn anew each time; eight characters of one are shown.
+        let mut parts = text.split("with id ");
+        let first = parts.next().unwrap_or_default().to_owned();
+        text = parts.fold(first, |text, part| {
+            let rest = part.get(8..).unwrap_or_default();
+            format!("{text}with id {{id}}{rest}")
+        });
         for second in -5..LASTS {
             text = put(&text, &words(self.start + second), "{now}");
         }
