@@ -44,6 +44,7 @@ mod tampered;
 mod tokens;
 mod views;
 mod witnessing;
+mod witnessing_error;
 mod work;
 mod writer;
 

@@ -4,8 +4,8 @@
 //! its own cosignature. Cosignatures are checked and added to the published checkpoint, for ever.
 //!
 //! **The gate.** Where the policy demands witnesses, nothing is recorded after a start until a quorum has cosigned
-//! the newest published checkpoint, and the others of the policy have answered or had ten seconds to: a service restored from an old copy of its folder would otherwise go on
-//! writing a second history. A checkpoint with the log's own signature that this tree does not continue shuts the
+//! the newest published checkpoint, and the others of the policy have answered or had ten seconds to: a service
+//! restored from an old copy of its folder would otherwise go on writing a second history. A checkpoint with the log's own signature that this tree does not continue shuts the
 //! gate for good. Once open, the gate stays open when witnesses go away: receipts then say that they are not
 //! witnessed.
 
@@ -20,6 +20,7 @@ pub use super::gate::Gate;
 use super::known::StoreKnown;
 pub use super::nearest::{Nearest, size_of};
 use super::say::say;
+pub use super::witnessing_error::WitnessingError;
 use crate::protocol::checkpoint::{self, Checkpoint};
 use crate::protocol::note::{UnverifiedNote, VerifiedSignature, VerifierKey};
 use crate::protocol::policy::Policy;
@@ -64,20 +65,6 @@ struct State {
     answered: BTreeSet<String>,
     quorum_at: Option<Instant>,
     alarm: Option<String>,
-}
-
-/// Why witnessing cannot begin.
-#[derive(Debug, thiserror::Error)]
-pub enum WitnessingError {
-    /// Storage.
-    #[error("{0}")]
-    Store(#[from] StoreError),
-    /// The quorum cannot be had.
-    #[error(
-        "the witness policy demands a quorum that its witnesses with an address cannot give; write the address \
-         after the key of each witness line"
-    )]
-    NoAddress,
 }
 
 impl Witnessing {
