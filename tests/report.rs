@@ -63,7 +63,7 @@ fn a_case_in_plain_words() {
         "recorded that they offered exhibit JSM/1 to Dr Ana Iyer (northshire-forensics) (in person), for \
          the purpose \"Examination\".",
         "Dr Ana Iyer (northshire-forensics) recorded that they received exhibit JSM/1 from PC Jo Smith \
-         (northshire-police), in answer to entry 13; they digested the bytes and the digest is the \
+         (northshire-police), in answer to entry 14; they digested the bytes and the digest is the \
          registered one. Also recorded: condition: \"Sealed, undamaged\".",
         "recorded that they acquired exhibit AI/1 (surveillance footage, working) from exhibit JSM/1",
         "The authority of northshire-police recorded that PC Jo Smith (northshire-police) holds a key",
