@@ -35,7 +35,7 @@ const MAX_BLOB: usize = 64 << 20;
                         Example: custodes record sealed \"44NS1234526 JSM/1\" --set seal=K1234567 --detail \"bag=B0099123\"\n\
                         Example: custodes record seized \"44NS1234526 JSM/4\" --set kind=device \
                         --detail \"description=Phone, black\" --detail \"power_or_consent=PACE 1984 s.19\"\n\
-                        Example: custodes record seized \"44NS1234526 JSM/4\"  (at a terminal: asks for the rest)"
+                        Example: custodes record seized \"44NS1234526 JSM/4\"   # at a terminal: asks for the rest"
 )]
 pub struct RecordArgs {
     /// The event, by its name in the rules.
