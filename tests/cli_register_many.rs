@@ -58,7 +58,8 @@ impl Sitting {
     /// Exhibits in the case, by the service's own list.
     fn exhibits(&self) -> usize {
         let told = ok(&self.ledger.run("smith", &["history", CASE]));
-        told.matches("exhibit-added").count()
+        told.matches("was added to the case's list of exhibits")
+            .count()
     }
 }
 

@@ -88,7 +88,8 @@ fn one_file_of_several_that_cannot_be_read_leaves_nothing_half_done() {
     assert!(said.contains("error[evidence-unreadable]"), "{said}");
     let count = || {
         let told = ok(&ledger.run("smith", &["history", CASE]));
-        told.matches("exhibit-added").count()
+        told.matches("was added to the case's list of exhibits")
+            .count()
     };
     assert_eq!(count(), 0);
     std::fs::write(&paths[2], "c").unwrap();
