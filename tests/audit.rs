@@ -49,16 +49,16 @@ fn an_honest_ledger_passes_and_each_change_is_named() {
     assert_eq!(audited(&sample, &sample.world.leaves()), BTreeSet::new());
     type Edit = fn(&mut Vec<AuditLeaf>);
     let edits: [(&str, Edit); 8] = [
-        ("leaf-differs", |leaves| leaves[9].recorded_at.0 += 1),
-        ("leaf-differs", |leaves| leaves[9].data[5] ^= 1),
+        ("leaf-differs", |leaves| leaves[10].recorded_at.0 += 1),
+        ("leaf-differs", |leaves| leaves[10].data[5] ^= 1),
         ("root-differs", |leaves| leaves[3].data[5] ^= 1),
         ("root-differs", |leaves| drop(leaves.pop())),
         ("seen-not-on-tree", |leaves| drop(leaves.remove(3))),
-        ("rule-broken", |leaves| leaves.swap(7, 8)),
+        ("rule-broken", |leaves| leaves.swap(8, 9)),
         ("disclosure-missing", |leaves| {
-            drop(leaves[9].disclosures.pop())
+            drop(leaves[10].disclosures.pop())
         }),
-        ("entry-form", |leaves| leaves[9].disclosures.swap(0, 1)),
+        ("entry-form", |leaves| leaves[10].disclosures.swap(0, 1)),
     ];
     for (code, edit) in edits {
         let mut leaves = sample.world.leaves();

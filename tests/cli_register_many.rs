@@ -173,7 +173,7 @@ fn a_list_that_cannot_be_taken_registers_nothing() {
             "the reference A/1 is that of line 2",
         ),
         (
-            "path,occurred_at\nclip 0.mp4,yesterday\n",
+            "path,occurred_at\nclip 0.mp4,some day\n",
             "line 2: --occurred-at",
         ),
         ("name\nclip 0.mp4\n", "names no column \"path\""),
