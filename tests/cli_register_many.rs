@@ -89,7 +89,7 @@ fn a_list_is_registered_once_however_often_it_is_run() {
         .ledger
         .run("smith", &["history", "44NS1234526 BWV/7"]));
     assert!(
-        found.contains("camera: cam 7, chest") && found.contains("file name: clip 7.mp4"),
+        found.contains("camera: \"cam 7, chest\"") && found.contains("file name: \"clip 7.mp4\""),
         "{found}"
     );
     let again = json(&sitting.run(&[]));
@@ -174,7 +174,7 @@ fn a_list_that_cannot_be_taken_registers_nothing() {
         ),
         (
             "path,occurred_at\nclip 0.mp4,some day\n",
-            "line 2: --occurred-at",
+            "line 2: \"some day\" is not a time",
         ),
         ("name\nclip 0.mp4\n", "names no column \"path\""),
     ] {

@@ -260,7 +260,7 @@ fn what_the_defence_looks_at_is_for_its_own_side() {
     assert!(ok(&ledger.run("morgan", &looked)).contains("a privileged thought"));
     let told = ok(&ledger.run("smith", &["history", &reference, "--purpose", "curiosity"]));
     assert!(
-        told.contains("viewed") && told.contains("curiosity"),
+        told.contains("read the history") && told.contains("curiosity"),
         "{told}"
     );
     assert!(
