@@ -53,11 +53,7 @@ fn folder(ledger: &Ledger) -> (std::path::PathBuf, Vec<u8>) {
 /// The manifest of a folder that smith registered as JSM/1.
 fn registered(ledger: &Ledger) -> Vec<u8> {
     let (folder, manifest) = folder(ledger);
-    let folder = folder.display().to_string();
-    let mut args = vec!["register", CASE, &folder, "--kind", "other"];
-    args.extend(["--reference", "JSM/1", "--description", "a folder"]);
-    args.extend(["--power", "consent"]);
-    ok(&ledger.run("smith", &args));
+    ledger.register(&folder, "JSM/1");
     manifest
 }
 
@@ -65,7 +61,6 @@ fn registered(ledger: &Ledger) -> Vec<u8> {
 fn a_blob_goes_up_in_pieces_and_comes_down_in_ranges_once_an_entry_refers_to_it() {
     let ledger = Ledger::new();
     let (folder, manifest) = folder(&ledger);
-    let folder = folder.display().to_string();
     let name = Hash::of(&[&manifest]);
     let total = manifest.len();
     assert!(total > 100_000);
@@ -145,20 +140,7 @@ fn a_blob_goes_up_in_pieces_and_comes_down_in_ranges_once_an_entry_refers_to_it(
 
     // No entry refers to it: nobody reads it, not even who put it.
     read(&ledger, "smith", "GET", &path(name), "").is_problem(404, "not-registered-or-not-visible");
-    let args = [
-        "register",
-        CASE,
-        &folder,
-        "--kind",
-        "other",
-        "--reference",
-        "JSM/1",
-        "--description",
-        "a folder",
-        "--power",
-        "consent",
-    ];
-    ok(&ledger.run("smith", &args));
+    ledger.register(&folder, "JSM/1");
     let all = read(&ledger, "smith", "GET", &path(name), "");
     assert_eq!((all.status, all.body == manifest), (200, true));
     assert!(
@@ -214,17 +196,7 @@ fn a_blob_goes_up_in_pieces_and_comes_down_in_ranges_once_an_entry_refers_to_it(
         .is_problem(404, "not-registered-or-not-visible");
 
     // It travels beside the bundle, which is checked with it.
-    ok(&ledger.run(
-        "smith",
-        &[
-            "disclose",
-            CASE,
-            "--to",
-            "defence-llp",
-            "--exhibit",
-            "JSM/1",
-        ],
-    ));
+    ledger.disclose("JSM/1");
     let given = ledger.path("given");
     std::fs::create_dir(&given).unwrap();
     let out = given.join("JSM-1.custody.json").display().to_string();
@@ -239,17 +211,7 @@ fn a_blob_goes_up_in_pieces_and_comes_down_in_ranges_once_an_entry_refers_to_it(
 fn many_ranges_are_one_reading_for_each_reader_and_purpose() {
     let mut ledger = Ledger::new();
     let manifest = registered(&ledger);
-    ok(&ledger.run(
-        "smith",
-        &[
-            "disclose",
-            CASE,
-            "--to",
-            "defence-llp",
-            "--exhibit",
-            "JSM/1",
-        ],
-    ));
+    ledger.disclose("JSM/1");
     let path = path(Hash::of(&[&manifest]));
     // As a player does it: several connections, each with one range after the other.
     let play = |ledger: &Ledger, home: &str, purpose: &str| {
@@ -271,7 +233,7 @@ fn many_ranges_are_one_reading_for_each_reader_and_purpose() {
     };
     let readings = |ledger: &Ledger| {
         let history = ok(&ledger.run("smith", &["history", &format!("{CASE} JSM/1")]));
-        history.matches("exported").count()
+        history.matches(" took ").count()
     };
     play(&ledger, "smith", "interview");
     assert_eq!(readings(&ledger), 1);
@@ -408,21 +370,7 @@ fn the_command_sends_a_large_manifest_in_parts_and_goes_on_where_an_earlier_try_
         &range,
     );
     assert_eq!(first.status, 202, "{}", first.text());
-    let folder = folder.display().to_string();
-    let args = [
-        "register",
-        CASE,
-        &folder,
-        "--kind",
-        "other",
-        "--reference",
-        "JSM/1",
-        "--description",
-        "a folder",
-        "--power",
-        "consent",
-    ];
-    ok(&ledger.run("smith", &args));
+    ledger.register(&folder, "JSM/1");
     let metrics = ask(&ledger, "GET", "/metrics", "", b"").text();
     // The part above and one more, then the last.
     for (status, count) in [(202, 2), (201, 1)] {

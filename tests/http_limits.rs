@@ -20,6 +20,17 @@ use ledger::Ledger;
 use submitter::{Submitter, line, subject, submit};
 use wire::{Answer, ask, connect, raw};
 
+/// The service notices closed connections in its own time.
+fn until_a_place_is_free(ledger: &Ledger) {
+    let begun = std::time::Instant::now();
+    while ask(ledger, "GET", "/healthz", "", b"").status != 200 {
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "no place came free"
+        );
+    }
+}
+
 #[test]
 fn every_wrong_request_gets_a_problem_with_a_stable_code() {
     let ledger = Ledger::new();
@@ -171,14 +182,7 @@ fn connections_beyond_the_limit_are_told_so_and_places_come_free_again() {
     answer.is_problem(503, "too-many-connections");
     assert!(answer.head.contains("retry-after: 1"), "{}", answer.head);
     drop(held);
-    let begun = std::time::Instant::now();
-    // The service notices the closed ones in its own time.
-    while ask(&ledger, "GET", "/healthz", "", b"").status != 200 {
-        assert!(
-            begun.elapsed() < Duration::from_secs(30),
-            "no place came free"
-        );
-    }
+    until_a_place_is_free(&ledger);
 }
 
 #[test]
@@ -291,13 +295,7 @@ fn one_address_gets_so_many_connections_and_no_more() {
         Err(_) => println!("curl is not present: not tried from another address"),
     }
     drop(held);
-    let begun = std::time::Instant::now();
-    while ask(&ledger, "GET", "/healthz", "", b"").status != 200 {
-        assert!(
-            begun.elapsed() < Duration::from_secs(30),
-            "no place came free"
-        );
-    }
+    until_a_place_is_free(&ledger);
 }
 
 #[test]

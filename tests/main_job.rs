@@ -12,24 +12,6 @@ use custodes::protocol::bundle::{Bundle, Content};
 use custodes::protocol::entry::UnverifiedEntry;
 use ledger::{CASE, Ledger, copy, ends, ok};
 
-fn register(ledger: &Ledger, file: &std::path::Path, reference: &str) -> String {
-    let file = file.display().to_string();
-    let args = [
-        "register",
-        CASE,
-        &file,
-        "--kind",
-        "other",
-        "--reference",
-        reference,
-        "--description",
-        "a file",
-        "--power",
-        "consent",
-    ];
-    ok(&ledger.run("smith", &args))
-}
-
 #[test]
 fn real_evidence_registers_and_is_found_by_digest() {
     let Some(data) = common::data_dir() else {
@@ -38,7 +20,7 @@ fn real_evidence_registers_and_is_found_by_digest() {
     let ledger = Ledger::new();
     let mut seen = std::collections::BTreeSet::new();
     for (number, file) in common::files(&data.join("evidence")).iter().enumerate() {
-        let said = register(&ledger, file, &format!("JSM/{number}"));
+        let said = ledger.register(file, &format!("JSM/{number}"));
         let sum = Command::new("sha256sum").arg(file).output().unwrap();
         let sum = String::from_utf8(sum.stdout).unwrap()[..64].to_owned();
         assert!(said.contains(&sum), "{said}");
@@ -57,18 +39,8 @@ fn bundle_verifies_offline_survives_a_kill_and_satisfies_another_jose_library() 
     let mut ledger = Ledger::new();
     let file = ledger.path("clip.bin");
     std::fs::write(&file, vec![7; 3_000_000]).unwrap();
-    register(&ledger, &file, "JSM/1");
-    ok(&ledger.run(
-        "smith",
-        &[
-            "disclose",
-            CASE,
-            "--to",
-            "defence-llp",
-            "--exhibit",
-            "JSM/1",
-        ],
-    ));
+    ledger.register(&file, "JSM/1");
+    ledger.disclose("JSM/1");
     // Everything acknowledged is there after a kill, and the same command goes on.
     ledger.kill();
     ledger.start();
@@ -208,7 +180,7 @@ fn another_history_under_the_same_keys_is_noticed_by_whoever_wrote_before() {
     ledger.kill();
     copy(&ledger.path("ledger"), &ledger.path("other"));
     ledger.start();
-    register(&ledger, &file, "JSM/1");
+    ledger.register(&file, "JSM/1");
     // The operator swaps in the older copy and lets somebody else write on it, under the same keys.
     ledger.kill();
     std::fs::rename(ledger.path("ledger"), ledger.path("hidden")).unwrap();
@@ -243,18 +215,8 @@ fn what_the_defence_looks_at_is_for_its_own_side() {
     let ledger = Ledger::new();
     let file = ledger.path("clip.bin");
     std::fs::write(&file, b"footage").unwrap();
-    register(&ledger, &file, "JSM/1");
-    ok(&ledger.run(
-        "smith",
-        &[
-            "disclose",
-            CASE,
-            "--to",
-            "defence-llp",
-            "--exhibit",
-            "JSM/1",
-        ],
-    ));
+    ledger.register(&file, "JSM/1");
+    ledger.disclose("JSM/1");
     let reference = format!("{CASE} JSM/1");
     let looked = ["history", &reference, "--purpose", "a privileged thought"];
     assert!(ok(&ledger.run("morgan", &looked)).contains("a privileged thought"));

@@ -116,6 +116,21 @@ impl Ledger {
         ));
     }
 
+    /// Has the officer register a file or folder.
+    pub fn register(&self, file: &Path, reference: &str) -> String {
+        let file = file.display().to_string();
+        let mut args = vec!["register", CASE, &file, "--kind", "other"];
+        args.extend(["--reference", reference, "--description", "a file"]);
+        args.extend(["--power", "consent"]);
+        ok(&self.run("smith", &args))
+    }
+
+    /// Has the officer disclose an exhibit to the defence.
+    pub fn disclose(&self, reference: &str) {
+        let to = ["--to", "defence-llp", "--exhibit", reference];
+        ok(&self.run("smith", &[&["disclose", CASE], &to[..]].concat()));
+    }
+
     /// Runs the command as somebody.
     pub fn run(&self, home: &str, args: &[&str]) -> Output {
         std::fs::create_dir_all(self.path(home)).unwrap();

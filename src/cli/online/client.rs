@@ -269,11 +269,14 @@ impl Client {
         range: Option<&str>,
     ) -> Result<Answer, Failure> {
         let mut response = self.begin(method, path, token, body, range, Some(PATIENCE))?;
-        let body = response.body_mut().with_config().limit(MAX_ANSWER);
-        let body = body
-            .read_to_vec()
-            .map_err(|error| self.unreachable(&error.to_string()))?;
+        let body = self.body(&mut response)?;
         Ok(Answer { body })
+    }
+
+    fn body(&self, response: &mut Response<Body>) -> Result<Vec<u8>, Failure> {
+        let body = response.body_mut().with_config().limit(MAX_ANSWER);
+        body.read_to_vec()
+            .map_err(|error| self.unreachable(&error.to_string()))
     }
 
     /// Sends a request; the answer is a success whose body is still to be read.
@@ -313,11 +316,7 @@ impl Client {
         if (200..300).contains(&status) {
             return Ok(response);
         }
-        let body = response.body_mut().with_config().limit(MAX_ANSWER);
-        let body = body
-            .read_to_vec()
-            .map_err(|error| self.unreachable(&error.to_string()))?;
-        Err(problem(status, &body))
+        Err(problem(status, &self.body(&mut response)?))
     }
 
     fn run<B: AsSendBody>(

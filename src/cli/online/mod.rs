@@ -13,6 +13,7 @@ mod guide;
 mod lock;
 mod members;
 mod names;
+mod patience;
 mod reference;
 mod session;
 mod signing;

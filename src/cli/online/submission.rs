@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::patience::patiently;
 use super::session::Session;
-use super::unsent::{ATTEMPTS, PAUSE};
+
 use super::{signing, watch};
 use crate::cli::failure::Failure;
 use crate::protocol::entry::UnverifiedEntry;
@@ -46,7 +47,7 @@ pub fn submit(
             texts.push(text);
         }
         let batch = &entries[from..from + texts.len()];
-        let answers = patiently(session, &texts)?;
+        let answers = send(session, &texts)?;
         let mut checkpoints = BTreeSet::new();
         let mut fates = Vec::new();
         for (entry, answer) in batch.iter().zip(answers) {
@@ -73,24 +74,10 @@ pub fn submit(
 type Answers = Vec<Result<Value, Failure>>;
 
 /// One batch; what merely could not be answered yet is sent again.
-fn patiently(session: &Session, texts: &[String]) -> Result<Answers, Failure> {
-    let mut pause = PAUSE;
-    for attempt in 1.. {
-        let last = attempt == ATTEMPTS;
-        match session.client.post_batch(texts) {
-            Err(failure) if failure.is_passing() && !last => {}
-            Err(failure) => return Err(failure),
-            Ok(answers) => {
-                let again = answers
-                    .iter()
-                    .any(|answer| answer.as_ref().is_err_and(Failure::is_passing));
-                if last || !again {
-                    return Ok(answers);
-                }
-            }
-        }
-        std::thread::sleep(pause);
-        pause *= 2;
-    }
-    unreachable!("the last attempt returns")
+fn send(session: &Session, texts: &[String]) -> Result<Answers, Failure> {
+    let passing = |answer: &Result<Value, Failure>| answer.as_ref().is_err_and(Failure::is_passing);
+    patiently(
+        || session.client.post_batch(texts),
+        |answers| answers.iter().any(passing),
+    )
 }

@@ -8,12 +8,10 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-use serde_json::Value;
 
 use super::client::unexpected;
 use super::home::{owner_only, sync_folder, write_atomically};
+use super::patience::patiently;
 use super::session::Session;
 use super::signing::check_receipt;
 use super::{lock, watch};
@@ -21,12 +19,6 @@ use crate::cli::failure::{Failure, read_text};
 use crate::protocol::entry::{EntryHash, MAX_ENTRY, UnverifiedEntry};
 use crate::protocol::hash::Hash;
 use crate::protocol::receipt::Receipt;
-
-/// How often the same bytes are sent while the service is busy or out of reach.
-pub const ATTEMPTS: u32 = 6;
-
-/// Pause before the second time; it doubles each time.
-pub const PAUSE: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 250 });
 
 /// An entry that an earlier command had signed, and that is recorded now.
 #[derive(Debug, Clone)]
@@ -152,7 +144,8 @@ pub fn send_left(session: &Session) -> Result<(), Failure> {
 
 /// Sends an entry until something is decided.
 fn settle(session: &Session, entry: &UnverifiedEntry) -> Result<Receipt, Failure> {
-    let answer = patiently(session, entry)?;
+    let text = entry.to_text();
+    let answer = patiently(|| session.client.post_entry(&text), |_| false)?;
     let receipt = check_receipt(session, entry, &answer)?;
     watch::accept(session, &receipt.checkpoint)?;
     let receipts = session.profile.home.join("receipts");
@@ -161,20 +154,6 @@ fn settle(session: &Session, entry: &UnverifiedEntry) -> Result<Receipt, Failure
         answer.to_string().as_bytes(),
     )?;
     Ok(receipt)
-}
-
-fn patiently(session: &Session, entry: &UnverifiedEntry) -> Result<Value, Failure> {
-    let text = entry.to_text();
-    let mut pause = PAUSE;
-    for _ in 1..ATTEMPTS {
-        match session.client.post_entry(&text) {
-            Err(failure) if failure.is_passing() => {}
-            decided => return decided,
-        }
-        std::thread::sleep(pause);
-        pause *= 2;
-    }
-    session.client.post_entry(&text)
 }
 
 fn folder(session: &Session) -> PathBuf {

@@ -1,7 +1,7 @@
 //! Entries that are recorded while the answer is lost: sent again byte for byte, and never signed a second time.
 
 use super::*;
-use crate::cli::online::unsent;
+use crate::cli::online::{patience, unsent};
 use crate::protocol::digest::{DigestKind, EvidenceDigest};
 
 /// What `register` signs of a file with this content.
@@ -45,7 +45,7 @@ fn what_got_no_answer_at_all_is_sent_by_the_next_command() {
     let stage = Stage::new(
         3,
         Mood {
-            mute: unsent::ATTEMPTS,
+            mute: patience::ATTEMPTS,
             ..Mood::default()
         },
     );
@@ -83,7 +83,7 @@ fn a_sitting_that_broke_off_is_repeated_without_doubling_any() {
         3,
         Mood {
             answers: 1,
-            mute: unsent::ATTEMPTS,
+            mute: patience::ATTEMPTS,
             ..Mood::default()
         },
     );
