@@ -7,6 +7,8 @@
 
 pub mod cli;
 pub mod court;
+#[cfg(feature = "witness")]
+mod held;
 pub mod ledger;
 pub mod protocol;
 #[cfg(feature = "service")]

@@ -20,22 +20,24 @@ use std::{fs, path};
 /// Every layer, and the layers it may import besides itself. A top-level module that is not here is an error.
 const LAYERS: &[(&str, &[&str])] = &[
     ("protocol", &[]),
+    ("held", &[]),
     ("software", &[]),
     ("ledger", &["protocol"]),
     ("verify", &["protocol", "ledger"]),
     ("court", &["protocol", "ledger", "verify"]),
-    ("storage", &["protocol", "ledger"]),
+    ("storage", &["protocol", "ledger", "held"]),
     (
         "service",
         &[
-            "protocol", "ledger", "verify", "court", "storage", "witness", "software",
+            "protocol", "ledger", "verify", "court", "storage", "witness", "held", "software",
         ],
     ),
-    ("witness", &["protocol"]),
+    ("witness", &["protocol", "held"]),
     (
         "cli",
         &[
-            "protocol", "ledger", "verify", "court", "storage", "service", "witness", "software",
+            "protocol", "ledger", "verify", "court", "storage", "service", "witness", "held",
+            "software",
         ],
     ),
 ];

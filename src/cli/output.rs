@@ -21,6 +21,7 @@ impl Output {
     }
 
     /// Whether results are for programs.
+    #[cfg(feature = "service")]
     pub fn is_json(self) -> bool {
         self.json
     }

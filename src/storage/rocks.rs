@@ -14,6 +14,8 @@ use rocksdb::{
     IteratorMode, Options, ReadOptions, WriteBatch, WriteOptions, checkpoint::Checkpoint,
 };
 
+use crate::held::Held;
+
 use super::engine::{Batch, Durability, Engine, Family, Rows};
 use super::log_store::{LogStore, Mode};
 use super::store::{Row, StoreError};
@@ -35,7 +37,7 @@ pub struct RocksEngine {
     db: DB,
     head: PathBuf,
     // Held until the database is closed; the order of fields is the order of dropping.
-    _lock: Option<File>,
+    _lock: Option<Held>,
     _removed: Option<Removed>,
 }
 
@@ -133,7 +135,7 @@ impl RocksEngine {
         path: &Path,
         mode: Mode,
         mut options: Options,
-        lock: Option<File>,
+        lock: Option<Held>,
     ) -> Result<RocksEngine, StoreError> {
         if mode == Mode::Write {
             // Of an audit that a crash ended. Nobody else has the ledger open, so nobody reads it.
@@ -175,7 +177,7 @@ impl RocksEngine {
 /// Keeps every other process out while we write, and writers out while we read.
 ///
 /// RocksDB keeps a second writer out by itself, but not one that only reads, nor `repair`.
-pub(crate) fn lock(path: &Path, mode: Mode) -> Result<Option<File>, StoreError> {
+pub(crate) fn lock(path: &Path, mode: Mode) -> Result<Option<Held>, StoreError> {
     let path = path.with_file_name("lock");
     let file = match mode {
         // A copy on read-only media has no lock to take, and no service.
@@ -196,11 +198,11 @@ pub(crate) fn lock(path: &Path, mode: Mode) -> Result<Option<File>, StoreError> 
         }
     };
     let locked = match mode {
-        Mode::Read => file.try_lock_shared(),
-        Mode::Create | Mode::Write => file.try_lock(),
+        Mode::Read => Held::shared(file),
+        Mode::Create | Mode::Write => Held::alone(file),
     };
     match locked {
-        Ok(()) => Ok(Some(file)),
+        Ok(held) => Ok(Some(held)),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path.display().to_string())),
         Err(TryLockError::Error(error)) => Err(file_error(&path, &error)),
     }

@@ -17,6 +17,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use crate::held::Held;
 use crate::protocol::hash::Hash;
 use crate::protocol::id::Origin;
 
@@ -28,7 +29,7 @@ pub struct Folder {
     logs: PathBuf,
     forks: PathBuf,
     /// Held for as long as the process runs; the system lets go of it whatever way that ends.
-    _lock: File,
+    _lock: Held,
 }
 
 /// Why the folder cannot be used.
@@ -114,13 +115,13 @@ impl Folder {
             .write(true)
             .open(&file);
         let lock = lock.map_err(fail(&file))?;
-        match lock.try_lock() {
-            Ok(()) => {}
+        let lock = match Held::alone(lock) {
+            Ok(held) => held,
             Err(TryLockError::WouldBlock) => {
                 return Err(FolderError::InUse(path.display().to_string()));
             }
             Err(TryLockError::Error(error)) => return Err(fail(&file)(error)),
-        }
+        };
         sync(path).map_err(fail(path))?;
         let forks = path.join("forks");
         Ok(Folder {

@@ -4,10 +4,11 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use crate::cli::failure::Failure;
+use crate::held::Held;
 
 /// Locks an open file, or says that another command has it.
-pub fn take(file: &File, path: &Path) -> Result<(), Failure> {
-    file.try_lock().map_err(|error| match error {
+pub fn take(file: File, path: &Path) -> Result<Held, Failure> {
+    Held::alone(file).map_err(|error| match error {
         TryLockError::WouldBlock => Failure::new(
             "in-use",
             format!("{} is in use by another command", path.display()),
@@ -20,23 +21,22 @@ pub fn take(file: &File, path: &Path) -> Result<(), Failure> {
 /// A lock on a file that is replaced when it is written: it lies beside it, as `FILE.lock`, empty.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    _held: Held,
 }
 
 impl Lock {
     /// Locks, or says that another command has it.
     pub fn take(path: &Path) -> Result<Lock, Failure> {
         let (file, path) = open(path)?;
-        take(&file, &path)?;
-        Ok(Lock { _file: file })
+        let held = take(file, &path)?;
+        Ok(Lock { _held: held })
     }
 
     /// Locks as soon as the other commands have let go.
     pub fn wait(path: &Path) -> Result<Lock, Failure> {
         let (file, path) = open(path)?;
-        file.lock()
-            .map_err(|error| Failure::file("lock", &path, &error))?;
-        Ok(Lock { _file: file })
+        let held = Held::in_turn(file).map_err(|error| Failure::file("lock", &path, &error))?;
+        Ok(Lock { _held: held })
     }
 }
 

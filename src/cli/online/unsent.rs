@@ -16,6 +16,7 @@ use super::session::Session;
 use super::signing::check_receipt;
 use super::{lock, watch};
 use crate::cli::failure::{Failure, read_text};
+use crate::held::Held;
 use crate::protocol::entry::{EntryHash, MAX_ENTRY, UnverifiedEntry};
 use crate::protocol::hash::Hash;
 use crate::protocol::receipt::Receipt;
@@ -177,7 +178,7 @@ fn read(path: &Path) -> Result<UnverifiedEntry, Failure> {
 /// An entry's file, locked against other commands of the same person while it is being sent.
 struct Kept {
     path: PathBuf,
-    _file: File,
+    _file: Held,
 }
 
 impl Kept {
@@ -188,8 +189,8 @@ impl Kept {
         let fail = |error: std::io::Error| Failure::file("write", &path, &error);
         // Locked before it has its name, so that no other command takes it for one that was left.
         let unnamed = path.with_extension("new");
-        let mut file = owner_only().open(&unnamed).map_err(fail)?;
-        lock::take(&file, &unnamed)?;
+        let file = owner_only().open(&unnamed).map_err(fail)?;
+        let mut file = lock::take(file, &unnamed)?;
         file.write_all(entry.to_text().as_bytes())
             .and_then(|()| file.sync_all())
             .and_then(|()| std::fs::rename(&unnamed, &path))
@@ -210,13 +211,13 @@ impl Kept {
             Err(error) => return Err(Failure::file("read", path, &error)),
         };
         // Whoever sends it removes it before letting go.
-        if lock::take(&file, path).is_err() || !path.exists() {
-            return Ok(None);
+        match lock::take(file, path) {
+            Ok(file) if path.exists() => Ok(Some(Kept {
+                path: path.to_owned(),
+                _file: file,
+            })),
+            _ => Ok(None),
         }
-        Ok(Some(Kept {
-            path: path.to_owned(),
-            _file: file,
-        }))
     }
 
     fn done(self) -> Result<(), Failure> {

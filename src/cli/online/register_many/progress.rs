@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use crate::cli::failure::{Failure, read_limited};
 use crate::cli::online::lock;
 use crate::cli::online::session::Session;
+use crate::held::Held;
 use crate::protocol::entry::UnverifiedEntry;
 use crate::protocol::id::{ActorId, Origin, Subject};
 use crate::protocol::receipt::Receipt;
@@ -59,7 +60,7 @@ pub enum State {
 /// The file.
 pub struct Progress {
     path: PathBuf,
-    file: File,
+    file: Held,
     /// By path.
     pub states: BTreeMap<String, State>,
 }
@@ -78,14 +79,14 @@ impl Progress {
         };
         let fail = |error: std::io::Error| Failure::file("write", &path, &error);
         let begun = path.exists();
-        let mut file = File::options()
+        let file = File::options()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .open(&path)
             .map_err(fail)?;
-        lock::take(&file, &path)?;
+        let mut file = lock::take(file, &path)?;
         let mut states = BTreeMap::new();
         let mut good = 0;
         if begun {
