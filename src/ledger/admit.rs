@@ -240,9 +240,11 @@ fn check_signer(
     if let Some(why) = not_valid(&key, place) {
         return Err(Ground::KeyNotValid.because(why));
     }
-    let accepted = known
-        .org(&payload.actor.org())
-        .is_some_and(|org| org.accepted);
+    let org = known.org(&payload.actor.org());
+    if org.as_ref().is_some_and(|org| org.suspended) {
+        return Err(Ground::OrganisationSuspended.refusal());
+    }
+    let accepted = org.is_some_and(|org| org.accepted);
     if !accepted
         && payload.event != "genesis-accepted"
         && !row.roles.contains(&super::state::Role::Service)

@@ -11,8 +11,8 @@ use super::grounds::Ground;
 use super::outcome::Refusal;
 use super::schema::{Identity, Organisation, Parent};
 use super::state::{
-    ActorRecord, CaseRecord, ExhibitRecord, KeyRecord, Known, LedgerRecord, Offer, OrgRecord,
-    Recipient, Record, RecordKey, Role, Status,
+    ActorRecord, CaseRecord, Change, ExhibitRecord, KeyRecord, Known, LedgerRecord, Offer,
+    OrgRecord, Recipient, Record, RecordKey, Role, Status,
 };
 use super::{exhibits, listings, proposals};
 use crate::protocol::entry::EntryHash;
@@ -67,6 +67,12 @@ pub enum Effect {
     ChangeRoles,
     /// A change of a threshold is proposed; it holds once more than half of the organisations stand behind it.
     ProposeRule,
+    /// An organisation is proposed; it is one of the ledger's once more than half of the organisations stand behind it.
+    AdmitOrganisation,
+    /// A suspension is proposed; it holds once more than half of the organisations stand behind it.
+    SuspendOrganisation,
+    /// An authority has a new key; another's, once more than half of the organisations stand behind it.
+    RotateAuthority,
     /// One organisation more stands behind a proposed change.
     ApproveRule,
     /// What was flagged on these entries under this category is explained.
@@ -169,7 +175,10 @@ pub fn apply<K: Known + ?Sized>(
             case.holds.retain(|e, _| Some(*e) != context.read("hold"));
         }),
         Effect::ChangeRoles => change_roles(context),
-        Effect::ProposeRule => proposals::propose(context),
+        Effect::ProposeRule => proposed(context, proposals::threshold(context)),
+        Effect::AdmitOrganisation => proposed(context, proposals::admission(context)),
+        Effect::SuspendOrganisation => proposed(context, proposals::suspension(context)),
+        Effect::RotateAuthority => proposals::rotate(context),
         Effect::ApproveRule => proposals::approve(context),
         Effect::Explain => match context.read::<Code>("category") {
             Some(category) => {
@@ -191,6 +200,10 @@ pub fn apply<K: Known + ?Sized>(
         other => change_exhibit(context, |exhibit| exhibits::change(other, context, exhibit)),
     };
     Ok((changes, Vec::new()))
+}
+
+fn proposed<K: Known + ?Sized>(context: &Context<'_, K>, change: Option<Change>) -> Changes {
+    change.map_or_else(Changes::new, |change| proposals::propose(context, change)) // the schema has checked the body
 }
 
 fn change_case<K: Known + ?Sized>(
@@ -282,6 +295,7 @@ fn genesis<K: Known + ?Sized>(context: &Context<'_, K>) -> Result<Changes, Refus
             sector: one.sector.as_str().to_owned(),
             authority: one.authority.actor,
             accepted: false,
+            suspended: false,
         };
         changes.push((RecordKey::Org(one.org), Record::Org(record)));
     }

@@ -86,6 +86,10 @@ grounds! {
     OrganisationNotAccepted: "organisation-not-accepted",
         "The organisation has not accepted the ledger's genesis entry.",
         "Its authority must do that first (custodes key accept-genesis).";
+    /// The organisation is suspended.
+    OrganisationSuspended: "organisation-suspended",
+        "The organisation is suspended in this ledger.",
+        "Its authority can ask the other organisations to admit it again.";
     /// No role that may record it.
     NoRole: "no-role",
         "None of this actor's roles may record this event.",

@@ -26,7 +26,7 @@ impl RefuseRule {
         match self {
             R::NamesGenesis => "`genesis` is the hash of this ledger's genesis entry",
             R::OwnOrganisation => {
-                "the signer is the authority that genesis names for their organisation; `actor`, if stated, is of that organisation; and so is the actor whose `keys` chain this is, if enrolled"
+                "the signer is the authority of their organisation; `actor`, if stated, is of that organisation; and so is the actor whose `keys` chain this is, if enrolled"
             }
             R::SubjectIsActor => {
                 "the id half of `actor` is the entry's subject, and no other actor is enrolled under that id"
@@ -54,7 +54,7 @@ impl RefuseRule {
             R::InCaseOfExhibit => {
                 "the entry's subject is an exhibit, and the signer's organisation is a party of its case or holds it"
             }
-            R::OrganisationKnown => "`org` is an organisation of this ledger",
+            R::OrganisationKnown => "`org` is an organisation of this ledger that is not suspended",
             R::ParentsKnown => {
                 "every exhibit of `parents` is known, and the signer's organisation is a party of its case"
             }
@@ -65,7 +65,7 @@ impl RefuseRule {
                 "`to` names a person other than the signer, an organisation other than the signer's, or a store"
             }
             R::RecipientInCase => {
-                "the organisation of `to` is a party of the exhibit's case, and a person that it names is enrolled"
+                "the organisation of `to` is a party of the exhibit's case and not suspended, and a person that it names is enrolled"
             }
             R::NoOpenOffer => "the exhibit has no open offer",
             R::OfferIsOpen => "`offer` is the exhibit's open offer",
@@ -114,7 +114,15 @@ impl RefuseRule {
             }
             R::UndertakingOfCase => "`undertaking` is an `undertaking-given` entry of this case",
             R::SubjectIsEnrolled => "the entry's subject is that of an enrolled actor",
-            R::ProposalOpen => "`proposal` is a `rule-proposed` entry",
+            R::ProposalOpen => {
+                "`proposal` is an entry that proposed a change, which holds already or could be proposed again as things stand: an organisation to be admitted meets `organisation-free` and its key `key-is-new`, one to be suspended is not suspended, an authority meets `is-authority` and its key `key-is-new`"
+            }
+            R::OrganisationFree => {
+                "`actor` is of `org`, nobody is enrolled under its id, `org` is not the part before the slash of the service's id, and no organisation has this name or it is suspended"
+            }
+            R::IsAuthority => {
+                "`actor` is the authority of its organisation, which is not suspended"
+            }
             R::NotApprovedByMe => "the signer's organisation does not stand behind `proposal` yet",
         }
     }
@@ -276,10 +284,19 @@ impl Effect {
             E::LiftHold | E::LiftCaseHold => "`hold` is in force no more",
             E::ChangeRoles => "the actor's roles are `roles`",
             E::ProposeRule => {
-                "the signer's organisation stands behind the change of `threshold`; where that makes more than half of the organisations that genesis names, for the first time, it holds from the next entry on"
+                "the signer's organisation stands behind the change of `threshold`; where that makes more than half of the organisations that are not suspended, for the first time, it holds from the next entry on"
             }
             E::ApproveRule => {
-                "one organisation more stands behind `proposal`; where that makes more than half of the organisations that genesis names, for the first time, it holds from the next entry on"
+                "one organisation more stands behind `proposal`; where that makes more than half of the organisations that are not suspended (each must be one of them), for the first time, it holds from the next entry on"
+            }
+            E::AdmitOrganisation => {
+                "as `propose-rule`: `org` is an organisation of the sector `sector`, which has not accepted genesis; its authority is `actor`, enrolled with `key`. Where it was suspended, it is so no more, and every key of its earlier authority is revoked"
+            }
+            E::SuspendOrganisation => {
+                "as `propose-rule`: `org` is suspended; what its people sign is refused, and it stands behind no proposal"
+            }
+            E::RotateAuthority => {
+                "every key of the authority `actor` is revoked, compromised since `compromised_since` where stated, and `key` is one of its keys: from the next entry on if the signer is that authority, else as `propose-rule`"
             }
             E::Explain => {
                 "flags with the code `category` on the entries of `targets` have this explanation too"

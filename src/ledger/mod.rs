@@ -6,6 +6,7 @@
 //! Start reading at [`admit::admit`].
 
 pub mod admit;
+mod change;
 pub mod context;
 pub mod effects;
 mod exhibits;

@@ -49,7 +49,7 @@ pub fn rules_page(rules: &Rules) -> String {
         "\n## What is flagged, and why\n\n| code | how much it matters | words |\n|---|---|---|\n",
     );
     page.extend(flagged);
-    page.push_str("\n## Thresholds\n\nIn seconds. Authorities change one with `rule-proposed` and `rule-approved`: it holds from the entry with which more than half\nof the organisations stand behind it, and a verifier uses the value that held at each entry.\n\n| threshold | seconds |\n|---|---|\n");
+    page.push_str("\n## Thresholds\n\nIn seconds. Authorities change one with `rule-proposed` and `rule-approved`: it holds from the entry with which more than half\nof the organisations stand behind it (those that are not suspended), and a verifier uses the value that held at each entry.\n\n| threshold | seconds |\n|---|---|\n");
     for (name, seconds) in rules.thresholds() {
         page.push_str(&format!("| `{name}` | {seconds} |\n"));
     }

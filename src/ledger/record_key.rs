@@ -36,7 +36,7 @@ pub enum RecordKey {
     Flagged(EntryHash),
     /// Who explained what was flagged on an entry: the entry, the flag's code.
     Explained(EntryHash, Code),
-    /// A proposed change of a threshold.
+    /// A change that was proposed.
     Proposal(EntryHash),
     /// That an entry about an exhibit names a file beside its digest: the file's SHA-256, the exhibit.
     Attached(Hash, Subject),

@@ -60,7 +60,7 @@ impl RefuseRule {
             ),
             R::OrganisationKnown => (
                 "unknown-organisation",
-                "The organisation is not one of this ledger's.",
+                "The organisation is not one of this ledger's, or is suspended.",
                 "Check its name.",
             ),
             R::ParentsKnown => (
@@ -80,7 +80,7 @@ impl RefuseRule {
             ),
             R::RecipientInCase => (
                 "recipient-not-in-case",
-                "The recipient is not in the case.",
+                "The recipient is not in the case, or their organisation is suspended.",
                 "Let their organisation join first (custodes case join).",
             ),
             R::NoOpenOffer => (
@@ -200,13 +200,23 @@ impl RefuseRule {
             ),
             R::ProposalOpen => (
                 "no-such-proposal",
-                "The entry named is not a proposal.",
-                "Look at the ledger's rules chain.",
+                "The entry named is not a proposal, or what was recorded since stands in its way.",
+                "Look at the ledger's rules chain (custodes organisation list).",
             ),
             R::NotApprovedByMe => (
                 "approved-already",
                 "Your organisation stands behind this proposal already.",
                 "Nothing needs to be done.",
+            ),
+            R::OrganisationFree => (
+                "organisation-taken",
+                "An organisation of this ledger has this name, or somebody has its authority's id, or the authority is of another organisation.",
+                "Check the name; an organisation that comes back after a suspension does so with a new authority.",
+            ),
+            R::IsAuthority => (
+                "not-an-authority",
+                "The actor is not the authority of an organisation of this ledger.",
+                "Check the organisation and the actor's id (custodes organisation list).",
             ),
             R::DisclosedToMe => (
                 "not-disclosed-to-you",

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::context::Context;
 use super::outcome::Refusal;
+use super::proposals;
 use super::read::{OVERSIGHT, is_auditor};
 use super::schema::Parent;
 use super::state::{Known, Recipient, Record, RecordKey, Role, Status};
@@ -104,10 +105,14 @@ pub enum RefuseRule {
     UndertakingOfCase,
     /// The chain must be that of an enrolled actor.
     SubjectIsEnrolled,
-    /// The entry named must be a proposal.
+    /// The entry named must be a proposal that can still be carried out.
     ProposalOpen,
     /// An organisation stands behind a proposal once.
     NotApprovedByMe,
+    /// No organisation that is not suspended may have this name, and nobody its authority's id.
+    OrganisationFree,
+    /// The actor must be the authority of an organisation.
+    IsAuthority,
 }
 
 /// Refuses, or not.
@@ -183,7 +188,8 @@ pub fn refuse<K: Known + ?Sized>(
             .is_some_and(|exhibit| exhibit.holder.org == org || context.is_party(&exhibit.case)),
         R::OrganisationKnown => context
             .read::<OrgId>("org")
-            .is_some_and(|named| known.org(&named).is_some()),
+            .and_then(|named| known.org(&named))
+            .is_some_and(|named| !named.suspended),
         R::ParentsKnown => context
             .read::<Vec<Parent>>("parents")
             .is_some_and(|parents| {
@@ -206,7 +212,8 @@ pub fn refuse<K: Known + ?Sized>(
             let case = context
                 .exhibit()
                 .and_then(|exhibit| known.case(&exhibit.case));
-            let party = case.is_some_and(|case| case.parties.contains_key(&to.org()));
+            let active = known.org(&to.org()).is_some_and(|org| !org.suspended);
+            let party = active && case.is_some_and(|case| case.parties.contains_key(&to.org()));
             let enrolled = match &to {
                 Recipient::Actor(actor) => known.actor(actor).is_some(),
                 Recipient::Org(_) | Recipient::Store(_) => true,
@@ -338,9 +345,23 @@ pub fn refuse<K: Known + ?Sized>(
         R::SubjectIsEnrolled => known
             .get(&RecordKey::Actor(context.subject().clone()))
             .is_some(),
-        R::ProposalOpen => context
-            .read("proposal")
-            .is_some_and(|e| known.get(&RecordKey::Proposal(e)).is_some()),
+        R::ProposalOpen => {
+            context
+                .read("proposal")
+                .is_some_and(|e| match known.get(&RecordKey::Proposal(e)) {
+                    Some(Record::Proposal(proposal)) => {
+                        proposal.in_force || proposals::possible(known, &proposal.change)
+                    }
+                    _ => false,
+                })
+        }
+        R::OrganisationFree => context
+            .read("org")
+            .zip(context.read("actor"))
+            .is_some_and(|(org, authority)| proposals::is_free(known, &org, &authority)),
+        R::IsAuthority => context
+            .read("actor")
+            .is_some_and(|actor| proposals::is_authority(known, &actor)),
         R::NotApprovedByMe => {
             context
                 .read("proposal")

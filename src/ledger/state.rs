@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use super::change::{Change, ProposalRecord};
 use super::flags::FlagRule;
 pub use super::record_key::RecordKey;
 use crate::protocol::digest::EvidenceDigest;
@@ -75,7 +76,7 @@ pub struct LedgerRecord {
     pub log_keys: Vec<String>,
     /// SHA-256 of the rules table that governs it.
     pub rules: Hash,
-    /// Organisations.
+    /// Organisations that are not suspended.
     pub orgs: BTreeSet<OrgId>,
     /// Thresholds that the parties changed, in seconds; others are those of the table.
     pub thresholds: BTreeMap<String, u64>,
@@ -90,6 +91,8 @@ pub struct OrgRecord {
     pub authority: ActorId,
     /// Whether that actor has accepted genesis.
     pub accepted: bool,
+    /// Whether its people may write no more.
+    pub suspended: bool,
 }
 
 /// A person or system.
@@ -233,19 +236,6 @@ pub struct Explanation {
     pub by: ActorId,
     /// When the log recorded it.
     pub at: LogTime,
-}
-
-/// A proposed change of a threshold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProposalRecord {
-    /// Which.
-    pub threshold: String,
-    /// Its new value, in seconds.
-    pub seconds: u64,
-    /// Organisations that stand behind it, the proposer's included.
-    pub behind: BTreeSet<OrgId>,
-    /// Whether enough of them have stood behind it, so that it took effect.
-    pub in_force: bool,
 }
 
 /// An exhibit.

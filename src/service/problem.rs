@@ -112,9 +112,11 @@ impl From<Refusal> for Problem {
             "unknown-key" | "unknown-actor" | "key-of-another" | "key-not-valid" => {
                 StatusCode::UNAUTHORIZED
             }
-            "no-role" | "no-standing" | "organisation-not-accepted" | "outside-organisation" => {
-                StatusCode::FORBIDDEN
-            }
+            "no-role"
+            | "no-standing"
+            | "organisation-not-accepted"
+            | "organisation-suspended"
+            | "outside-organisation" => StatusCode::FORBIDDEN,
             _ => StatusCode::UNPROCESSABLE_ENTITY,
         };
         Problem::new(status, &refusal.code, refusal.why, &refusal.next)

@@ -13,6 +13,7 @@ use super::http::App;
 use super::known::StoreKnown;
 use super::problem::Problem;
 use crate::ledger::Known as _;
+use crate::ledger::grounds::Ground;
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ActorId, Origin, Subject};
 use crate::protocol::security::By;
@@ -100,6 +101,7 @@ impl Tokens {
         let known = StoreKnown::new(store);
         let key = known.key(unverified.kid());
         let reader = known.actor(unverified.claimed_actor());
+        let org = known.org(&unverified.claimed_actor().org());
         known.check()?;
         who.is(unverified.claimed_actor(), By::Claimed);
         let unknown = || {
@@ -121,6 +123,9 @@ impl Tokens {
             || key.valid_until.is_some_and(|to| time > to)
         {
             return Err(unknown());
+        }
+        if org.is_some_and(|org| org.suspended) {
+            return Err(Ground::OrganisationSuspended.refusal().into());
         }
         self.check_request(&request, ledger, parts.method.as_str(), uri, body)?;
         Ok(Reader {

@@ -209,6 +209,14 @@ impl World {
         enrolled
     }
 
+    /// A new authority of an organisation, in the place of an earlier one.
+    pub fn authority(&mut self, org: &str) -> Person {
+        let authority = person(&mut self.counter, org);
+        self.authorities
+            .insert(OrgId::new(org).unwrap(), clone(&authority));
+        authority
+    }
+
     /// A fresh subject.
     pub fn subject(&mut self) -> Subject {
         subject(&mut self.counter)

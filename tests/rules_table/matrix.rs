@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use custodes::ledger::rules::Row;
 use custodes::ledger::schema::{Member, MemberType};
+use custodes::protocol::id::OrgId;
 use custodes::protocol::token::Possession;
 
 use crate::board::{Board, ROLES, digest};
@@ -93,6 +94,27 @@ impl Trial<'_> {
         words(&world.trial(who, &subject, strand, event, Value::Object(body), all))
     }
 
+    /// The authority that an entry about the ledger names: a new one to be admitted, or that of the forensic unit.
+    fn authority(&self) -> ActorId {
+        let forensics = OrgId::new("northshire-forensics").unwrap();
+        match self.row.event.as_str() {
+            "organisation-admitted" => {
+                ActorId::from_parts(&OrgId::new("north-lab").unwrap(), &self.board.case)
+            }
+            _ => self.board.world.authorities[&forensics].actor.clone(),
+        }
+    }
+
+    /// That this actor holds the key that is nobody's.
+    fn proof(&self, actor: ActorId) -> String {
+        let proof = Possession {
+            ledger: self.board.world.origin.clone(),
+            actor,
+            key: self.board.fresh.public(),
+        };
+        proof.sign(&self.board.fresh)
+    }
+
     /// What an honest person would state here.
     fn value(&self, name: &str, member: &Member) -> Value {
         let (board, state) = (&self.board, &self.board.world.state);
@@ -114,17 +136,13 @@ impl Trial<'_> {
             (_, T::DigestOrNull) => json!(digest_known),
             (_, T::Recipient) => json!({"org": "northshire-forensics"}),
             (_, T::ExhibitDigests) => json!([{"exhibit": self.exhibit, "digest": digest()}]),
+            ("org", _) if self.row.event == "organisation-admitted" => json!("north-lab"),
+            ("actor", _) if self.row.strand == Strand::Rules => json!(self.authority()),
+            (_, T::Jws) if self.row.strand == Strand::Rules => json!(self.proof(self.authority())),
             ("roles", _) => json!(["officer"]),
             (_, T::Key) => json!(board.fresh.public()),
             (_, T::KeyId) => json!(board.kid_of(&self.subject)),
-            (_, T::Jws) => {
-                let proof = Possession {
-                    ledger: board.world.origin.clone(),
-                    actor: board.actor_of(&self.subject),
-                    key: board.fresh.public(),
-                };
-                json!(proof.sign(&board.fresh))
-            }
+            (_, T::Jws) => json!(self.proof(board.actor_of(&self.subject))),
             ("actor", _) => json!(board.actor_of(&self.subject)),
             ("holder", _) => json!(board.me.actor),
             ("from", _) => {

@@ -1,6 +1,7 @@
 //! The table itself: a situation a line.
 
 use super::*;
+use crate::organisations::organisations;
 use crate::practice::{bags, clocks, feeds, flags_of_practice, handovers, permissions};
 
 /// What is expected: taken in with exactly these flags, or refused with this code.
@@ -333,5 +334,6 @@ pub fn play(mut play: Play) -> Play {
     let token = p.s.world.token(&reader, &uri, "Report");
     let why = json!({"reader": examiner, "purpose": "Report", "token": token});
     p.s.world.record(&service, &video, Strand::Access, "exported", read, why);
+    organisations(p);
     play
 }

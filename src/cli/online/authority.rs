@@ -1,7 +1,7 @@
 //! Acting as an organisation's authority: its key file, and the profile that lies beside it.
 //!
 //! `custodes init` writes `authority/ORG.pem` and `authority/ORG/` (configuration and policy, as in a
-//! person's folder). An authority that keeps its key elsewhere has the same two things side by side.
+//! person's folder). One that made its key with `custodes key new` has everything in that folder.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -21,7 +21,8 @@ use crate::protocol::id::OrgId;
 /// Which authority acts.
 #[derive(Debug, Args)]
 pub struct AuthorityArgs {
-    /// The authority's private key; its folder lies beside it, under the same name without `.pem`.
+    /// The authority's private key. Its configuration and policy lie in the folder beside it that has its name
+    /// without `.pem`, or else in the same folder.
     #[arg(long, value_name = "FILE")]
     authority: PathBuf,
     /// The organisation.
@@ -32,7 +33,11 @@ pub struct AuthorityArgs {
 impl AuthorityArgs {
     /// Opens the authority's folder with its key, to record.
     pub fn session(&self, profile: Profile, output: Output) -> Result<Session, Failure> {
-        let home = self.authority.with_extension("");
+        let beside = self.authority.with_extension("");
+        let home = match (beside.is_dir(), self.authority.parent()) {
+            (false, Some(folder)) => folder.to_owned(),
+            _ => beside,
+        };
         let profile = profile.at(&home)?;
         let missing = |what: &str| {
             Failure::new(

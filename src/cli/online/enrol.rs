@@ -77,6 +77,37 @@ pub struct RevokeArgs {
     compromised_since: Option<String>,
 }
 
+/// What somebody wrote with `key show --request`.
+pub fn read_request(file: &Path) -> Result<Value, Failure> {
+    serde_json::from_str(&read_text(file, MAX_REQUEST)?)
+        .map_err(|error| Failure::new("request", format!("{}: {error}", file.display())))
+}
+
+/// Who holds which key, by the proof in a request, and the proof itself.
+pub fn possession<'r>(
+    request: &'r Value,
+    session: &Session,
+) -> Result<(Possession, &'r str), Failure> {
+    let proof = request["proof"].as_str().unwrap_or_default();
+    let person = Possession::verify(proof).map_err(|error| {
+        Failure::check(
+            "possession",
+            format!("the request does not prove who holds the key: {error}"),
+        )
+    })?;
+    if person.ledger != session.reader.ledger {
+        return Err(other_request());
+    }
+    Ok((person, proof))
+}
+
+fn other_request() -> Failure {
+    Failure::new(
+        "request",
+        "the request is for another ledger or organisation",
+    )
+}
+
 /// Runs `key enrol`.
 pub fn run(args: &EnrolArgs, profile: Profile, output: Output) -> Outcome {
     let session = args.authority.session(profile, output)?;
@@ -86,8 +117,7 @@ pub fn run(args: &EnrolArgs, profile: Profile, output: Output) -> Outcome {
             let actor = prepare(home, &args.authority.org, &session)?;
             request(&key, &session.reader.ledger, &actor)
         }
-        (None, Some(file)) => serde_json::from_str(&read_text(file, MAX_REQUEST)?)
-            .map_err(|error| Failure::new("request", format!("{}: {error}", file.display())))?,
+        (None, Some(file)) => read_request(file)?,
         (None, None) => {
             return Err(Failure::new(
                 "usage",
@@ -95,18 +125,9 @@ pub fn run(args: &EnrolArgs, profile: Profile, output: Output) -> Outcome {
             ));
         }
     };
-    let proof = request["proof"].as_str().unwrap_or_default();
-    let person = Possession::verify(proof).map_err(|error| {
-        Failure::check(
-            "possession",
-            format!("the request does not prove who holds the key: {error}"),
-        )
-    })?;
-    if person.ledger != session.reader.ledger || person.actor.org() != args.authority.org {
-        return Err(Failure::new(
-            "request",
-            "the request is for another ledger or organisation",
-        ));
+    let (person, proof) = possession(&request, &session)?;
+    if person.actor.org() != args.authority.org {
+        return Err(other_request());
     }
     let mut body = Map::new();
     body.insert("actor".to_owned(), json!(person.actor));
@@ -186,7 +207,8 @@ fn act(
     })
 }
 
-fn time(text: Option<&String>) -> Result<Value, Failure> {
+/// A moment that was stated, or null.
+pub fn time(text: Option<&String>) -> Result<Value, Failure> {
     match text {
         None => Ok(Value::Null),
         Some(text) => Moment::parse(text)

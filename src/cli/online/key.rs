@@ -53,6 +53,9 @@ pub struct ShowArgs {
     /// Origin of the ledger.
     #[arg(long)]
     ledger: Option<Origin>,
+    /// Your id in the ledger, where you have one: for a further key, or an authority's new one.
+    #[arg(long, requires = "request")]
+    actor: Option<ActorId>,
 }
 
 /// Runs the command.
@@ -98,7 +101,14 @@ fn new(args: &NewArgs, profile: &Profile, output: Output) -> Outcome {
 fn show(args: &ShowArgs, mut profile: Profile, output: Output) -> Outcome {
     let key = keys::load(&profile.key_file())?;
     if let (Some(file), Some(org), Some(ledger)) = (&args.request, &args.org, &args.ledger) {
-        let actor = match profile.config.actor_in(org, ledger) {
+        if args.actor.as_ref().is_some_and(|one| one.org() != *org) {
+            return Err(Failure::new(
+                "usage",
+                "--actor is of another organisation than --org",
+            ));
+        }
+        let known = args.actor.clone();
+        let actor = match known.or_else(|| profile.config.actor_in(org, ledger)) {
             Some(actor) => actor,
             None => ActorId::from_parts(org, &random_subject()?),
         };

@@ -13,6 +13,7 @@ mod guide;
 mod lock;
 mod members;
 mod names;
+mod organisation;
 mod patience;
 mod reference;
 mod session;
@@ -61,6 +62,8 @@ pub enum OnlineCommand {
     Serve(serve::ServeArgs),
     #[command(subcommand)]
     Key(key::KeyCommand),
+    #[command(subcommand)]
+    Organisation(organisation::OrganisationCommand),
     #[command(subcommand)]
     Case(case::CaseCommand),
     Register(register::RegisterArgs),
@@ -119,6 +122,9 @@ pub fn run(command: OnlineCommand, mut args: ProfileArgs, output: Output) -> Out
         OnlineCommand::Repair(command) => repair::run(&command, output),
         OnlineCommand::Bench(command) => bench::run(&command, output),
         OnlineCommand::Key(command) => key::run(&command, Profile::load(args)?, output),
+        OnlineCommand::Organisation(command) => {
+            organisation::run(&command, Profile::load(args)?, output)
+        }
         OnlineCommand::Case(command) => case::run(&command, &record(args)?),
         OnlineCommand::Register(command) => register::run(&command, &record(args)?),
         OnlineCommand::RegisterMany(command) => register_many::run(&command, &record(args)?),

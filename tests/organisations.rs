@@ -1,0 +1,320 @@
+//! Organisations that come and go while the ledger runs, through the real command and service: admitted by those
+//! already there, suspended by them, and an authority that changes its key.
+#![cfg(feature = "service")]
+#![allow(clippy::unwrap_used)]
+
+#[path = "common/ledger.rs"]
+mod ledger;
+
+use ledger::{CASE, Ledger, copy, ends, ok};
+use serde_json::Value;
+
+fn authority(ledger: &Ledger, org: &str) -> String {
+    let key = ledger.path(&format!("ledger/authority/{org}.pem"));
+    key.display().to_string()
+}
+
+/// `custodes organisation …` as the authority of an organisation that founded the ledger.
+fn decide(ledger: &Ledger, org: &str, what: &str, more: &[&str]) -> std::process::Output {
+    let key = authority(ledger, org);
+    let args = ["organisation", what, "--authority", &key, "--org", org];
+    ledger.run("nobody", &[&args, more].concat())
+}
+
+fn listed(ledger: &Ledger) -> Value {
+    let told = ok(&ledger.run("smith", &["--json", "organisation", "list"]));
+    serde_json::from_str(&told).unwrap()
+}
+
+fn of<'v>(list: &'v Value, org: &str) -> &'v Value {
+    let mut all = list["organisations"].as_array().unwrap().iter();
+    all.find(|one| one["org"] == org).unwrap()
+}
+
+/// Makes a key in a folder, with a request that names its holder, and the trust policy beside it.
+fn request(ledger: &Ledger, home: &str, org: &str, more: &[&str]) -> String {
+    ok(&ledger.run(home, &["key", "new", "--plain"]));
+    let file = ledger.path(&format!("{home}.json")).display().to_string();
+    let args = ["key", "show", "--request", &file, "--org", org];
+    let of = ["--ledger", "evidence.example"];
+    ok(&ledger.run(home, &[&args[..], &of, more].concat()));
+    std::fs::copy(
+        ledger.path("ledger/policy"),
+        ledger.path(home).join("policy"),
+    )
+    .unwrap();
+    file
+}
+
+/// The proposal that a command recorded.
+fn proposal(told: &str) -> String {
+    let value: Value = serde_json::from_str(told).unwrap();
+    value["proposal"]["e"].as_str().unwrap().to_owned()
+}
+
+fn verified(ledger: &Ledger, file: &str) {
+    let policy = ledger.path("ledger/policy").display().to_string();
+    let told = ledger.run("nobody", &["--json", "verify", file, "--policy", &policy]);
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_ne!(told["exit"], 1, "{}", told["findings"]);
+}
+
+fn audited(ledger: &mut Ledger) {
+    ledger.stop();
+    let dir = ledger.path("ledger").display().to_string();
+    ok(&ledger.run("nobody", &["audit", "--dir", &dir]));
+    ledger.start();
+}
+
+#[test]
+fn a_firm_is_admitted_works_and_is_suspended_and_its_past_stays() {
+    let mut ledger = Ledger::new();
+    let new = request(&ledger, "firm", "ash-and-co", &[]);
+    let key = ledger.path("firm/key.pem").display().to_string();
+    let accept = [
+        "key",
+        "accept-genesis",
+        "--authority",
+        &key,
+        "--org",
+        "ash-and-co",
+    ];
+    let admit = [
+        "--sector",
+        "defence",
+        "--request",
+        &new,
+        "--basis",
+        "instructed",
+    ];
+    let told = ok(&decide(
+        &ledger,
+        "police",
+        "admit",
+        &[&["--json"], &admit[..]].concat(),
+    ));
+    let asked = proposal(&told);
+    // One of three is not enough, and until then nobody knows its key.
+    ends(&ledger.run("nobody", &accept), 2);
+    assert!(listed(&ledger)["organisations"].as_array().unwrap().len() == 3);
+    let told = ok(&decide(
+        &ledger,
+        "defence-llp",
+        "approve",
+        &["--proposal", &asked],
+    ));
+    assert!(
+        told.contains("decided: ash-and-co (defence) is admitted"),
+        "{told}"
+    );
+    let told = ends(&decide(&ledger, "police", "admit", &admit), 2);
+    assert!(told.contains("organisation-taken"), "{told}");
+
+    // It must accept the genesis before it enrols anybody.
+    let home = ledger.path("ash").display().to_string();
+    ok(&ledger.run("ash", &["key", "new", "--plain"]));
+    let enrol = [
+        "key",
+        "enrol",
+        "--authority",
+        &key,
+        "--org",
+        "ash-and-co",
+        "--role",
+        "defence",
+        "--name",
+        "Rory Ash",
+        "--home-of",
+        &home,
+    ];
+    let told = ends(&ledger.run("nobody", &enrol), 2);
+    assert!(told.contains("organisation-not-accepted"), "{told}");
+    ok(&ledger.run("nobody", &accept));
+    ok(&ledger.run("nobody", &enrol));
+    assert_eq!(of(&listed(&ledger), "ash-and-co")["accepted"], true);
+    let join = [
+        "case",
+        "join",
+        CASE,
+        "--org",
+        "ash-and-co",
+        "--part",
+        "defence",
+    ];
+    ok(&ledger.run("smith", &join));
+    let file = ledger.path("a.txt");
+    std::fs::write(&file, b"bytes").unwrap();
+    ledger.register(&file, "JS/1");
+    let exhibit = format!("{CASE} JS/1");
+    let give = ["disclose", CASE, "--to", "ash-and-co", "--exhibit", "JS/1"];
+    ok(&ledger.run("smith", &give));
+    let asks = [
+        "record",
+        "disclosure-requested",
+        CASE,
+        "--set",
+        "under=cpia-s8",
+        "--detail",
+        "text=All footage",
+    ];
+    ok(&ledger.run("ash", &asks));
+    let before = ledger.path("before.json").display().to_string();
+    ok(&ledger.run(
+        "smith",
+        &["bundle", CASE, "--out", &before, "--purpose", "checks"],
+    ));
+    verified(&ledger, &before);
+
+    // Suspended by three of four; then its people neither write nor read, and nothing of the past changes.
+    let out = ["--of", "ash-and-co", "--reason", "closed down"];
+    let told = ok(&decide(
+        &ledger,
+        "police",
+        "suspend",
+        &[&["--json"], &out[..]].concat(),
+    ));
+    let ending = proposal(&told);
+    ok(&decide(
+        &ledger,
+        "defence-llp",
+        "approve",
+        &["--proposal", &ending],
+    ));
+    assert_eq!(of(&listed(&ledger), "ash-and-co")["suspended"], false);
+    ok(&decide(
+        &ledger,
+        "inspectorate",
+        "approve",
+        &["--proposal", &ending],
+    ));
+    assert_eq!(of(&listed(&ledger), "ash-and-co")["suspended"], true);
+    let told = ends(&ledger.run("ash", &asks), 2);
+    assert!(told.contains("organisation-suspended"), "{told}");
+    let told = ends(
+        &ledger.run("ash", &["history", &exhibit, "--purpose", "looking"]),
+        2,
+    );
+    assert!(told.contains("organisation-suspended"), "{told}");
+    let told = ok(&ledger.run("smith", &["history", CASE, "--purpose", "looking"]));
+    assert!(
+        told.contains("Rory Ash (ash-and-co) recorded that they asked for disclosure"),
+        "{told}"
+    );
+    let after = ledger.path("after.json").display().to_string();
+    ok(&ledger.run(
+        "smith",
+        &["bundle", CASE, "--out", &after, "--purpose", "checks"],
+    ));
+    verified(&ledger, &before);
+    verified(&ledger, &after);
+    audited(&mut ledger);
+}
+
+#[test]
+fn an_authority_changes_its_key_and_the_others_replace_one_that_was_stolen() {
+    let mut ledger = Ledger::new();
+    let list = listed(&ledger);
+    let id = of(&list, "police")["authority"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let next = request(&ledger, "next", "police", &["--actor", &id]);
+    let told = ok(&decide(
+        &ledger,
+        "police",
+        "rotate-key",
+        &["--request", &next, "--reason", "yearly"],
+    ));
+    assert!(told.contains("the old one no more"), "{told}");
+    let told = ends(
+        &decide(
+            &ledger,
+            "police",
+            "suspend",
+            &["--of", "defence-llp", "--reason", "x"],
+        ),
+        2,
+    );
+    assert!(
+        told.contains("key-not-valid") || told.contains("token-key"),
+        "{told}"
+    );
+    // The new key enrols; the people of the old one stay who they are.
+    let key = ledger.path("next/key.pem").display().to_string();
+    let home = ledger.path("lee").display().to_string();
+    ok(&ledger.run("lee", &["key", "new", "--plain"]));
+    let enrol = [
+        "key",
+        "enrol",
+        "--authority",
+        &key,
+        "--org",
+        "police",
+        "--role",
+        "officer",
+        "--name",
+        "DC Sam Lee",
+        "--home-of",
+        &home,
+    ];
+    ok(&ledger.run("nobody", &enrol));
+    ok(&ledger.run("lee", &["history", CASE, "--purpose", "looking"]));
+    ok(&ledger.run("smith", &["history", CASE, "--purpose", "looking"]));
+
+    // A thief of the new key is put out by the others.
+    copy(&ledger.path("next"), &ledger.path("thief"));
+    let third = request(&ledger, "third", "police", &["--actor", &id]);
+    let since = "2026-01-01T00:00:00+00:00";
+    let args = [
+        "--request",
+        &third,
+        "--reason",
+        "stolen",
+        "--compromised-since",
+        since,
+    ];
+    let told = ok(&decide(
+        &ledger,
+        "inspectorate",
+        "rotate-key",
+        &[&["--json"], &args[..]].concat(),
+    ));
+    let asked = proposal(&told);
+    ok(&decide(
+        &ledger,
+        "defence-llp",
+        "approve",
+        &["--proposal", &asked],
+    ));
+    let stolen = ledger.path("thief/key.pem").display().to_string();
+    let args = [
+        "organisation",
+        "suspend",
+        "--authority",
+        &stolen,
+        "--org",
+        "police",
+        "--of",
+        "defence-llp",
+    ];
+    ends(
+        &ledger.run("nobody", &[&args[..], &["--reason", "x"]].concat()),
+        2,
+    );
+    // What the stolen key had signed is flagged wherever it is shown.
+    let file = ledger.path("case.json").display().to_string();
+    ok(&ledger.run(
+        "lee",
+        &["bundle", CASE, "--out", &file, "--purpose", "checks"],
+    ));
+    let policy = ledger.path("ledger/policy").display().to_string();
+    let told = ledger.run("nobody", &["--json", "verify", &file, "--policy", &policy]);
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_ne!(told["exit"], 1, "{}", told["findings"]);
+    let flags = told["bundle"]["flags"].as_array().unwrap();
+    assert!(
+        flags.iter().any(|flag| flag["code"] == "key-compromised"),
+        "{flags:?}"
+    );
+    audited(&mut ledger);
+}
