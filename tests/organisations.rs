@@ -318,3 +318,127 @@ fn an_authority_changes_its_key_and_the_others_replace_one_that_was_stolen() {
     );
     audited(&mut ledger);
 }
+
+#[test]
+fn a_person_has_two_keys_for_a_time_then_one_and_a_stolen_one_is_flagged() {
+    let mut ledger = Ledger::new();
+    let police = authority(&ledger, "police");
+    let as_police = |ledger: &Ledger, what: &str, more: &[&str]| {
+        let args = ["key", what, "--authority", &police, "--org", "police"];
+        ledger.run("nobody", &[&args, more].concat())
+    };
+    let config = std::fs::read_to_string(ledger.path("smith/config.toml")).unwrap();
+    let config: toml::Table = config.parse().unwrap();
+    let id = config["actor"].as_str().unwrap();
+    let old = ledger.path("smith/key.pem").display().to_string();
+    let more = request(
+        &ledger,
+        "tablet",
+        "police",
+        &["--actor", id, "--earlier-key", &old],
+    );
+    let who = [
+        "--role",
+        "officer,disclosure-officer",
+        "--name",
+        "DC Jo Smith",
+    ];
+    ok(&as_police(
+        &ledger,
+        "enrol",
+        &[&who[..], &["--request", &more]].concat(),
+    ));
+    // One that the officer's own keys say nothing of.
+    let behind = request(&ledger, "behind", "police", &["--actor", id]);
+    ok(&as_police(
+        &ledger,
+        "enrol",
+        &[&who[..], &["--request", &behind]].concat(),
+    ));
+
+    // Both count.
+    let file = ledger.path("a.txt");
+    std::fs::write(&file, b"bytes").unwrap();
+    ledger.register(&file, "JS/1");
+    let exhibit = format!("{CASE} JS/1");
+    let note = |home: &str, text: &str| {
+        let args = ["record", "sealed", &exhibit, "--set"];
+        let seal = format!("seal={text}");
+        ledger.run(home, &[&args[..], &[&seal]].concat())
+    };
+    ok(&note("smith", "S1"));
+    ok(&note("tablet", "S2"));
+    // The old one was stolen a while ago; what it signs is refused from here on, and what it signed is flagged.
+    let shown: Value =
+        serde_json::from_str(&ok(&ledger.run("smith", &["--json", "key", "show"]))).unwrap();
+    let kid = shown["kid"].as_str().unwrap();
+    let since = ["--compromised-since", "2026-01-01T00:00:00+00:00"];
+    let what = [
+        "--of",
+        "DC Jo Smith",
+        "--kid",
+        kid,
+        "--reason",
+        "laptop stolen",
+    ];
+    ok(&as_police(&ledger, "revoke", &[&what[..], &since].concat()));
+    let told = ends(&note("smith", "S3"), 2);
+    assert!(
+        told.contains("token-key") || told.contains("key-not-valid"),
+        "{told}"
+    );
+    ok(&note("tablet", "S4"));
+    let told = ok(&ledger.run("tablet", &["history", &exhibit, "--purpose", "looking"]));
+    let line = |seal: &str| {
+        told.lines()
+            .skip_while(|line| !line.contains(seal))
+            .take(3)
+            .collect::<String>()
+    };
+    assert!(
+        line("seal S1").contains("key that was later declared compromised"),
+        "{told}"
+    );
+    assert!(!line("seal S4").contains("declared compromised"), "{told}");
+
+    // Other roles: what they no longer allow is refused.
+    let roles = [
+        "--of",
+        "DC Jo Smith",
+        "--role",
+        "store",
+        "--reason",
+        "moved to the store",
+    ];
+    ok(&as_police(&ledger, "roles", &roles));
+    let open = [
+        "case",
+        "open",
+        "--reference",
+        "55NS1",
+        "--title",
+        "R v Another",
+    ];
+    let told = ends(&ledger.run("tablet", &open), 2);
+    assert!(told.contains("no-role"), "{told}");
+    ok(&note("tablet", "S5"));
+
+    // In a bundle the whole chain of the officer's keys says all of that again.
+    let bundle = ledger.path("b.json").display().to_string();
+    ok(&ledger.run(
+        "tablet",
+        &["bundle", &exhibit, "--out", &bundle, "--purpose", "checks"],
+    ));
+    let policy = ledger.path("ledger/policy").display().to_string();
+    let told = ledger.run(
+        "nobody",
+        &["--json", "verify", &bundle, "--policy", &policy],
+    );
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_ne!(told["exit"], 1, "{}", told["findings"]);
+    let flags = told["bundle"]["flags"].as_array().unwrap();
+    let count = |code: &str| flags.iter().filter(|flag| flag["code"] == code).count();
+    assert_eq!(count("key-not-cosigned"), 1, "{flags:?}");
+    assert!(count("key-compromised") >= 2, "{flags:?}");
+    audited(&mut ledger);
+}

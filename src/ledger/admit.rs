@@ -258,7 +258,8 @@ fn check_signer(
     Ok(())
 }
 
-fn not_valid(key: &KeyRecord, place: Place) -> Option<&'static str> {
+/// Why a key does not count at a place of the log, if it does not.
+pub(super) fn not_valid(key: &KeyRecord, place: Place) -> Option<&'static str> {
     let now = i64::try_from(place.recorded_at.0 / 1000).unwrap_or(i64::MAX);
     if key.revoked.is_some_and(|revoked| revoked <= place.index) {
         return Some("The key was revoked.");

@@ -1,5 +1,6 @@
 //! When something is to be flagged: the predicates behind [`FlagRule`].
 
+use super::admit::not_valid;
 use super::context::Context;
 use super::flags::FlagRule;
 use super::schema::{ExhibitDigest, Parent};
@@ -7,6 +8,7 @@ use super::state::{ExhibitRecord, Known, Recipient, Status};
 use crate::protocol::digest::{CHUNK, EvidenceDigest};
 use crate::protocol::entry::EntryHash;
 use crate::protocol::id::{ActorId, Strand, Subject};
+use crate::protocol::token::Possession;
 use crate::protocol::tree::{ConsistencyProof, RootHash, TreeSize};
 
 /// Those of the predicates that hold. What they look at is read once for all of them.
@@ -202,6 +204,7 @@ pub fn found<'r, K: Known + ?Sized>(
             registered.is_some() && context.read::<EvidenceDigest>("previous") != registered
         }
         F::ExtensionNotProven => !own.as_ref().is_some_and(|own| extends(context, own)),
+        F::KeyNotCosigned => further_key_alone(context),
         // Judged at a stated time, not as the entry comes in: see standing_flags and key_compromised.
         F::OfferStillOpen | F::RetentionOverdue | F::KeyCompromised => false,
     };
@@ -212,6 +215,26 @@ pub fn found<'r, K: Known + ?Sized>(
 fn ended(exhibit: &ExhibitRecord) -> bool {
     use Status as S;
     matches!(exhibit.status, S::Returned | S::Disposed | S::Destroyed)
+}
+
+/// Whether a further key is enrolled for somebody without the word of one of their own keys.
+fn further_key_alone<K: Known + ?Sized>(context: &Context<'_, K>) -> bool {
+    let actor = context.read::<ActorId>("actor");
+    let Some(actor) = actor.and_then(|actor| context.known.actor(&actor)) else {
+        return false; // their first
+    };
+    let Some(text) = context.text("cosigned") else {
+        return true;
+    };
+    let keys = actor.keys.iter().filter_map(|kid| context.known.key(*kid));
+    let mut valid = keys.filter(|key| not_valid(key, context.place).is_none());
+    !valid.any(|earlier| {
+        Possession::verify_cosigned(text, &earlier.key).is_ok_and(|named| {
+            named.ledger == context.entry.payload().ledger
+                && named.actor == actor.actor
+                && Some(named.key) == context.read("key")
+        })
+    })
 }
 
 /// Whether the proof shows that the new bytes begin with the old: their chunk tree is a prefix of the new one's.

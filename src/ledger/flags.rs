@@ -126,6 +126,8 @@ pub enum FlagRule {
     ExtendsOther,
     /// Nothing proves that the new bytes begin with the old.
     ExtensionNotProven,
+    /// A further key of somebody, which none of their earlier keys signed for.
+    KeyNotCosigned,
     /// At the stated time: offered long ago and not answered.
     OfferStillOpen,
     /// At the stated time: kept longer than its retention.
@@ -411,6 +413,11 @@ impl FlagRule {
                 "extension-not-proven",
                 Notice,
                 "Nothing here proves that the new bytes begin with the old; whoever has both can compare.",
+            ),
+            F::KeyNotCosigned => (
+                "key-not-cosigned",
+                Notice,
+                "The person had a key already, and none of their keys signed for the further one.",
             ),
             F::OfferStillOpen => (
                 "offer-still-open",

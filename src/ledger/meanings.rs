@@ -228,6 +228,9 @@ impl FlagRule {
             F::ExtensionNotProven => {
                 "`previous` is not a whole number of chunks long and of the kind of `digest`, or `proof` is not the consistency proof (RFC 9162 section 2.1.4.2) from its chunk tree to that of `digest`"
             }
+            F::KeyNotCosigned => {
+                "a key was enrolled for `actor` before, and `cosigned` is missing, does not name this ledger, `actor` and `key`, or is signed with no key of `actor` that is valid at this place"
+            }
             F::OfferStillOpen => {
                 "at the stated time, an open offer was recorded more than `offer_open_for` before; on the entry that made the offer"
             }

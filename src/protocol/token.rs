@@ -117,7 +117,7 @@ pub struct Possession {
 }
 
 impl Possession {
-    /// Signs the statement with the key it is about.
+    /// Signs the statement with the key it is about or, for a further key, with an earlier one.
     pub fn sign(&self, key: &SecretKey) -> String {
         sign(JwsType::Possession, self, key)
     }
@@ -126,6 +126,13 @@ impl Possession {
     pub fn verify(text: &str) -> Result<Possession, TokenError> {
         let (jws, possession): (_, Possession) = parse(text, JwsType::Possession)?;
         jws.verify(&possession.key)?;
+        Ok(possession)
+    }
+
+    /// Reads a statement that an earlier key of the same actor signed: its owner wants this further key.
+    pub fn verify_cosigned(text: &str, earlier: &PublicKey) -> Result<Possession, TokenError> {
+        let (jws, possession): (_, Possession) = parse(text, JwsType::Possession)?;
+        jws.verify(earlier)?;
         Ok(possession)
     }
 }

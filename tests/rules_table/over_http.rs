@@ -177,6 +177,11 @@ fn every_flag_over_http_offline_explained_and_still_there() {
     assert_eq!(told, expected, "the service tells the same");
 
     // One of each is explained, by somebody of the case, on the chain where it is.
+    // Of what is flagged on the chain of somebody's keys nobody explains anything there.
+    let all: BTreeSet<&str> = all
+        .into_iter()
+        .filter(|code| *code != "key-not-cosigned")
+        .collect();
     for code in &all {
         let chain = |(_, e): &(String, String)| {
             let e = EntryHash(Hash::from_base64url(e).unwrap());

@@ -239,7 +239,25 @@ pub fn permissions(p: &mut Play) {
     p.line(police, &keys, "key-enrolled", enrol(&person.actor, &fresh, &another), Refused("no-possession"));
     let known = proof(p, &person.actor, &person.key);
     p.line(police, &keys, "key-enrolled", enrol(&person.actor, &person.key, &known), Refused("key-taken"));
-    p.line(police, &keys, "key-enrolled", enrol(&person.actor, &fresh, &good), Flags(&[]));
+    let mut vouched = enrol(&person.actor, &fresh, &good);
+    vouched["cosigned"] = json!(good.sign(&person.key));
+    p.line(police, &keys, "key-enrolled", vouched, Flags(&[]));
+    // Further keys of the officer: one that the earlier key signed for, and two that none did (another's word, and none).
+    let (officer, of_officer) = (world::clone(&p.s.officer), p.s.officer.actor.subject());
+    let alone: &[&str] = &["key-not-cosigned"];
+    for (seed, cosigns, flags) in [
+        (43, Some(&officer.key), &[][..]),
+        (44, Some(&person.key), alone),
+        (45, None, alone),
+    ] {
+        let key = SecretKey::from_seed([seed; 32]);
+        let further = proof(p, &officer.actor, &key);
+        let mut body = enrol(&officer.actor, &key, &further);
+        if let Some(earlier) = cosigns {
+            body["cosigned"] = json!(further.sign(earlier));
+        }
+        p.told(police, &of_officer, "key-enrolled", body, json!({"name": "PC Jo Smith"}), Flags(flags));
+    }
     let revoked = |kid| json!({"key": kid, "compromised_since": null});
     p.line(police, &p.s.officer.actor.subject(), "key-revoked", revoked(kid), Refused("key-of-another"));
     p.line(police, &none, "roles-changed", json!({"roles": ["officer"]}), Refused("unknown-actor"));

@@ -77,6 +77,25 @@ pub struct RevokeArgs {
     compromised_since: Option<String>,
 }
 
+/// Give a person other roles in the place of theirs: as authority of their organisation.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: custodes key roles --authority authority/nfu.pem --org nfu --of \"Kim Barnes\" --role examiner,store --reason \"moved to the store\""
+)]
+pub struct RolesArgs {
+    #[command(flatten)]
+    authority: AuthorityArgs,
+    /// Whose: an actor id, or a name.
+    #[arg(long, value_name = "ACTOR")]
+    of: String,
+    /// The roles that they have from now on, joined by commas.
+    #[arg(long, required = true, value_delimiter = ',', value_parser = vocabulary::role)]
+    role: Vec<String>,
+    /// Why.
+    #[arg(long)]
+    reason: String,
+}
+
 /// What somebody wrote with `key show --request`.
 pub fn read_request(file: &Path) -> Result<Value, Failure> {
     serde_json::from_str(&read_text(file, MAX_REQUEST)?)
@@ -136,6 +155,9 @@ pub fn run(args: &EnrolArgs, profile: Profile, output: Output) -> Outcome {
     body.insert("valid_from".to_owned(), time(args.valid_from.as_ref())?);
     body.insert("valid_until".to_owned(), time(args.valid_until.as_ref())?);
     body.insert("proof".to_owned(), json!(proof));
+    if let Some(cosigned) = request.get("cosigned") {
+        body.insert("cosigned".to_owned(), cosigned.clone());
+    }
     let mut details = Details::default();
     details.add("name", args.name.as_str())?;
     let recorded = signing::record(
@@ -187,6 +209,18 @@ pub fn revoke(args: &RevokeArgs, profile: Profile, output: Output) -> Outcome {
         &act(actor.subject(), "key-revoked", body, details)?,
     )?
     .say(&session);
+    Ok(0)
+}
+
+/// Runs `key roles`.
+pub fn roles(args: &RolesArgs, profile: Profile, output: Output) -> Outcome {
+    let session = args.authority.session(profile, output)?;
+    let actor = reference::actor(&session, &args.of)?;
+    let body = Map::from_iter([("roles".to_owned(), json!(args.role))]);
+    let mut details = Details::default();
+    details.add("reason", args.reason.as_str())?;
+    let act = act(actor.subject(), "roles-changed", body, details)?;
+    signing::record(&session, &act)?.say(&session);
     Ok(0)
 }
 

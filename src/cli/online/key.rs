@@ -20,12 +20,13 @@ use crate::protocol::id::{ActorId, OrgId, Origin};
 use crate::protocol::key::SecretKey;
 use crate::protocol::token::Possession;
 
-/// Make, show, enrol or revoke a key; accept a ledger's genesis.
+/// Make, show, enrol or revoke a key; change somebody's roles; accept a ledger's genesis.
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
     New(NewArgs),
     Show(ShowArgs),
     Enrol(enrol::EnrolArgs),
+    Roles(enrol::RolesArgs),
     Revoke(enrol::RevokeArgs),
     AcceptGenesis(accept_genesis::AcceptArgs),
 }
@@ -42,7 +43,8 @@ pub struct NewArgs {
 /// Show your public key, or write a request to be enrolled.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: custodes key show\n\
-                        Example: custodes key show --request me.json --org northshire-police --ledger evidence.northshire.example")]
+                        Example: custodes key show --request me.json --org northshire-police --ledger evidence.northshire.example\n\
+                        Example: custodes key show --home new --request more.json --org northshire-police --ledger evidence.northshire.example --actor northshire-police/V1StGXR8Z5jdHi6BmyT0kA --earlier-key old/key.pem")]
 pub struct ShowArgs {
     /// Write a request to be enrolled, with proof that you hold the key.
     #[arg(long, value_name = "FILE", requires = "org", requires = "ledger")]
@@ -56,6 +58,9 @@ pub struct ShowArgs {
     /// Your id in the ledger, where you have one: for a further key, or an authority's new one.
     #[arg(long, requires = "request")]
     actor: Option<ActorId>,
+    /// The private key that you have had so far: it signs for the further one, which is flagged otherwise.
+    #[arg(long, value_name = "FILE", requires = "actor")]
+    earlier_key: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -64,6 +69,7 @@ pub fn run(command: &KeyCommand, profile: Profile, output: Output) -> Outcome {
         KeyCommand::New(args) => new(args, &profile, output),
         KeyCommand::Show(args) => show(args, profile, output),
         KeyCommand::Enrol(args) => enrol::run(args, profile, output),
+        KeyCommand::Roles(args) => enrol::roles(args, profile, output),
         KeyCommand::Revoke(args) => enrol::revoke(args, profile, output),
         KeyCommand::AcceptGenesis(args) => accept_genesis::run(args, profile, output),
     }
@@ -112,7 +118,16 @@ fn show(args: &ShowArgs, mut profile: Profile, output: Output) -> Outcome {
             Some(actor) => actor,
             None => ActorId::from_parts(org, &random_subject()?),
         };
-        let text = request(&key, ledger, &actor).to_string();
+        let mut text = request(&key, ledger, &actor);
+        if let Some(earlier) = &args.earlier_key {
+            let possession = Possession {
+                ledger: ledger.clone(),
+                actor: actor.clone(),
+                key: key.public(),
+            };
+            text["cosigned"] = json!(possession.sign(&keys::load(earlier)?));
+        }
+        let text = text.to_string();
         profile.config.ledger = Some(ledger.clone());
         profile.config.actor = Some(actor);
         profile.config.org = Some(org.clone());
