@@ -11,6 +11,7 @@ use std::process::Command;
 use custodes::protocol::checkpoint::{self, Checkpoint};
 use custodes::protocol::digest::{DigestKind, EvidenceDigest};
 use custodes::protocol::entry::{Draft, Payload, Seen, UnverifiedEntry};
+use custodes::protocol::fork::{Evidence, Fork};
 use custodes::protocol::hash::Hash;
 use custodes::protocol::id::{ActorId, ChainId, Code, Origin, Strand, Subject};
 use custodes::protocol::key::SecretKey;
@@ -150,6 +151,20 @@ fn examples() -> BTreeMap<&'static str, String> {
         "cosignature",
         format!("{cosignature}\nvkey of the witness: {vkey}\n"),
     );
+
+    let other = Checkpoint {
+        root: RootHash(Hash([0x55; 32])),
+        ..open.clone()
+    };
+    let notes = [&open, &other].map(|head| note::sign(&head.to_text(), &origin(), &log));
+    let keys = [VerifierKey::ed25519(
+        origin(),
+        SignatureKind::Ed25519,
+        log.public(),
+    )];
+    let notes = notes.each_ref().map(String::as_str);
+    let fork = Fork::prove(notes, &keys, Evidence::SameSize).unwrap();
+    examples.insert("fork", fork.text);
 
     let mut add = |name, text: String| examples.insert(name, text);
     let file = EvidenceDigest::of_bytes(DigestKind::File, b"evidence\n");

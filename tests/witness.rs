@@ -117,15 +117,28 @@ fn every_status_code() {
         let name = format!("{}.{kind}", memory.file_name().unwrap().display());
         contents(&witness.dir().join("forks").join(name))
     };
-    // What only does not follow is kept until there is better proof: two roots of one size.
-    refused(422, &other.request(300, 310));
+    // What only does not follow is kept until there is proof: two roots of one size, or hashes that lead from another
+    // tree of the size that was cosigned.
+    let unproven = to_body(
+        TreeSize(300),
+        &log.proof(200, 300),
+        &other.sign(&other.checkpoint(310)),
+    );
+    refused(422, &unproven);
     let signed = |log: &Log, size: u64| Some(log.sign(&log.checkpoint(size)).into_bytes());
     assert_eq!(fork("refused"), signed(&other, 310));
-    refused(422, &other.request(300, 300));
-    assert_eq!(fork("refused"), signed(&other, 300));
+    assert_eq!(fork("custody-fork"), None);
+    refused(422, &other.request(300, 309));
+    assert_eq!(fork("refused"), signed(&other, 309));
     assert_eq!(fork("cosigned"), Some(newest));
-    refused(422, &other.request(300, 310));
-    assert_eq!(fork("refused"), signed(&other, 300));
+    let proof = fork("custody-fork").unwrap();
+    refused(422, &other.request(300, 300));
+    assert_eq!(fork("custody-fork"), Some(proof.clone()));
+    let file = witness.dir().join("shown.custody-fork");
+    std::fs::write(&file, proof).unwrap();
+    let file = file.display().to_string();
+    let shown = run(&["verify", &file, "--accept", "key-not-known"]);
+    assert_eq!(shown.status.code(), Some(0), "{shown:?}");
     let longer = Log::new(310);
     let mut proof = longer.proof(300, 310);
     proof.0.push(Hash([0; 32]));

@@ -343,6 +343,19 @@ fn a_ledger_that_was_rolled_back_or_rewritten_refuses_to_sign() {
     let (status, words) = ready(&ledger);
     assert_eq!(status, 503);
     assert!(words.contains("was changed"), "{words}");
+    // The two checkpoints are proof, which anyone can check who knows the log's key.
+    let file = std::fs::read_dir(ledger.path("ledger/forks")).unwrap();
+    let files: Vec<_> = file.map(|file| file.unwrap().path()).collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    let shown = verify(&ledger, &files[0], &ledger.path("newest/policy"));
+    let said = String::from_utf8_lossy(&shown.stdout);
+    assert_eq!(shown.status.code(), Some(0), "{said}");
+    assert_eq!(
+        said.matches("Both were signed with the key of the log")
+            .count(),
+        2,
+        "{said}"
+    );
     drop(witnesses);
 }
 

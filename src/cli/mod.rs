@@ -16,6 +16,7 @@
 
 mod evidence;
 mod failure;
+mod fork;
 pub mod hashing;
 mod output;
 

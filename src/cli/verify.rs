@@ -1,7 +1,7 @@
 //! `custodes verify`: the five questions, offline.
 //!
 //! Reads the bundle, the evidence the reader holds, the blobs beside the bundle and a trust policy; uses
-//! no network. Or a single entry with its `.tlog-proof`.
+//! no network. Or a single entry with its `.tlog-proof`. Or a proof of fork.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,11 +11,12 @@ use serde_json::json;
 
 use super::failure::{Failure, read_limited, read_text};
 use super::output::{Output, plain};
-use super::{Outcome, evidence, policy};
+use super::{Outcome, evidence, fork, policy};
 use crate::court;
 use crate::ledger::rules::Rules;
 use crate::protocol::bundle::{Bundle, MAX_BUNDLE};
 use crate::protocol::entry::MAX_ENTRY;
+use crate::protocol::fork::{HEADER, MAX_FORK};
 use crate::protocol::hash::Hash;
 use crate::protocol::policy::Policy;
 use crate::verify::{self, Evidence, Finding, Inputs, Sidecar, Verification};
@@ -26,23 +27,24 @@ const MAX_BLOB: usize = 64 << 20;
 /// Longest proof file: 64 hashes and a checkpoint with its cosignatures.
 const MAX_PROOF: usize = 1 << 20;
 
-/// Check a bundle, or one entry with its proof, offline.
+/// Check a bundle, one entry with its proof, or a proof of fork, offline.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 everything was checked; 1 something failed; 3 nothing failed, but what is named \
                         could not be checked and was not accepted with --accept.\n\n\
                         Example: custodes verify JSM-2.custody.json --file footage.mp4 --policy trust.policy\n\
-                        Example: custodes verify entry-12.tlog-proof --entry entry-12.jws --policy trust.policy"
+                        Example: custodes verify entry-12.tlog-proof --entry entry-12.jws --policy trust.policy\n\
+                        Example: custodes verify evidence.custody-fork --policy trust.policy"
 )]
 pub struct VerifyArgs {
-    /// The bundle (*.custody.json), or the proof of one entry (*.tlog-proof).
+    /// The bundle (*.custody.json), the proof of one entry (*.tlog-proof), or a proof of fork (*.custody-fork).
     bundle: PathBuf,
     /// Evidence you hold: files or folders, as many as there are.
     #[arg(long = "file", value_name = "FILE|FOLDER", num_args = 1..)]
     files: Vec<PathBuf>,
-    /// Whom you trust: a policy file from another source than the bundle.
+    /// Whom you trust: a policy file from another source than the bundle. A proof of fork alone can do without.
     #[arg(long, value_name = "FILE")]
-    policy: PathBuf,
+    policy: Option<PathBuf>,
     /// With a .tlog-proof: the file that holds the entry.
     #[arg(long, value_name = "FILE")]
     entry: Option<PathBuf>,
@@ -59,8 +61,18 @@ pub struct VerifyArgs {
 
 /// Runs the command.
 pub fn run(args: &VerifyArgs, output: Output) -> Outcome {
-    let trust = policy::load(&args.policy)?;
     let accepted: BTreeSet<String> = args.accept.iter().cloned().collect();
+    let trust = args.policy.as_deref().map(policy::load).transpose()?;
+    if starts_as_fork(&args.bundle)? {
+        let text = read_text(&args.bundle, MAX_FORK)?;
+        return fork::run(&text, trust.as_ref(), &accepted, output);
+    }
+    let trust = trust.ok_or_else(|| {
+        Failure::new(
+            "usage",
+            "whom do you trust? Name a policy file with --policy",
+        )
+    })?;
     if args
         .bundle
         .extension()
@@ -100,6 +112,18 @@ pub fn run(args: &VerifyArgs, output: Output) -> Outcome {
         &to_json(&verification, code),
     );
     Ok(code)
+}
+
+/// Whether a file is meant as a proof of fork.
+fn starts_as_fork(path: &Path) -> Result<bool, Failure> {
+    use std::io::Read as _;
+    let fail = |error: std::io::Error| Failure::file("read", path, &error);
+    let mut start = Vec::new();
+    let file = std::fs::File::open(path).map_err(fail)?;
+    file.take(HEADER.len() as u64)
+        .read_to_end(&mut start)
+        .map_err(fail)?;
+    Ok(start == HEADER.as_bytes() || path.extension().is_some_and(|it| it == "custody-fork"))
 }
 
 /// The blobs that the bundle names, as far as they lie beside it. A bundle that cannot be read has none:

@@ -6,6 +6,7 @@ pub mod checkpoint;
 pub mod cosignature;
 pub mod digest;
 pub mod entry;
+pub mod fork;
 pub mod hash;
 pub mod id;
 pub mod json;

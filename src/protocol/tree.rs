@@ -144,14 +144,31 @@ impl ConsistencyProof {
                 (true, true) => Ok(()),
             };
         }
+        let roots = self.roots(old, new, old_root)?;
+        match roots == (old_root, new_root) {
+            true => Ok(()),
+            false => Err(ProofError::Root),
+        }
+    }
+
+    /// The roots of the two trees, `0 < old < new`, that the hashes lead to. Where `old` is a power of two the proof
+    /// does not hold the root of the old tree, so that it is `given`.
+    pub fn roots(
+        &self,
+        old: TreeSize,
+        new: TreeSize,
+        given: RootHash,
+    ) -> Result<(RootHash, RootHash), ProofError> {
+        if old.0 == 0 || old >= new {
+            return Err(ProofError::OutOfRange);
+        }
         // 1. and 2. If old is a power of two, the old root stands first in the path.
-        let old_first = [old_root.0];
-        let given: &[Hash] = if old.0.is_power_of_two() {
-            &old_first
-        } else {
-            &[]
+        let old_first = [given.0];
+        let first: &[Hash] = match old.0.is_power_of_two() {
+            true => &old_first,
+            false => &[],
         };
-        let mut path = given.iter().chain(&self.0);
+        let mut path = first.iter().chain(&self.0);
         // 3. Set fn to old - 1 and sn to new - 1; 4. while the lowest bit of fn is set, shift both.
         let (mut node, mut last) = (old.0 - 1, new.0 - 1);
         while node & 1 == 1 {
@@ -183,11 +200,7 @@ impl ConsistencyProof {
         if last != 0 {
             return Err(ProofError::Length);
         }
-        if old_hash == old_root.0 && new_hash == new_root.0 {
-            Ok(())
-        } else {
-            Err(ProofError::Root)
-        }
+        Ok((RootHash(old_hash), RootHash(new_hash)))
     }
 }
 

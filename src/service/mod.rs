@@ -15,6 +15,7 @@ mod derived;
 mod faults;
 mod folder;
 mod followers;
+mod forks;
 mod gate;
 mod http;
 mod known;
@@ -59,6 +60,7 @@ pub use folder::{FolderError, Founded, Founding, Organisation, init};
 pub use repair::{Repair, repair};
 pub use scrub::ScrubStatus;
 
+use forks::Forks;
 use scrub::Scrub;
 use search::Search;
 use security_log::SecurityLog;
@@ -151,7 +153,12 @@ pub fn serve(
             .unwrap_or_else(|| format!("http://{address}"));
         let url = url.trim_end_matches('/').to_owned();
         let identity = Arc::new(identity);
-        let witnessing = Witnessing::start(Arc::clone(&store), &identity, options.witness_policy)?;
+        let witnessing = Witnessing::start(
+            Arc::clone(&store),
+            &identity,
+            options.witness_policy,
+            Forks::of(&options.dir),
+        )?;
         let announcer = Arc::clone(&witnessing);
         let (sequencer, writer) = sequencer::Sequencer::start(
             Arc::clone(&store),

@@ -49,7 +49,7 @@ pub async fn get_schema(Path(event): Path<String>) -> Result<Response, Problem> 
     Ok(json_answer(StatusCode::OK, &body_schema(row)))
 }
 
-/// A consistency proof between two sizes of the log.
+/// A consistency proof between two sizes of the log, and the root at the older.
 pub async fn get_consistency(
     State(app): Shared,
     Path((old, new)): Path<(u64, u64)>,
@@ -63,7 +63,12 @@ pub async fn get_consistency(
     }
     let known = StoreKnown::new(&*app.store);
     let proof = tree::prove_consistency(TreeSize(old), TreeSize(new), &known)?;
-    Ok(json_answer(StatusCode::OK, &json!({"proof": proof})))
+    // The proof does not hold it where the size is a power of two, and who proves a fork needs it.
+    let root = tree::root(TreeSize(old), &known)?;
+    Ok(json_answer(
+        StatusCode::OK,
+        &json!({"proof": proof, "root": root}),
+    ))
 }
 
 /// The newest published checkpoint.

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::folder::Identity;
+use super::forks::Forks;
 pub use super::gate::Gate;
 use super::known::StoreKnown;
 pub use super::nearest::{Nearest, size_of};
@@ -45,6 +46,7 @@ pub struct Witnessing {
     store: Arc<dyn Store>,
     logs: [VerifierKey; 2],
     policy: Policy,
+    forks: Forks,
     gate: Gate,
     state: Mutex<State>,
     news: Condvar,
@@ -73,6 +75,7 @@ impl Witnessing {
         store: Arc<dyn Store>,
         identity: &Identity,
         policy: Policy,
+        forks: Forks,
     ) -> Result<Arc<Witnessing>, WitnessingError> {
         let mut addresses: BTreeMap<String, Vec<VerifierKey>> = BTreeMap::new();
         let mut reachable = BTreeSet::new();
@@ -93,6 +96,7 @@ impl Witnessing {
             store,
             logs: identity.log_vkeys(),
             policy,
+            forks,
             gate,
             state: Mutex::default(),
             news: Condvar::new(),
@@ -345,6 +349,7 @@ impl Witnessing {
             ),
             Some((shown, note)) => {
                 self.gate.shut();
+                self.forks.accuse(&*self.store, &self.logs, &shown, &note);
                 let kind = match shown.size > head.size {
                     true => "was rolled back",
                     false => "was changed",
@@ -455,6 +460,7 @@ mod tests {
             store: Arc::new(bench.disk.open(Mode::Write).unwrap()),
             logs: bench.identity.log_vkeys(),
             policy: Policy::parse(&policy).unwrap(),
+            forks: Forks::of("unused".as_ref()),
             gate: Gate::waiting(),
             state: Mutex::default(),
             news: Condvar::new(),

@@ -38,6 +38,7 @@ mod checkpoints;
 mod entries;
 mod evidence;
 pub mod finding;
+pub mod fork;
 mod nodes;
 mod owed;
 pub(crate) mod plain;

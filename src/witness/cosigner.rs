@@ -13,11 +13,12 @@ use std::sync::{Mutex, PoisonError};
 use super::folder::{Folder, FolderError, KeepError, Remembered, origin_hash};
 use super::request::AddCheckpoint;
 use crate::protocol::checkpoint::Checkpoint;
+use crate::protocol::fork::Fork;
 use crate::protocol::id::Origin;
 use crate::protocol::key::SecretKey;
 use crate::protocol::mldsa::PqSecretKey;
 use crate::protocol::note::{self, NoteError, SignatureKind, UnverifiedNote, VerifierKey};
-use crate::protocol::tree::{self, RootHash, TreeSize};
+use crate::protocol::tree::{self, ConsistencyProof, RootHash, TreeSize};
 
 /// 2026-01-01: a clock that shows less was never set.
 const EARLIEST_TIME: u64 = 1_767_225_600;
@@ -196,7 +197,7 @@ impl Cosigner {
         // 6. An empty tree has the root of the empty tree.
         if checkpoint.size.0 == 0 && checkpoint.root != tree::empty_root() {
             let why = "the root of an empty tree is another".to_owned();
-            return self.refuse(why, &checkpoint, &signed, newest.as_ref());
+            return self.refuse(why, &request.proof, &checkpoint, &signed, newest.as_ref());
         }
         // 7. The new tree extends the old; everything extends the empty tree, without a proof.
         let root = newest
@@ -211,7 +212,7 @@ impl Cosigner {
                 .map_err(|error| error.to_string()),
         };
         if let Err(why) = extends {
-            return self.refuse(why, &checkpoint, &signed, newest.as_ref());
+            return self.refuse(why, proof, &checkpoint, &signed, newest.as_ref());
         }
         // 8. Remember, then cosign. The cosignature is kept with the checkpoint for those who monitor.
         let lines = self.keys.cosign(&checkpoint, now);
@@ -240,6 +241,7 @@ impl Cosigner {
     fn refuse(
         &self,
         why: String,
+        proof: &ConsistencyProof,
         checkpoint: &Checkpoint,
         signed: &str,
         newest: Option<&Newest>,
@@ -250,12 +252,17 @@ impl Cosigner {
             // The proof alone is bad.
             return Verdict::Inconsistent { why, note: None };
         }
-        // Two roots of one size need no proof; of two sizes, the log's own tiles tell.
-        let shown = same_size.is_some();
+        // Two roots of one size need no proof. Of two sizes, one that leads from another tree shows it; where that does
+        // not come with the request, the log's own tiles tell.
         let cosigned = newest.map(|newest| newest.note.as_str());
+        let keys = self.logs.get(&checkpoint.origin).map(|log| &log.keys);
+        let fork = cosigned.zip(keys).and_then(|(cosigned, keys)| {
+            Fork::by_consistency([cosigned, &note], keys, proof, None).ok()
+        });
+        let fork = fork.as_ref().map(|fork| fork.text.as_str());
         let kept = self
             .folder
-            .keep_fork(&checkpoint.origin, &note, cosigned, shown);
+            .keep_fork(&checkpoint.origin, &note, cosigned, fork);
         Verdict::Inconsistent {
             why,
             note: match kept {

@@ -6,6 +6,7 @@
 //! | `logs/<SHA-256 of the origin, hex>` | the newest checkpoint cosigned: signed by the log, cosigned by this witness. `new` and a line end before the first |
 //! | `forks/<SHA-256 of the origin, hex>.refused` | a checkpoint that the log signed and that was refused |
 //! | `forks/<SHA-256 of the origin, hex>.cosigned` | the newest checkpoint cosigned when that was refused |
+//! | `forks/<SHA-256 of the origin, hex>.custody-fork` | the proof of fork, where the two show one |
 //!
 //! A file that is not there is not the same as one that says that nothing was cosigned: a witness that forgets could
 //! cosign another history. So [`introduce`] writes the file when the witness is told of the log, and nothing else does.
@@ -151,31 +152,31 @@ impl Folder {
         sync(&self.logs).map_err(KeepError::Unknown)
     }
 
-    /// Keeps a checkpoint that was refused beside the one cosigned, once for each log: where `shown` these two alone
-    /// show a fork, and take the place of two that do not. Says whether they were kept now.
+    /// Keeps a checkpoint that was refused beside the one cosigned, once for each log: two that show a fork, with the
+    /// proof, take the place of two that do not. Says whether they were kept now.
     pub fn keep_fork(
         &self,
         origin: &Origin,
         refused: &str,
         cosigned: Option<&str>,
-        shown: bool,
+        proof: Option<&str>,
     ) -> io::Result<bool> {
         let path = |kind| self.forks.join(origin_hash(origin)).with_extension(kind);
-        let (first, second) = (path("refused"), path("cosigned"));
-        // Two that show a fork have the same size, which is the second line of each.
-        let size = |text: String| text.lines().nth(1).map(str::to_owned);
-        if first.exists() {
-            let kept =
-                [&first, &second].map(|path| std::fs::read_to_string(path).ok().and_then(size));
-            if !shown || (kept[0].is_some() && kept[0] == kept[1]) {
-                return Ok(false);
-            }
+        let (first, second, third) = (path("refused"), path("cosigned"), path("custody-fork"));
+        if third.exists() || (first.exists() && proof.is_none()) {
+            return Ok(false);
         }
         std::fs::create_dir_all(&self.forks)?;
-        let beside = write_beside(&second, cosigned.unwrap_or(NEW))?;
-        std::fs::rename(beside, &second)?;
-        let beside = write_beside(&first, refused)?;
-        std::fs::rename(beside, &first)?;
+        let files = [
+            (&second, cosigned.or(Some(NEW))),
+            (&first, Some(refused)),
+            (&third, proof),
+        ];
+        for (path, text) in files {
+            if let Some(text) = text {
+                std::fs::rename(write_beside(path, text)?, path)?;
+            }
+        }
         sync(&self.forks)?;
         Ok(true)
     }
@@ -223,14 +224,17 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let origin = Origin::new("log.example").unwrap();
         let folder = Folder::open(home.path()).unwrap();
-        let keep = |refused: &str, shown| {
+        let keep = |refused: &str, proof| {
             let cosigned = Some("log.example\n7\nB");
-            folder.keep_fork(&origin, refused, cosigned, shown).unwrap()
+            folder.keep_fork(&origin, refused, cosigned, proof).unwrap()
         };
-        assert!(keep("log.example\n9\nA", false));
-        assert!(!keep("log.example\n8\nA", false), "the first is kept");
-        assert!(keep("log.example\n7\nA", true), "a fork shown is better");
-        assert!(!keep("log.example\n7\nC", true));
+        assert!(keep("log.example\n9\nA", None));
+        assert!(!keep("log.example\n8\nA", None), "the first is kept");
+        assert!(
+            keep("log.example\n7\nA", Some("proof")),
+            "a proof is better"
+        );
+        assert!(!keep("log.example\n7\nC", Some("another")));
         let name = origin_hash(&origin) + ".refused";
         let kept = std::fs::read_to_string(home.path().join("forks").join(name));
         assert_eq!(kept.unwrap(), "log.example\n7\nA");
@@ -238,7 +242,7 @@ mod tests {
             std::fs::read_dir(home.path().join("forks"))
                 .unwrap()
                 .count(),
-            2
+            3
         );
     }
 }

@@ -197,7 +197,9 @@ fn respond(verdict: Verdict) -> Answer {
         Verdict::Inconsistent { why, note } => {
             eprintln!("custodes witness: REFUSED a checkpoint that its log signed: {why}");
             if let Some(note) = note {
-                eprintln!("It is kept in forks/, with the one cosigned:\n{note}");
+                eprintln!(
+                    "It is kept in forks/, with the one cosigned and the proof of fork, where the two show it:\n{note}"
+                );
             }
             text(StatusCode::UNPROCESSABLE_ENTITY, format!("{why}\n"))
         }

@@ -3,7 +3,7 @@
 //! Before anything is signed, the service's checkpoint is fetched, its signature checked, and its tree
 //! shown to contain the tree we knew (RFC 6962 consistency). A smaller tree is routine for a short while,
 //! but only if it is a beginning of the tree we knew. Anything else means that the ledger shows different
-//! histories to different people: an alarm that stops the command, and both checkpoints are kept.
+//! histories to different people: an alarm that stops the command, and both checkpoints are kept, with the proof of fork where they show it.
 
 use super::client::unexpected;
 use super::home::write_atomically;
@@ -12,8 +12,9 @@ use super::session::Session;
 use crate::cli::failure::{Failure, read_text};
 use crate::protocol::checkpoint::Checkpoint;
 use crate::protocol::entry::Seen;
+use crate::protocol::fork::Fork;
 use crate::protocol::note::MAX_NOTE;
-use crate::protocol::tree::ConsistencyProof;
+use crate::protocol::tree::{ConsistencyProof, RootHash};
 
 /// Fetches the service's checkpoint and checks that it continues what we knew.
 ///
@@ -82,12 +83,44 @@ fn compare(
     } else {
         (known, offered)
     };
-    let Err(why) = continues(session, older, newer)? else {
+    let Err(Doubt { why, shown }) = continues(session, older, newer)? else {
         return Ok(());
     };
     let name = format!("checkpoint.alarm-{}", offered.size.0);
-    write_atomically(&session.profile.home.join(name), note.as_bytes())?;
-    Err(alarm(known, Some(offered), &why))
+    let home = &session.profile.home;
+    write_atomically(&home.join(&name), note.as_bytes())?;
+    let failure = alarm(known, Some(offered), &why);
+    let kept = read_text(&session.profile.checkpoint_file(), MAX_NOTE)?;
+    let notes = match older == known {
+        true => [kept.as_str(), note],
+        false => [note, kept.as_str()],
+    };
+    let (proof, root) = shown;
+    let Ok(fork) = Fork::by_consistency(notes, session.log_keys(), &proof, root) else {
+        return Err(failure);
+    };
+    let path = home.join(name + ".custody-fork");
+    write_atomically(&path, fork.text.as_bytes())?;
+    let words = format!(
+        "the proof of fork is {}: give a copy to an auditor and to the other parties, who can check it with \
+         `custodes verify`; keep your folder as it is",
+        path.display()
+    );
+    Err(failure.next(words))
+}
+
+/// Why one checkpoint is not taken to continue another, and what the service showed of it: hashes, and the root at the
+/// older size.
+struct Doubt {
+    why: String,
+    shown: (ConsistencyProof, Option<RootHash>),
+}
+
+impl From<String> for Doubt {
+    fn from(why: String) -> Doubt {
+        let shown = (ConsistencyProof(Vec::new()), None);
+        Doubt { why, shown }
+    }
 }
 
 /// Whether the tree of `older` is a beginning of the tree of `newer`; the inner error says why not.
@@ -95,29 +128,30 @@ fn continues(
     session: &Session,
     older: &Checkpoint,
     newer: &Checkpoint,
-) -> Result<Result<(), String>, Failure> {
+) -> Result<Result<(), Doubt>, Failure> {
     if older.size == newer.size {
         let same = older.root == newer.root;
         return Ok(if same {
             Ok(())
         } else {
-            Err("one size has two different roots".to_owned())
+            Err("one size has two different roots".to_owned().into())
         });
     }
     let path = format!("/v1/consistency/{}/{}", older.size.0, newer.size.0);
     let answer = match session.client.public(&path) {
         Ok(Some(answer)) => answer.json()?,
         Ok(None) => {
-            return Ok(Err(
-                "the service has no proof that one continues the other".to_owned()
-            ));
+            return Ok(Err("the service has no proof that one continues the other"
+                .to_owned()
+                .into()));
         }
         // What a service says of sizes that its log does not have.
         Err(failure) if failure.status == Some(400) => {
             return Ok(Err(format!(
                 "the service gives no proof: {}",
                 failure.detail
-            )));
+            )
+            .into()));
         }
         // A service, or a proxy before it, that cannot answer now says nothing about the history.
         Err(failure) => return Err(failure),
@@ -127,9 +161,13 @@ fn continues(
         .cloned()
         .and_then(|proof| serde_json::from_value(proof).ok())
         .ok_or_else(|| unexpected("no consistency proof"))?;
-    Ok(proof
-        .verify(older.size, older.root, newer.size, newer.root)
-        .map_err(|error| error.to_string()))
+    let root = answer.get("root").cloned();
+    let root = root.and_then(|root| serde_json::from_value(root).ok());
+    let checked = proof.verify(older.size, older.root, newer.size, newer.root);
+    Ok(checked.map_err(|error| Doubt {
+        why: error.to_string(),
+        shown: (proof, root),
+    }))
 }
 
 /// The newest checkpoint that we verified earlier.

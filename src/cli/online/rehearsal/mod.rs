@@ -23,6 +23,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::protocol::checkpoint::Checkpoint;
 use crate::protocol::entry::{EntryHash, UnverifiedEntry};
+use crate::protocol::fork::Fork;
 use crate::protocol::id::{ActorId, Origin, Strand, Subject};
 use crate::protocol::key::SecretKey;
 use crate::protocol::leaf::Commitment;
@@ -94,7 +95,8 @@ impl Played {
                 return (404, "{}".to_owned());
             }
             let proof = prove_consistency(TreeSize(old), TreeSize(new), &self.tree).unwrap();
-            return (200, json!({ "proof": proof }).to_string());
+            let root = crate::protocol::tree::root(TreeSize(old), &self.tree).unwrap();
+            return (200, json!({ "proof": proof, "root": root }).to_string());
         }
         if path.starts_with("/v1/heads/") {
             return (200, json!({ "length": 0, "last": null }).to_string());
@@ -369,6 +371,15 @@ fn a_fork_is_an_alarm_before_anything_is_signed() {
                 .join(format!("checkpoint.alarm-{offered}"))
                 .exists()
         );
+        // Where the service proves what it now says, the two are a proof of fork; here it holds 3 leaves when asked
+        // about 5, and proves nothing.
+        let fork = format!("checkpoint.alarm-{offered}.custody-fork");
+        let fork = std::fs::read_to_string(stage.home.path().join(fork));
+        assert_eq!(fork.is_ok(), known <= offered);
+        if let Ok(fork) = fork {
+            let proven = Fork::parse(&fork).unwrap().verify().unwrap();
+            assert_eq!(proven.checkpoints[0].size, TreeSize(known));
+        }
         let kept = std::fs::read_to_string(stage.home.path().join("checkpoint")).unwrap();
         assert_eq!(
             stage.session.open_checkpoint(&kept).unwrap().size,
