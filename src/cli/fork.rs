@@ -1,14 +1,18 @@
-//! A proof of fork on the command line: what `custodes verify` says of one.
+//! Forks on the command line: what the reader kept and compares with, and what `custodes verify` says of a proof.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::Outcome;
+use super::failure::{Failure, read_limited};
 use super::output::{Output, plain};
+use crate::protocol::bundle::MAX_BUNDLE;
 use crate::protocol::fork::Proven;
 use crate::protocol::note::VerifierKey;
 use crate::protocol::policy::Policy;
+use crate::verify::known::{Consistency, Known};
 use crate::verify::{self, Finding, fork};
 
 /// Runs `custodes verify` on a proof of fork.
@@ -35,7 +39,7 @@ pub fn run(
 }
 
 /// What a proof shows, for people.
-pub fn in_words(proven: &Proven, policy: Option<&Policy>) -> String {
+fn in_words(proven: &Proven, policy: Option<&Policy>) -> String {
     let [first, second] = &proven.checkpoints;
     let line = |one: &crate::protocol::checkpoint::Checkpoint| {
         format!(
@@ -63,7 +67,7 @@ pub fn in_words(proven: &Proven, policy: Option<&Policy>) -> String {
 }
 
 /// What a proof shows, for programs.
-pub fn to_json(proven: &Proven) -> Value {
+fn to_json(proven: &Proven) -> Value {
     let heads = proven.checkpoints.iter().map(
         |one| json!({ "origin": one.origin, "size": one.size, "root": one.root.0.to_base64url() }),
     );
@@ -78,4 +82,94 @@ fn short(key: &VerifierKey) -> String {
         Some((at, _)) => format!("{}...", &text[..at]),
         None => text,
     }
+}
+
+/// Largest answer with a consistency proof.
+const MAX_PROOF: usize = 1 << 16;
+
+/// What the reader kept, read from files.
+pub struct Kept {
+    files: Vec<(String, Vec<u8>)>,
+    proofs: Vec<Consistency>,
+}
+
+impl Kept {
+    /// Reads `--known` and `--consistency`.
+    pub fn read(known: &[PathBuf], consistency: &[PathBuf]) -> Result<Kept, Failure> {
+        let mut files = Vec::new();
+        for path in known {
+            files.push((path.display().to_string(), read_limited(path, MAX_BUNDLE)?));
+        }
+        let mut proofs = Vec::new();
+        for path in consistency {
+            let proof = serde_json::from_slice(&read_limited(path, MAX_PROOF)?);
+            let words = format!("{} is no consistency proof", path.display());
+            proofs.push(proof.map_err(|_| {
+                Failure::new("consistency", words)
+                    .next("it is what the service answers to GET /v1/consistency/OLD/NEW")
+            })?);
+        }
+        Ok(Kept { files, proofs })
+    }
+
+    /// To compare with.
+    pub fn known(&self) -> Known<'_> {
+        Known {
+            kept: &self.files,
+            proofs: &self.proofs,
+        }
+    }
+}
+
+/// A proof of fork that was written beside what was checked, and how it went.
+pub struct Written {
+    /// For people.
+    pub words: String,
+    /// For programs; null where there is no fork.
+    pub value: Value,
+}
+
+impl Written {
+    /// Writes the first of these, if there is one, beside what was checked. That it cannot be written takes nothing from
+    /// the finding, so it is shown instead.
+    pub fn of(checked: &Path, forks: &[Proven], policy: &Policy) -> Written {
+        let Some(proven) = forks.first() else {
+            return Written {
+                words: String::new(),
+                value: Value::Null,
+            };
+        };
+        let mut path = checked.as_os_str().to_owned();
+        path.push(".custody-fork");
+        let path = PathBuf::from(path);
+        let mut value = to_json(proven);
+        let words = match write(&path, &proven.text) {
+            Ok(()) => {
+                value["file"] = path.to_string_lossy().into();
+                let rest = "Anyone can check it with `custodes verify`: give a copy to an auditor and to the other parties";
+                format!("The proof is in {}. {rest}.\n", path.display())
+            }
+            Err(error) => {
+                value["text"] = proven.text.clone().into();
+                let path = path.display();
+                format!(
+                    "The proof could not be written to {path} ({error}). It is:\n{}",
+                    proven.text
+                )
+            }
+        };
+        Written {
+            words: format!("\n{}{words}", in_words(proven, Some(policy))),
+            value,
+        }
+    }
+}
+
+/// Whole, in place of what was there.
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    std::fs::write(&beside, text)?;
+    std::fs::rename(&beside, path)
 }

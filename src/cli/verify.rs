@@ -10,8 +10,9 @@ use clap::Args;
 use serde_json::json;
 
 use super::failure::{Failure, read_limited, read_text};
+use super::fork::{self, Kept, Written};
 use super::output::{Output, plain};
-use super::{Outcome, evidence, fork, policy};
+use super::{Outcome, evidence, policy};
 use crate::court;
 use crate::ledger::rules::Rules;
 use crate::protocol::bundle::{Bundle, MAX_BUNDLE};
@@ -34,6 +35,7 @@ const MAX_PROOF: usize = 1 << 20;
                         could not be checked and was not accepted with --accept.\n\n\
                         Example: custodes verify JSM-2.custody.json --file footage.mp4 --policy trust.policy\n\
                         Example: custodes verify entry-12.tlog-proof --entry entry-12.jws --policy trust.policy\n\
+                        Example: custodes verify JSM-2.custody.json --policy trust.policy --known kept.checkpoint\n\
                         Example: custodes verify evidence.custody-fork --policy trust.policy"
 )]
 pub struct VerifyArgs {
@@ -45,6 +47,13 @@ pub struct VerifyArgs {
     /// Whom you trust: a policy file from another source than the bundle. A proof of fork alone can do without.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// What you kept of this ledger: a checkpoint, or another bundle, receipt or .tlog-proof. Says whether what you are
+    /// shown continues it, is older, or is another history, and then writes the proof of fork beside it.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    known: Vec<PathBuf>,
+    /// What the service answered to GET /v1/consistency/OLD/NEW, where --known asks for it.
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "known")]
+    consistency: Vec<PathBuf>,
     /// With a .tlog-proof: the file that holds the entry.
     #[arg(long, value_name = "FILE")]
     entry: Option<PathBuf>,
@@ -67,6 +76,7 @@ pub fn run(args: &VerifyArgs, output: Output) -> Outcome {
         let text = read_text(&args.bundle, MAX_FORK)?;
         return fork::run(&text, trust.as_ref(), &accepted, output);
     }
+    let kept = Kept::read(&args.known, &args.consistency)?;
     let trust = trust.ok_or_else(|| {
         Failure::new(
             "usage",
@@ -78,7 +88,7 @@ pub fn run(args: &VerifyArgs, output: Output) -> Outcome {
         .extension()
         .is_some_and(|extension| extension == "tlog-proof")
     {
-        return one_entry(args, &trust, &accepted, output);
+        return one_entry(args, &trust, &accepted, &kept, output);
     }
     if args.entry.is_some() {
         return Err(Failure::new(
@@ -99,18 +109,19 @@ pub fn run(args: &VerifyArgs, output: Output) -> Outcome {
             })
         })
         .collect::<Result<Vec<_>, Failure>>()?;
-    let verification = verify::verify(Inputs {
+    let inputs = Inputs {
         bundle: &bytes,
         policy: &trust,
         rules: Rules::embedded(),
         evidence: &held,
         sidecars: &sidecars,
-    });
+    };
+    let (verification, forks) = verify::verify_against(inputs, kept.known());
     let code = verification.exit_code(&accepted);
-    output.result(
-        &plain(&words(args, &verification)),
-        &to_json(&verification, code),
-    );
+    let mut value = to_json(&verification, code);
+    let fork = Written::of(&args.bundle, &forks, &trust);
+    value["fork"] = fork.value;
+    output.result(&plain(&(words(args, &verification) + &fork.words)), &value);
     Ok(code)
 }
 
@@ -191,6 +202,7 @@ fn one_entry(
     args: &VerifyArgs,
     trust: &Policy,
     accepted: &BTreeSet<String>,
+    kept: &Kept,
     output: Output,
 ) -> Outcome {
     let Some(entry) = &args.entry else {
@@ -201,7 +213,9 @@ fn one_entry(
     };
     let proof = read_text(&args.bundle, MAX_PROOF)?;
     let entry = read_text(entry, MAX_ENTRY + 1)?;
-    let findings = verify::proof::verify_proof(entry.trim_end(), &proof, trust);
+    let (findings, forks) =
+        verify::proof::verify_proof_against(entry.trim_end(), &proof, trust, kept.known());
+    let fork = Written::of(&args.bundle, &forks, trust);
     let code = verify::exit_code(&findings, accepted);
     let e = entry.split('~').next().unwrap_or_default().trim_end();
     let mut words = format!("Entry {}\n", Hash::of(&[e.as_bytes()]));
@@ -215,6 +229,9 @@ fn one_entry(
         _ => "The proof does not hold.",
     });
     let list: Vec<_> = findings.iter().map(Finding::json).collect();
-    output.result(&plain(&words), &json!({ "exit": code, "findings": list }));
+    words.push('\n');
+    words.push_str(&fork.words);
+    let value = json!({ "exit": code, "findings": list, "fork": fork.value });
+    output.result(&plain(&words), &value);
     Ok(code)
 }

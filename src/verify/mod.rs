@@ -18,6 +18,7 @@
 //! 10. Files beside the bundle have the SHA-256 that the bundle lists; manifests are readable.
 //! 11. Whether chains are shown to end where they end, and those left out not to exist; `evaluated_at` is the
 //!     newest time here; the times that the log recorded agree with the clocks of the witnesses.
+//! 12. It is of one history with the checkpoints that the reader kept ([`known`]).
 //!
 //! When 2 to 5 fail, 6 to 8 are not run: what does not stand in the log is nobody's statement. When 6 to
 //! 8 fail, 9 and 10 are not run: what the rules refuse registers nothing.
@@ -39,6 +40,7 @@ mod entries;
 mod evidence;
 pub mod finding;
 pub mod fork;
+pub mod known;
 mod nodes;
 mod owed;
 pub(crate) mod plain;
@@ -59,6 +61,7 @@ use chains::Standing;
 use checkpoints::Brackets;
 use entries::ReadEntry;
 use finding::{Asked, Findings};
+use known::Known;
 use nodes::Nodes;
 use replay::Replay;
 use scope::Covered;
@@ -66,6 +69,7 @@ use scope::Covered;
 use crate::ledger::rules::Rules;
 use crate::protocol::bundle::{Bundle, BundleError};
 use crate::protocol::digest::EvidenceDigest;
+use crate::protocol::fork::Proven;
 use crate::protocol::hash::Hash;
 use crate::protocol::policy::Policy;
 use crate::protocol::time::LogTime;
@@ -106,14 +110,21 @@ pub struct Inputs<'a> {
 
 /// Checks a bundle.
 pub fn verify(inputs: Inputs<'_>) -> Verification {
+    verify_against(inputs, Known::default()).0
+}
+
+/// Checks a bundle, and compares it with checkpoints that the reader kept; hands out the forks that this proves.
+pub fn verify_against(inputs: Inputs<'_>, known: Known<'_>) -> (Verification, Vec<Proven>) {
     let mut findings = Findings::default();
     let verified = run(inputs, &mut findings);
+    let forks = known::compare_bundle(inputs.bundle, inputs.policy, known, &mut findings);
     let list = findings.into_list();
-    Verification {
+    let verification = Verification {
         questions: answers::answers(&list, verified.as_ref()),
         findings: list,
         verified,
-    }
+    };
+    (verification, forks)
 }
 
 /// The bundle as verified, unless a check of it failed.

@@ -6,16 +6,36 @@
 use super::checkpoints;
 use super::entries::refusal;
 use super::finding::{Asked, Finding, Findings, counted};
+use super::known::{self, Known};
 use crate::protocol::entry::UnverifiedEntry;
+use crate::protocol::fork::Proven;
 use crate::protocol::leaf::Commitment;
 use crate::protocol::policy::Policy;
 use crate::protocol::tlog_proof::TlogProof;
 
 /// Checks the text of an entry (details may be left out) against the text of its proof.
 pub fn verify_proof(entry: &str, proof: &str, policy: &Policy) -> Vec<Finding> {
+    verify_proof_against(entry, proof, policy, Known::default()).0
+}
+
+/// The same, compared with checkpoints that the reader kept; hands out the forks that this proves.
+pub fn verify_proof_against(
+    entry: &str,
+    proof: &str,
+    policy: &Policy,
+    known: Known<'_>,
+) -> (Vec<Finding>, Vec<Proven>) {
     let mut findings = Findings::default();
     check(entry, proof, policy, &mut findings);
-    findings.into_list()
+    let read = UnverifiedEntry::parse_extract(entry).ok();
+    let forks = match read.zip(TlogProof::parse(proof).ok()) {
+        None => Vec::new(),
+        Some((entry, proof)) => {
+            let ledger = &entry.payload().ledger;
+            known::compare_proof(ledger, entry.hash(), &proof, policy, known, &mut findings)
+        }
+    };
+    (findings.into_list(), forks)
 }
 
 fn check(entry: &str, proof: &str, policy: &Policy, findings: &mut Findings) {
