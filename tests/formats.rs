@@ -34,6 +34,27 @@ fn origin() -> Origin {
     Origin::new("evidence.northshire.example").unwrap()
 }
 
+/// Takes the entry of section 4 in on a branch.
+fn late_branch() -> UnverifiedEntry {
+    let entry = entry();
+    let body = serde_json::json!({
+        "from": entry.payload().prev,
+        "entries": [entry.hash()],
+    });
+    let payload = Payload {
+        seq: 2,
+        prev: Some(custodes::protocol::entry::EntryHash(Hash([0x55; 32]))),
+        event: "late-branch".to_owned(),
+        body: body.as_object().unwrap().clone(),
+        jti: Subject::from_bytes([0x66; 16]),
+        ..entry.payload().clone()
+    };
+    let details = [("reason".to_owned(), "no network in the cells".into())].into();
+    Draft { payload, details }
+        .sign(&signer(), || [0xa5; 16])
+        .unwrap()
+}
+
 fn entry() -> UnverifiedEntry {
     let subject = Subject::new("q83vEjRWeJCrze8SNFZ4kA").unwrap();
     let payload = Payload {
@@ -113,6 +134,42 @@ fn examples() -> BTreeMap<&'static str, String> {
             (
                 "map leaf (hex)",
                 hex::encode(map_leaf_data(EntryIndex(13), Hash([0x44; 32]))),
+            ),
+        ],
+    );
+
+    let late = late_branch();
+    assert_eq!(custodes::ledger::taken_in(&late), [entry.hash()]);
+    let other = first.extend(index, Commitment(Hash([0x77; 32])));
+    let taking = Commitment::new(time, late.hash());
+    let payload = late.jws().split('.').nth(1).unwrap();
+    let payload = custodes::protocol::base64url::decode(payload).unwrap();
+    add(
+        "branch",
+        &[
+            ("payload", String::from_utf8(payload).unwrap()),
+            ("e", late.hash().to_string()),
+            (
+                "leaf 20 (hex)",
+                format!("{}  this entry", hex::encode(taking.leaf_data())),
+            ),
+            (
+                "leaf 21 (hex)",
+                format!(
+                    "{}  the entry of section 4, recorded at the same time",
+                    hex::encode(commitment.leaf_data())
+                ),
+            ),
+            (
+                "a[1] (hex)",
+                format!("{}  index 12, commitment 32 bytes of 77", other.0.to_hex()),
+            ),
+            (
+                "a[2] (hex)",
+                format!(
+                    "{}  index 20; index 21 is in no chain",
+                    other.extend(EntryIndex(20), taking).0.to_hex()
+                ),
             ),
         ],
     );

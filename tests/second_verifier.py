@@ -442,6 +442,21 @@ def verify(data, policy):
                 need(before is None or b64url(payload["prev"], "entry-payload", 32) == before, "chain-previous", place)
             before = e
         need(head == b64url(chain["head"], "bundle-form", 32), "chain-head", place)
+    # What a branch holds stands right behind the entry that takes it in, and in no chain.
+    for index in sorted(entries):
+        read, place = entries[index][2], f"entry {index}"
+        if not read or read[1]["event"] != "late-branch":
+            continue
+        taking, before, seq = read[1], read[1]["body"]["from"], None
+        for at, name in enumerate(taking["body"]["entries"], index + 1):
+            e, _, of_branch = entries.get(at, (None, None, None))
+            need(of_branch and e == b64url(name, "rule-broken", 32), "branch-missing", place)
+            need(at not in placed, "entry-in-two-chains", f"entry {at}")
+            placed.add(at)
+            payload = of_branch[1]
+            need(all(payload[one] == taking[one] for one in ("subject", "strand")), "rule-broken", f"entry {at}")
+            need(payload["prev"] == before and payload["seq"] == (seq or payload["seq"]), "rule-broken", f"entry {at}")
+            before, seq = name, payload["seq"] + 1
     need(placed == set(entries), "entry-in-no-chain")
     scope = bundle["scope"]
     strand = {"exhibit": "custody", "case": "case"}.get(scope["kind"])

@@ -13,6 +13,7 @@ use custodes::protocol::bundle::{Bundle, Content};
 use custodes::protocol::hash::Hash;
 use custodes::protocol::id::Strand;
 use custodes::protocol::jws::{self, JwsType};
+use custodes::protocol::leaf::{ChainHead, Commitment};
 use custodes::verify::{Inputs, Severity, Verification, verify};
 use serde_json::json;
 use world::{Sample, sample, sample_of, withhold};
@@ -170,6 +171,61 @@ fn both_verifiers_say_the_same() {
             first_fails(&sample, &bytes, code),
             "the first verifier: {code}"
         );
+    }
+
+    // A branch off a chain: whole, behind what takes it in, and in no chain.
+    let mut branched = world::sample();
+    let late = branched.branch();
+    let of_branch = late.0 + 1;
+    let honest = branched.world.exhibit_bundle(&branched.phone);
+    let bytes = honest.to_bytes();
+    assert_eq!(second(&python, &branched, &bytes), "ok:");
+    assert!(first_fails(&branched, &bytes, "ok:"));
+    let place = |bundle: &Bundle, index: u64| {
+        let mut entries = bundle.entries.iter();
+        entries.position(|one| one.index.0 == index).unwrap()
+    };
+    let edits: [(&str, Edit<'_>); 3] = [
+        (
+            "branch-missing",
+            Box::new(|b| drop(b.entries.remove(place(b, of_branch)))),
+        ),
+        (
+            "entry-in-no-chain",
+            Box::new(|b| {
+                // The entry that takes it in, and all that follows in its chain.
+                let late = place(b, late.0);
+                let index = b.entries.remove(late).index;
+                let after = b.entries.remove(late + 2).index;
+                for chain in &mut b.chains {
+                    let before = chain.entries.len();
+                    chain.entries.retain(|one| *one != index && *one != after);
+                    if chain.entries.len() < before {
+                        let world = &branched.world;
+                        let head = chain.entries.iter().fold(ChainHead::EMPTY, |head, index| {
+                            let one = &world.entries[index.0 as usize];
+                            let of_one = Commitment::new(one.recorded_at, one.entry.hash());
+                            head.extend(*index, of_one)
+                        });
+                        chain.head = head;
+                    }
+                }
+            }),
+        ),
+        (
+            "not-in-log",
+            Box::new(|b| {
+                let (one, two) = (place(b, of_branch), place(b, of_branch + 1));
+                b.entries[one].content = b.entries[two].content.clone();
+            }),
+        ),
+    ];
+    for (code, edit) in edits {
+        let mut bundle = honest.clone();
+        edit(&mut bundle);
+        let bytes = bundle.to_bytes();
+        assert_eq!(second(&python, &branched, &bytes), code);
+        assert!(first_fails(&branched, &bytes, code), "{code}");
     }
 
     // A view that its reader did not ask for, and payloads in another spelling: signed, in the log, and refused.

@@ -190,8 +190,9 @@ fn whereabouts(record: &ExhibitRecord, holder: &str) -> String {
     format!("recorded as {state}, last with {holder}")
 }
 
-/// Flags that say that custody has one side only, the wrong one, or a gap.
-const BREAKS: [&str; 15] = [
+/// Flags that say that custody has one side only, the wrong one, two continuations, or a gap.
+const BREAKS: [&str; 16] = [
+    "late-branch",
     "found-not-lost",
     "custody-gap",
     "custody-restated",
@@ -242,6 +243,9 @@ fn possessions<'a>(bundle: &'a VerifiedBundle, exhibit: &Subject) -> Vec<&'a Ver
             continue;
         }
         items.push(item);
+        if item.on_branch {
+            continue; // told, and moves nothing
+        }
         let Some(payload) = item.entry.as_ref().map(|entry| entry.payload()) else {
             continue;
         };
@@ -264,6 +268,7 @@ fn first_digest(bundle: &VerifiedBundle, exhibit: &Subject) -> String {
         .entries
         .iter()
         .filter(|item| item.chain.strand == Strand::Custody && item.chain.subject == *exhibit)
+        .filter(|item| !item.on_branch)
         .filter_map(|item| item.entry.as_ref())
         .map(|entry| entry.payload());
     let Some(opened) = custody.next() else {

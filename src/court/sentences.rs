@@ -46,7 +46,8 @@ pub fn line(names: &Names<'_>, item: &VerifiedItem) -> String {
     };
     let mut line = told(&names.as_of(item.index), entry, item.index);
     line.push_str(&format!(
-        " [entry {index}, logged {}",
+        " [entry {index}{}, logged {}",
+        beside(item.on_branch),
         logged(entry, item.recorded_at)
     ));
     if let Some(bounds) = item.bracket.in_words() {
@@ -56,6 +57,14 @@ pub fn line(names: &Names<'_>, item: &VerifiedItem) -> String {
     }
     line.push(']');
     line
+}
+
+/// That an entry stands beside its chain.
+pub fn beside(on_branch: bool) -> &'static str {
+    match on_branch {
+        true => ", on a branch",
+        false => "",
+    }
 }
 
 /// When the log recorded an entry: "at once", or when.

@@ -12,7 +12,7 @@ use super::outcome::{Flag, Refusal};
 use super::rules::{Row, Rules};
 use super::schema::{self, Identity};
 use super::state::{ChainRecord, EntryRecord, KeyRecord, Known, Record, RecordKey};
-use super::{effects, flagged, refusals};
+use super::{branches, effects, flagged, refusals};
 use crate::protocol::entry::{EntryHash, UnverifiedEntry, VerifiedEntry};
 use crate::protocol::id::{ChainId, Strand};
 use crate::protocol::key::PublicKey;
@@ -49,6 +49,10 @@ pub struct Admitted {
     pub flags: Vec<Flag>,
     /// Entries that must follow.
     pub companions: Vec<Companion>,
+    /// Whether it takes a place in its chain; an entry of a branch takes none.
+    pub in_chain: bool,
+    /// Entries of a branch, signed by others, that must follow at once, in this order.
+    pub takes_in: Vec<EntryHash>,
 }
 
 /// The key under which `entry` must verify.
@@ -115,7 +119,13 @@ pub fn admit(
     if known.entry(e).is_some() {
         return Err(Ground::AlreadyRecorded.refusal());
     }
-    check_position(known, entry, row)?;
+    let branch = match check_position(known, entry, row) {
+        Ok(()) => None,
+        Err(refusal) => Some(known.branch(e).ok_or(refusal)?),
+    };
+    if let Some(branch) = &branch {
+        branches::check_position(entry, place, row, branch)?;
+    }
     if payload.event != "genesis" {
         check_signer(known, entry, place, row)?;
     }
@@ -129,23 +139,35 @@ pub fn admit(
         return Err(detail_missing(name));
     }
     let context = Context::new(rules, known, entry, place);
-    for rule in &row.refuse {
+    let refuse = match branch {
+        Some(_) => branches::REFUSE,
+        None => &row.refuse,
+    };
+    for rule in refuse {
         refusals::refuse(*rule, &context)?;
     }
     let by_service = known
         .ledger()
         .is_none_or(|ledger| ledger.service == payload.actor);
     let always = if by_service { &[] } else { rules.always_flag() };
-    let found = flagged::found(always.iter().chain(&row.flag), &context);
-    let (mut changes, companions) = effects::apply(row.effect, &context)?;
+    let found = match branch {
+        Some(_) => flagged::found(rules.branch_flag().iter(), &context),
+        None => flagged::found(always.iter().chain(&row.flag), &context),
+    };
+    let (mut changes, companions) = match branch {
+        Some(_) => Default::default(),
+        None => effects::apply(row.effect, &context)?,
+    };
     if !found.is_empty() {
         let key = RecordKey::Flagged(e);
         changes.push((key, Record::Flagged(found.clone())));
     }
     let exhibit = context.exhibit().map(|_| payload.subject.clone());
     let flag = |rule: FlagRule| rule.raise(e, exhibit.clone());
-    changes.extend(position_changes(known, entry, place));
+    changes.extend(position_changes(known, entry, place, branch.is_none()));
     Ok(Admitted {
+        in_chain: branch.is_none(),
+        takes_in: branches::taken_in(entry),
         changes,
         flags: found.into_iter().map(flag).collect(),
         companions,
@@ -237,7 +259,9 @@ fn check_signer(
         .key(entry.kid())
         .filter(|key| key.actor == payload.actor)
         .ok_or_else(|| Ground::KeyOfAnother.refusal())?;
-    if let Some(why) = not_valid(&key, place) {
+    if let Some(why) = not_valid(&key, place)
+        && !branches::is_adopted(known, entry)
+    {
         return Err(Ground::KeyNotValid.because(why));
     }
     let org = known.org(&payload.actor.org());
@@ -277,10 +301,22 @@ fn position_changes(
     known: &(impl Known + ?Sized),
     entry: &VerifiedEntry,
     place: Place,
-) -> [(RecordKey, Record); 2] {
+    in_chain: bool,
+) -> Vec<(RecordKey, Record)> {
     let payload = entry.payload();
     let e: EntryHash = entry.hash();
     let chain = payload.chain();
+    let position = EntryRecord {
+        index: place.index,
+        chain: chain.clone(),
+        seq: payload.seq,
+        event: payload.event.clone(),
+        actor: payload.actor.clone(),
+    };
+    let position = (RecordKey::Entry(e), Record::Entry(position));
+    if !in_chain {
+        return vec![position];
+    }
     let (length, head) = known
         .chain(&chain.subject, chain.strand)
         .map_or((0, ChainHead::EMPTY), |record| (record.length, record.head));
@@ -292,14 +328,5 @@ fn position_changes(
         index: place.index,
         at: place.recorded_at,
     };
-    let position = EntryRecord {
-        index: place.index,
-        chain: chain.clone(),
-        event: payload.event.clone(),
-        actor: payload.actor.clone(),
-    };
-    [
-        (RecordKey::Chain(chain), Record::Chain(record)),
-        (RecordKey::Entry(e), Record::Entry(position)),
-    ]
+    vec![(RecordKey::Chain(chain), Record::Chain(record)), position]
 }

@@ -14,7 +14,7 @@ use super::state::{
     ActorRecord, CaseRecord, Change, ExhibitRecord, KeyRecord, Known, LedgerRecord, Offer,
     OrgRecord, Recipient, Record, RecordKey, Role, Status,
 };
-use super::{exhibits, listings, proposals};
+use super::{branches, exhibits, listings, proposals};
 use crate::protocol::entry::EntryHash;
 use crate::protocol::id::{ActorId, ChainId, Code, OrgId, Strand, Subject};
 use crate::protocol::time::Moment;
@@ -113,6 +113,10 @@ pub enum Effect {
     AttachCandidates,
     /// What was missing from an entry is supplied.
     Supplement,
+    /// The entries named are those of a branch off the chain: they follow in the log at once and change nothing.
+    TakeInBranch,
+    /// The entries named count although the key that signed them does not any more, or not yet.
+    Adopt,
     /// Once two people say the same, the exhibit is held by the person they name.
     Restate,
 }
@@ -192,6 +196,8 @@ pub fn apply<K: Known + ?Sized>(
             let category = Code::new("incomplete").expect("a code of flags is a code");
             exhibits::explain(context, category, targets)
         }
+        Effect::TakeInBranch => branches::take_in(context),
+        Effect::Adopt => branches::adopt(context),
         Effect::AttachCandidates => listings::attach(context),
         Effect::Pack => exhibits::pack(context),
         Effect::Unpack => exhibits::unpack(context),

@@ -1,6 +1,7 @@
 //! When something is to be flagged: the predicates behind [`FlagRule`].
 
 use super::admit::not_valid;
+use super::branches;
 use super::context::Context;
 use super::flags::FlagRule;
 use super::schema::{ExhibitDigest, Parent};
@@ -29,6 +30,8 @@ pub fn found<'r, K: Known + ?Sized>(
     let holder = exhibit_ref.map(|exhibit| &exhibit.holder);
     let seal = context.text("seal");
     let custody = payload.strand == Strand::Custody;
+    // What takes in a branch says what was signed elsewhere, and handles nothing.
+    let handled = custody && payload.event != "late-branch";
     let registered_of = |exhibit: &Subject| {
         let record = context.known.exhibit(exhibit);
         record.and_then(|record| record.digest)
@@ -54,6 +57,8 @@ pub fn found<'r, K: Known + ?Sized>(
                     && stood < recorded - context.threshold("seen_old_after")
             })
         }
+        F::Adopted => branches::needed_adoption(context),
+        F::LateBranch | F::OnABranch => true,
         F::NoPurpose => !payload.details.contains_key("purpose"),
         F::SourceSealed => sources().any(|source| source.seal.is_some()),
         F::SourceGone => sources().any(|source| source.status == Status::Lost || ended(&source)),
@@ -112,9 +117,9 @@ pub fn found<'r, K: Known + ?Sized>(
             let open = context.place.recorded_at.0.saturating_sub(offer.at.0) / 1000;
             i64::try_from(open).unwrap_or(i64::MAX) > context.threshold("offer_open_for")
         }),
-        F::AfterEnd => custody && exhibit_ref.is_some_and(ended),
+        F::AfterEnd => handled && exhibit_ref.is_some_and(ended),
         F::WhileLost => {
-            custody
+            handled
                 && payload.event != "found"
                 && exhibit_ref.is_some_and(|one| one.status == Status::Lost)
         }

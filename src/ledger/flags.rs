@@ -28,6 +28,12 @@ pub enum FlagRule {
     UsedAfterEnd,
     /// Examined, shown or checked while it was lost.
     UsedWhileLost,
+    /// Signed with a key that does not count, and adopted.
+    Adopted,
+    /// A branch off the custody chain, taken in whole.
+    LateBranch,
+    /// One of its entries.
+    OnABranch,
     /// Somebody of another organisation than the holder's.
     NotTheHolder,
     /// A colleague of the holder.
@@ -161,6 +167,21 @@ impl FlagRule {
                 "seen-old",
                 Info,
                 "The signer commits only to a state of the log from before the entry that this one follows, which had stood there for long.",
+            ),
+            F::Adopted => (
+                "adopted",
+                Notice,
+                "The key that signed it did not count when it was recorded; the signer or their authority took it in, as an entry of the signer's keys says.",
+            ),
+            F::LateBranch => (
+                "late-branch",
+                Serious,
+                "Two continuations of this custody were signed: one stands in the chain, the other beside it, whole.",
+            ),
+            F::OnABranch => (
+                "on-a-branch",
+                Notice,
+                "Another entry had followed the one that this goes on from. It is kept beside the custody chain as it was signed, and changes nothing there.",
             ),
             F::NoPurpose => ("no-purpose", Notice, "It was read without saying why."),
             F::SourceSealed => (

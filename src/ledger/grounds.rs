@@ -94,6 +94,14 @@ grounds! {
     NoRole: "no-role",
         "None of this actor's roles may record this event.",
         "Ask somebody whose role it is, or your authority for the role.";
+    /// An entry of a branch that does not follow the one before it there.
+    BranchOrder: "branch-order",
+        "The entry does not follow the one before it in its branch, or the one that the branch goes on from.",
+        "Name the entries of the branch in the order in which they were signed, and the entry that the first of them follows.";
+    /// A branch of a branch is one more branch, not one within the other.
+    BranchTooDeep: "branch-too-deep",
+        "A branch holds what was done with the exhibit, not another branch.",
+        "Record the other branch by itself.";
     /// A body that does not fit the row.
     BadBody: "bad-body",
         "The body does not fit the event.",

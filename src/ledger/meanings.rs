@@ -123,6 +123,14 @@ impl RefuseRule {
             R::IsAuthority => {
                 "`actor` is the authority of its organisation, which is not suspended"
             }
+            R::ForksHere => {
+                "`from` is an entry of the entry's own chain, or of a branch off it, and not the last of the chain"
+            }
+            R::EntriesAreNew => "no entry of `entries` is in the log, and none is named twice",
+            R::BranchShort => "`entries` names at most 100",
+            R::OwnPeople => {
+                "the chain is that of an enrolled actor, and the signer is that actor or the authority of that actor's organisation"
+            }
             R::NotApprovedByMe => "the signer's organisation does not stand behind `proposal` yet",
         }
     }
@@ -138,6 +146,9 @@ impl FlagRule {
             F::SeenMissing => "`seen` is null",
             F::SeenOld => {
                 "`seen` does not cover the entry before this one on its chain, although that was recorded more than `seen_old_after` before log time"
+            }
+            F::Adopted => {
+                "the entry is on the strand `custody`, the signer's key is revoked, not valid yet or no longer valid at this place, and an earlier `adopted` entry on the signer's `keys` chain names the entry"
             }
             F::NoPurpose => "the entry names no detail `purpose`",
             F::SourceSealed => "a seal is on an exhibit of `parents`",
@@ -176,15 +187,17 @@ impl FlagRule {
                 "the exhibit's open offer was recorded more than `offer_open_for` before log time"
             }
             F::AfterEnd => {
-                "the entry is on the strand `custody`, and the exhibit's status is returned, disposed or destroyed"
+                "the entry is on the strand `custody`, is not `late-branch`, and the exhibit's status is returned, disposed or destroyed"
             }
             F::WhileLost => {
-                "the entry is on the strand `custody`, is not `found`, and the exhibit's status is lost"
+                "the entry is on the strand `custody`, is neither `found` nor `late-branch`, and the exhibit's status is lost"
             }
             F::CopyDiffers => {
                 "`role` is `master`, `working` or `defence`, `parents` names one exhibit, that has a registered digest, and `digest` is not the same"
             }
             F::OneSideOnly
+            | F::LateBranch
+            | F::OnABranch
             | F::CustodyAssumed
             | F::Lost
             | F::DestroyedUnplanned
@@ -338,6 +351,12 @@ impl Effect {
             E::AuthoriseDisposal => "this entry is its authorisation of disposal",
             E::ClaimPrivilege => "privilege in it is claimed",
             E::ResolvePrivilege => "privilege lasts if `outcome` is `upheld`, and else ends",
+            E::TakeInBranch => {
+                "the entries of `entries` follow in the log at once, in that order, each on the same chain: the first has `from` as `prev`, each other the one before it, and `seq` is one more than that entry's. They take no place in the chain and change nothing; none of them is a `late-branch`. Of what rows and `always_flag` name, `in-case-of-exhibit` is asked of them, and the flags of `branch_flag` are tried"
+            }
+            E::Adopt => {
+                "each entry of `entries` that is signed by the actor of the chain, on the strand `custody`, counts though its key is revoked, not valid yet or no longer valid"
+            }
             E::Restate => {
                 "with `countersigns` null, the restatement waits, in the place of an earlier one; else the exhibit is held by `holder`, as after `accept` but with the offer left as it is"
             }

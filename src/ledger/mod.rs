@@ -6,6 +6,7 @@
 //! Start reading at [`admit::admit`].
 
 pub mod admit;
+mod branches;
 mod change;
 pub mod context;
 pub mod effects;
@@ -28,6 +29,7 @@ mod standing;
 pub mod state;
 
 pub use admit::{Admitted, Companion, Place, admit, check_whole, missing_detail, signer};
+pub use branches::{MAX_BRANCH, taken_in};
 pub use exhibits::moves;
 pub use outcome::{Flag, Refusal, Severity};
 pub use read::{EntryView, ReadRight, access_view, entry_view, is_auditor, may_read};

@@ -35,6 +35,7 @@ pub fn rules_page(rules: &Rules) -> String {
     }
     let standing = rules.standing_flag().iter();
     flagged.extend(standing.map(|rule| flagged_line(*rule)));
+    flagged.extend(rules.branch_flag().iter().map(|rule| flagged_line(*rule)));
     flagged.extend(rules.always_flag().iter().map(|rule| flagged_line(*rule)));
     page.push_str("\n## What is refused, and why\n\nAny entry, whatever its event:\n\n| code | why | what to do |\n|---|---|---|\n");
     page.extend(Ground::ALL.iter().map(|ground| {
@@ -75,7 +76,8 @@ fn predicates(rules: &Rules) -> String {
         }
         effect.insert(name(&row.effect), row.effect.meaning());
     }
-    for rule in rules.always_flag().iter().chain(rules.standing_flag()) {
+    let always = rules.always_flag().iter().chain(rules.standing_flag());
+    for rule in always.chain(rules.branch_flag()) {
         flag.insert(name(rule), (rule.says().0.to_owned(), rule.meaning()));
     }
     let mut text = format!(

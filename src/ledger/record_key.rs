@@ -40,6 +40,10 @@ pub enum RecordKey {
     Proposal(EntryHash),
     /// That an entry about an exhibit names a file beside its digest: the file's SHA-256, the exhibit.
     Attached(Hash, Subject),
+    /// What a `late-branch` says of an entry that it takes in.
+    Branch(EntryHash),
+    /// That an entry of somebody's was adopted: by the subject of their `keys` chain.
+    Adopted(Subject, EntryHash),
 }
 
 impl RecordKey {
@@ -80,6 +84,8 @@ impl RecordKey {
             RecordKey::Attached(sha256, exhibit) => {
                 (b'B', [&sha256.0[..], &exhibit.to_bytes()].concat())
             }
+            RecordKey::Branch(e) => (b'G', e.0.0.into()),
+            RecordKey::Adopted(actor, e) => (b'T', [&actor.to_bytes()[..], &e.0.0].concat()),
         };
         [&[letter], id.as_slice()].concat()
     }
@@ -108,6 +114,12 @@ impl RecordKey {
             }
             b'E' => hash().map(|hash| RecordKey::Entry(EntryHash(hash))),
             b'F' => hash().map(|hash| RecordKey::Flagged(EntryHash(hash))),
+            b'G' => hash().map(|hash| RecordKey::Branch(EntryHash(hash))),
+            b'T' => {
+                let (actor, e) = id.split_first_chunk::<16>()?;
+                let e = EntryHash(Hash(e.try_into().ok()?));
+                Some(RecordKey::Adopted(Subject::from_bytes(*actor), e))
+            }
             b'P' => hash().map(|hash| RecordKey::Proposal(EntryHash(hash))),
             b'B' => {
                 let (sha256, exhibit) = id.split_first_chunk::<32>()?;
@@ -172,6 +184,8 @@ mod tests {
             RecordKey::Chain(chain),
             RecordKey::Entry(EntryHash(Hash([2; 32]))),
             RecordKey::Attached(Hash([4; 32]), subject.clone()),
+            RecordKey::Branch(EntryHash(Hash([5; 32]))),
+            RecordKey::Adopted(subject.clone(), EntryHash(Hash([6; 32]))),
         ] {
             let bytes = key.to_bytes();
             assert_eq!(RecordKey::from_bytes(&bytes), Some(key.clone()));

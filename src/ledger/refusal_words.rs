@@ -203,6 +203,26 @@ impl RefuseRule {
                 "The entry named is not a proposal, or what was recorded since stands in its way.",
                 "Look at the ledger's rules chain (custodes organisation list).",
             ),
+            R::ForksHere => (
+                "no-fork",
+                "Nothing follows the entry that the branch is said to go on from, or it is not one of this chain.",
+                "Submit what was signed as it is: it has its place in the chain.",
+            ),
+            R::EntriesAreNew => (
+                "already-recorded",
+                "An entry named is in the ledger already, or is named twice.",
+                "Leave it out, and sign again.",
+            ),
+            R::BranchShort => (
+                "branch-too-long",
+                "A branch is taken in in parts of at most 100 entries.",
+                "Take in the first 100, then the others as a branch that goes on from the last of those.",
+            ),
+            R::OwnPeople => (
+                "not-adopter",
+                "An entry is adopted by the person who signed it, with a key that counts, or by the authority of their organisation.",
+                "Ask that person or that authority.",
+            ),
             R::NotApprovedByMe => (
                 "approved-already",
                 "Your organisation stands behind this proposal already.",

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::branches;
 use super::context::Context;
 use super::outcome::Refusal;
 use super::proposals;
@@ -113,6 +114,14 @@ pub enum RefuseRule {
     OrganisationFree,
     /// The actor must be the authority of an organisation.
     IsAuthority,
+    /// Something else must follow the entry that the branch goes on from already.
+    ForksHere,
+    /// The entries named must not be in the log yet.
+    EntriesAreNew,
+    /// A branch is taken in in parts that a service can write at once.
+    BranchShort,
+    /// An entry is adopted by its signer, or by the authority of their organisation.
+    OwnPeople,
 }
 
 /// Refuses, or not.
@@ -362,6 +371,10 @@ pub fn refuse<K: Known + ?Sized>(
         R::IsAuthority => context
             .read("actor")
             .is_some_and(|actor| proposals::is_authority(known, &actor)),
+        R::ForksHere => branches::forks_here(context),
+        R::EntriesAreNew => branches::are_new(context),
+        R::BranchShort => branches::is_short(context),
+        R::OwnPeople => branches::is_own(context),
         R::NotApprovedByMe => {
             context
                 .read("proposal")

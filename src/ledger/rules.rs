@@ -86,6 +86,7 @@ struct Table {
     thresholds: BTreeMap<String, u64>,
     always_flag: Vec<FlagRule>,
     standing_flag: Vec<FlagRule>,
+    branch_flag: Vec<FlagRule>,
     events: Vec<Row>,
 }
 
@@ -95,6 +96,7 @@ pub struct Rules {
     rows: BTreeMap<String, Row>,
     always_flag: Vec<FlagRule>,
     standing_flag: Vec<FlagRule>,
+    branch_flag: Vec<FlagRule>,
     thresholds: BTreeMap<String, u64>,
     sha256: Hash,
 }
@@ -127,6 +129,7 @@ impl Rules {
             rows,
             always_flag: table.always_flag,
             standing_flag: table.standing_flag,
+            branch_flag: table.branch_flag,
             thresholds: table.thresholds,
             sha256: Hash::of(&[text.as_bytes()]),
         })
@@ -168,6 +171,11 @@ impl Rules {
     /// Thresholds and their values where the parties changed nothing, in seconds.
     pub fn thresholds(&self) -> &BTreeMap<String, u64> {
         &self.thresholds
+    }
+
+    /// What is flagged on an entry of a branch.
+    pub fn branch_flag(&self) -> &[FlagRule] {
+        &self.branch_flag
     }
 
     /// What is flagged on every event that a person records.

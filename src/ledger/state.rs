@@ -59,6 +59,7 @@ pub enum Record {
     Flagged(Vec<FlagRule>),
     Explained(Vec<Explanation>),
     Proposal(ProposalRecord),
+    Branch(BranchRecord),
 }
 
 /// What genesis said of the ledger.
@@ -307,12 +308,27 @@ pub struct ChainRecord {
 pub struct EntryRecord {
     /// Place in the log.
     pub index: EntryIndex,
-    /// Its chain.
+    /// Its chain, or the one that it branches off.
     pub chain: ChainId,
+    /// Its position there, as it says.
+    pub seq: u64,
     /// Its event.
     pub event: String,
     /// Who recorded it.
     pub actor: ActorId,
+}
+
+/// Where an entry of a branch must stand, and what it must say: the `late-branch` that names it states both.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchRecord {
+    /// The chain that it branches off.
+    pub chain: ChainId,
+    /// The position that it says.
+    pub seq: u64,
+    /// The entry that it says it follows.
+    pub prev: EntryHash,
+    /// Its place in the log.
+    pub index: EntryIndex,
 }
 
 /// The file that a record has an exhibit refer to, where it does: the file's SHA-256, the exhibit.
@@ -393,6 +409,14 @@ pub trait Known {
             strand,
         }))? {
             Record::Chain(record) => Some(record),
+            _ => None,
+        }
+    }
+
+    /// What a `late-branch` says of an entry, if one names it.
+    fn branch(&self, e: EntryHash) -> Option<BranchRecord> {
+        match self.get(&RecordKey::Branch(e))? {
+            Record::Branch(record) => Some(record),
             _ => None,
         }
     }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::attempts::Submitted;
 use super::http::App;
 use super::problem::Problem;
-use super::sequencer::Work;
+use super::sequencer::{Sent, Work};
 use super::submit::{self, Accepted, NotTaken, NotVerified};
 use super::writer::BATCH;
 use crate::protocol::entry::{UnverifiedEntry, VerifiedEntry};
@@ -29,12 +29,12 @@ type LineResult = Result<Accepted, NotTaken>;
 enum Line {
     Verified(Box<Verified>),
     /// Well formed, but no key is known by which to verify it; perhaps an earlier line enrols it.
-    NoKey(Box<UnverifiedEntry>),
+    NoKey(Box<Sent<UnverifiedEntry>>),
     Bad(NotTaken),
 }
 
 /// An entry with what the security log says of it, should it be refused.
-type Verified = (VerifiedEntry, Submitted);
+type Verified = (Sent<VerifiedEntry>, Submitted);
 
 /// Takes in the lines of a batch. The answer has one line for each.
 pub async fn take_in(app: &Arc<App>, source: Option<Code>, body: Bytes) -> Result<String, Problem> {
@@ -152,9 +152,9 @@ async fn write(
     let mut places: Vec<Result<(ChainId, Submitted), NotTaken>> = Vec::with_capacity(lines.len());
     for line in lines {
         places.push(line.map(|verified| {
-            let (entry, what) = *verified;
-            let chain = entry.payload().chain();
-            work.push(Work::Submitted(Box::new(entry)));
+            let (sent, what) = *verified;
+            let chain = sent.entry.payload().chain();
+            work.push(Work::Submitted(Box::new(sent)));
             (chain, what)
         }));
     }

@@ -178,14 +178,16 @@ impl Assembly<'_> {
         if self.chains.contains_key(&chain) {
             return Ok(());
         }
-        let mut indexes = self.store.chain(&chain)?;
-        indexes.retain(|index| index.0 < self.newest.0);
-        for index in &indexes {
-            let stored = self
-                .store
-                .entry(*index)?
-                .ok_or_else(|| StoreError::Corrupt(format!("entry {}", index.0)))?;
-            let entry = parse(&stored)?;
+        let mut indexes = Vec::new();
+        for (stored, entry, on_branch) in reads::with_branches(self.store, &chain)? {
+            let index = stored.index;
+            // What takes in a branch is covered with all of it: they are written in one step.
+            if index >= EntryIndex(self.newest.0) {
+                break;
+            }
+            if !on_branch {
+                indexes.push(index);
+            }
             self.actors.insert(entry.payload().actor.clone());
             let mut named = BTreeSet::new();
             for value in entry.payload().body.values() {
@@ -210,7 +212,7 @@ impl Assembly<'_> {
             {
                 self.actors.extend(ActorId::new(reader));
             }
-            self.entries.insert(*index, stored);
+            self.entries.insert(index, stored);
         }
         if !indexes.is_empty() {
             self.chains.insert(chain, indexes);

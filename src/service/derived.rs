@@ -41,7 +41,7 @@ impl<'a> Derived<'a> {
                 let index = layout::number(found, "chains").ok()?;
                 let (chain, seq) = self
                     .state
-                    .position(crate::protocol::tree::EntryIndex(index))?;
+                    .in_chain(crate::protocol::tree::EntryIndex(index))?;
                 (layout::chain_key(chain, seq) == key).then(|| found.to_vec())
             }
             Family::Nodes => {
@@ -79,7 +79,7 @@ impl<'a> Derived<'a> {
                     .map(|(e, index)| (e.0.0.to_vec(), index.0.to_be_bytes().to_vec())),
             ),
             Family::Chains => Box::new(state.entries().filter_map(move |(_, index)| {
-                let (chain, seq) = state.position(index)?;
+                let (chain, seq) = state.in_chain(index)?;
                 Some((
                     layout::chain_key(chain, seq),
                     index.0.to_be_bytes().to_vec(),
@@ -149,7 +149,8 @@ impl<'a> Derived<'a> {
             }
         }
         let expected = match family {
-            Family::ByHash | Family::Chains => self.state.entry_count(),
+            Family::ByHash => self.state.entry_count(),
+            Family::Chains => self.state.entry_count() - self.state.branch_count(),
             Family::Nodes => (0..64).map(|level| self.tree.size().0 >> level).sum(),
             Family::Records => self.state.record_count(),
             Family::Digests => self.state.digests().len() as u64,

@@ -13,7 +13,7 @@ use super::attempts::{Attempt, First};
 use super::audit::audit_store;
 use super::folder::{self, Identity};
 use super::security_log::SecurityLog;
-use super::sequencer::{self, Answer, OwnEntry, Sequencer, Unavailable, Work};
+use super::sequencer::{self, Answer, OwnEntry, Sent, Sequencer, Unavailable, Work};
 use super::witnessing::Gate;
 use crate::ledger::Rules;
 use crate::protocol::digest::{DigestKind, EvidenceDigest};
@@ -170,7 +170,11 @@ impl Bench {
 
     pub(super) fn work(&self, at: usize) -> Work {
         let entry = self.entries[at].clone();
-        Work::Submitted(Box::new(entry.verify(&self.keys[at].public()).unwrap()))
+        let entry = entry.verify(&self.keys[at].public()).unwrap();
+        Work::Submitted(Box::new(Sent {
+            entry,
+            branch: Vec::new(),
+        }))
     }
 
     /// Submits everything, with a publication and a reading in between, to a service on `disk`.

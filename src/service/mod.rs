@@ -11,6 +11,7 @@ mod blobs;
 mod bundles;
 mod clock;
 mod derived;
+mod draft;
 #[cfg(test)]
 mod faults;
 mod folder;

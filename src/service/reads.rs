@@ -1,5 +1,6 @@
 //! Reading: rights first, then the access entry on disk, then content.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
@@ -16,7 +17,7 @@ use crate::ledger::effects::Effect;
 use crate::ledger::state::{Known as _, Record, RecordKey};
 use crate::ledger::{
     EntryView, Flag, ReadRight, Rules, access_view, entry_view, exhibit_of, explain, flags_of,
-    is_auditor, key_compromised, may_read, standing_flags,
+    is_auditor, key_compromised, may_read, standing_flags, taken_in,
 };
 use crate::protocol::bundle::ScopeKind;
 use crate::protocol::digest::EvidenceDigest;
@@ -279,37 +280,98 @@ pub fn history(store: &dyn Store, target: &Target) -> Result<Value, Problem> {
     let evaluated_at = last_recorded(store, store.size()?)?;
     let standing = standing(&known, target, evaluated_at);
     let mut entries = Vec::new();
+    let mut adoptions = BTreeSet::new();
     for strand in strands {
-        for index in store.chain(&ChainId {
+        let chain = ChainId {
             subject: target.subject.clone(),
             strand: *strand,
-        })? {
-            let Some(stored) = store.entry(index)? else {
-                continue;
-            };
-            let entry = parse(&stored)?;
+        };
+        for (stored, entry, on_branch) in with_branches(store, &chain)? {
             let flags = flags_at(&known, &stored, &entry, &standing);
+            if flags.iter().any(|flag| flag.code == "adopted") {
+                adoptions.extend(adoption(&known, &entry));
+            }
             let content = match target.view(store, &entry)? {
                 EntryView::Whole => ("entry", json!(text(&stored.jws, &stored.disclosures))),
                 EntryView::WithoutDetails => ("entry", json!(text(&stored.jws, &[]))),
                 EntryView::Withheld => ("e", json!(EntryHash(Hash::of(&[stored.jws.as_bytes()])))),
             };
             entries.push((
-                index,
+                stored.index,
                 json!({
-                    "index": index,
+                    "index": stored.index,
                     "recorded_at": stored.recorded_at,
                     "flags": flags,
                     "chain": {"subject": target.subject, "strand": strand},
+                    "on_branch": on_branch,
                     content.0: content.1,
                 }),
             ));
         }
     }
+    // Who took in what was signed with a key that did not count, and why, is told with it.
+    for e in adoptions {
+        let Some((index, stored)) = stored_entry(store, e)? else {
+            continue;
+        };
+        let chain = parse(&stored)?.payload().chain();
+        let told = json!({
+            "index": index,
+            "recorded_at": stored.recorded_at,
+            "flags": flags_of(&known, e),
+            "chain": chain,
+            "on_branch": false,
+            "entry": text(&stored.jws, &stored.disclosures),
+        });
+        entries.push((index, told));
+    }
     known.check()?;
     entries.sort_by_key(|(index, _)| *index);
     let entries: Vec<Value> = entries.into_iter().map(|(_, entry)| entry).collect();
     Ok(json!({"evaluated_at": evaluated_at, "entries": entries}))
+}
+
+/// The `adopted` entry by which an entry counts.
+fn adoption(known: &StoreKnown<'_>, entry: &UnverifiedEntry) -> Option<EntryHash> {
+    let key = RecordKey::Adopted(entry.payload().actor.subject(), entry.hash());
+    match known.get(&key)? {
+        Record::Fact(by) => Some(by),
+        _ => None,
+    }
+}
+
+fn stored_entry(
+    store: &dyn Store,
+    e: EntryHash,
+) -> Result<Option<(EntryIndex, StoredEntry)>, StoreError> {
+    let Some(index) = store.index_of(e)? else {
+        return Ok(None);
+    };
+    Ok(store.entry(index)?.map(|stored| (index, stored)))
+}
+
+/// An entry, and whether it is of a branch.
+pub type Branched = (StoredEntry, UnverifiedEntry, bool);
+
+/// The entries of a chain in order, and behind each that takes in a branch the entries of that.
+pub fn with_branches(store: &dyn Store, chain: &ChainId) -> Result<Vec<Branched>, StoreError> {
+    let read = |index: EntryIndex| {
+        let stored = store.entry(index)?;
+        let stored = stored.ok_or_else(|| StoreError::Corrupt(format!("entry {}", index.0)))?;
+        let entry = parse(&stored)?;
+        Ok::<_, StoreError>((stored, entry))
+    };
+    let mut all = Vec::new();
+    for index in store.chain(chain)? {
+        let (stored, entry) = read(index)?;
+        let branch = taken_in(&entry).len() as u64;
+        all.push((stored, entry, false));
+        for at in 1..=branch {
+            let (stored, entry) = read(EntryIndex(index.0 + at))?;
+            all.push((stored, entry, true));
+        }
+    }
+    Ok(all)
 }
 
 /// What is flagged of an exhibit at this log time, whatever was recorded last.

@@ -335,7 +335,9 @@ impl Scrub {
         }
         let place = layout::chain_key(&entry.payload().chain(), entry.payload().seq);
         let place = store.engine().get(Family::Chains, &place).map_err(failed)?;
-        if place.as_deref() != Some(&index.0.to_be_bytes()) {
+        let leads_here = place.as_deref() == Some(&index.0.to_be_bytes());
+        // An entry of a branch takes no place in its chain.
+        if leads_here == known.branch(e).is_some() {
             return Err("Its chain does not lead to it.".to_owned());
         }
         let key = signer(known, &entry).map_err(|refusal| refusal.why)?;

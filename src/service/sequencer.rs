@@ -17,7 +17,7 @@ use super::metrics::Metrics;
 use super::publish;
 use super::say::say;
 use super::witnessing::Gate;
-pub use super::work::{Answer, OwnEntry, Unavailable, Work};
+pub use super::work::{Answer, OwnEntry, Sent, Unavailable, Work};
 pub use super::writer::found;
 use super::writer::{Around, Outcome, Writer};
 use crate::storage::Store;

@@ -14,8 +14,8 @@ use super::http::{App, Shared, head, json_answer, text_answer};
 use super::known::StoreKnown;
 use super::limits::{BATCH_PATIENCE, MAX_BATCHES};
 use super::problem::{Problem, capital};
-use super::sequencer::{self, Answer, Work};
-use crate::ledger::{Rules, check_whole, signer};
+use super::sequencer::{self, Answer, Sent, Work};
+use crate::ledger::{MAX_BRANCH, Refusal, Rules, check_whole, signer};
 use crate::protocol::entry::{MAX_ENTRY, UnverifiedEntry, VerifiedEntry};
 use crate::protocol::id::{ChainId, Code};
 use crate::protocol::receipt::Receipt;
@@ -27,6 +27,9 @@ pub const MAX_BATCH: usize = 16 << 20;
 #[serde(deny_unknown_fields)]
 struct Submission {
     entry: String,
+    /// What a `late-branch` takes in.
+    #[serde(default)]
+    branch: Vec<String>,
 }
 
 /// Takes entries in: one, or a batch.
@@ -113,7 +116,7 @@ impl NotTaken {
 /// Why an entry was not verified.
 pub enum NotVerified {
     /// No key is known by which to verify it.
-    NoKey(Box<UnverifiedEntry>, NotTaken),
+    NoKey(Box<Sent<UnverifiedEntry>>, NotTaken),
     /// Anything else.
     Bad(NotTaken),
 }
@@ -149,9 +152,9 @@ pub fn count(app: &App, source: Option<Code>, result: &Result<Accepted, NotTaken
 }
 
 async fn decide(app: &App, body: &[u8]) -> Result<Accepted, NotTaken> {
-    let (entry, what) = verify(app, parse(body)?)?;
-    let chain = entry.payload().chain();
-    let answer = app.sequencer.write(Work::Submitted(Box::new(entry))).await;
+    let (sent, what) = verify(app, parse(body)?)?;
+    let chain = sent.entry.payload().chain();
+    let answer = app.sequencer.write(Work::Submitted(Box::new(sent))).await;
     let accepted = answer
         .map_err(Problem::from)
         .and_then(|answer| accepted(app, &chain, answer));
@@ -159,46 +162,94 @@ async fn decide(app: &App, body: &[u8]) -> Result<Accepted, NotTaken> {
 }
 
 /// Reads a submission.
-pub fn parse(body: &[u8]) -> Result<UnverifiedEntry, NotTaken> {
+pub fn parse(body: &[u8]) -> Result<Sent<UnverifiedEntry>, NotTaken> {
     let bad = |code, why: String| NotTaken::new(Submitted::bytes(body), Problem::bad(code, why));
     let submission: Submission = serde_json::from_slice(body).map_err(|_| {
         bad(
             "bad-request",
-            "Expected {\"entry\":\"<entry>\"}.".to_owned(),
+            "Expected {\"entry\":\"<entry>\"}, with \"branch\":[\"<entry>\",…] where it takes in one.".to_owned(),
         )
     })?;
-    let entry = UnverifiedEntry::parse_whole(&submission.entry)
-        .map_err(|error| bad("bad-entry", capital(&error.to_string())))?;
-    check_whole(Rules::embedded(), &entry)
-        .map_err(|refusal| NotTaken::new(Submitted::entry(&entry), refusal))?;
-    Ok(entry)
+    let read = |text: &str, place: &str| -> Result<UnverifiedEntry, NotTaken> {
+        let entry = UnverifiedEntry::parse_whole(text).map_err(|error| {
+            bad(
+                "bad-entry",
+                format!("{place}{}", capital(&error.to_string())),
+            )
+        })?;
+        check_whole(Rules::embedded(), &entry)
+            .map_err(|refusal| NotTaken::new(Submitted::entry(&entry), within(refusal, place)))?;
+        Ok(entry)
+    };
+    let entry = read(&submission.entry, "")?;
+    if submission.branch.len() > MAX_BRANCH {
+        let why = format!("A branch is taken in in parts of at most {MAX_BRANCH} entries.");
+        return Err(bad("branch-too-long", why));
+    }
+    let branch = (1..).zip(&submission.branch);
+    let branch = branch.map(|(number, text)| read(text, &of_branch(number)));
+    let branch = branch.collect::<Result<_, _>>()?;
+    Ok(Sent { entry, branch })
 }
 
-/// Verifies an entry's signature under the key that its signer has enrolled.
+/// Which entry of a branch something is said of.
+fn of_branch(number: usize) -> String {
+    format!("Entry {number} of the branch: ")
+}
+
+fn within(refusal: Refusal, place: &str) -> Refusal {
+    let why = format!("{place}{}", refusal.why);
+    Refusal { why, ..refusal }
+}
+
+/// Verifies the signatures of an entry, and of the branch that it takes in, under the keys that their signers have
+/// enrolled.
 pub fn verify(
     app: &App,
-    entry: UnverifiedEntry,
-) -> Result<(VerifiedEntry, Submitted), NotVerified> {
-    let what = Submitted::entry(&entry);
+    sent: Sent<UnverifiedEntry>,
+) -> Result<(Sent<VerifiedEntry>, Submitted), NotVerified> {
+    let what = Submitted::entry(&sent.entry);
     let known = StoreKnown::new(&*app.store);
-    let key = signer(&known, &entry);
-    if let Err(error) = known.check() {
-        return Err(NotVerified::Bad(NotTaken::new(what, error)));
-    }
-    let key = match key {
-        Ok(key) => key,
-        Err(refusal) => {
-            let not_taken = NotTaken::new(what, refusal);
-            return Err(NotVerified::NoKey(Box::new(entry), not_taken));
+    let of_branch = (1..).map(of_branch);
+    let places: Vec<String> = std::iter::once(String::new())
+        .chain(of_branch)
+        .take(1 + sent.branch.len())
+        .collect();
+    let mut keys = Vec::new();
+    for (entry, place) in std::iter::once(&sent.entry)
+        .chain(&sent.branch)
+        .zip(&places)
+    {
+        let key = signer(&known, entry);
+        if let Err(error) = known.check() {
+            return Err(NotVerified::Bad(NotTaken::new(what, error)));
         }
-    };
-    match entry.verify(&key) {
-        Ok(entry) => Ok((entry, what.verified())),
-        Err(error) => {
-            let problem = Problem::bad("bad-signature", capital(&error.to_string()));
-            Err(NotVerified::Bad(NotTaken::new(what, problem)))
+        match key {
+            Ok(key) => keys.push(key),
+            Err(refusal) => {
+                let not_taken = NotTaken::new(what, within(refusal, place));
+                return Err(NotVerified::NoKey(Box::new(sent), not_taken));
+            }
         }
     }
+    let mut verified = Vec::new();
+    let all = std::iter::once(sent.entry).chain(sent.branch);
+    for ((entry, key), place) in all.zip(keys).zip(&places) {
+        match entry.verify(&key) {
+            Ok(entry) => verified.push(entry),
+            Err(error) => {
+                let why = format!("{place}{}", capital(&error.to_string()));
+                let problem = Problem::bad("bad-signature", why);
+                return Err(NotVerified::Bad(NotTaken::new(what, problem)));
+            }
+        }
+    }
+    let mut verified = verified.into_iter();
+    let entry = verified
+        .next()
+        .expect("the entry itself was verified first");
+    let branch = verified.collect();
+    Ok((Sent { entry, branch }, what.verified()))
 }
 
 /// What the submitter is told of an answer.

@@ -10,11 +10,20 @@ use crate::protocol::receipt::Receipt;
 /// Something to write.
 pub enum Work {
     /// An entry that somebody signed.
-    Submitted(Box<VerifiedEntry>),
+    Submitted(Box<Sent<VerifiedEntry>>),
     /// An entry of the service's own: it is signed here, where its position is known.
     Own(OwnEntry),
     /// Publish a checkpoint over all there is.
     Publish,
+}
+
+/// An entry as it is sent: alone or, if it takes in a branch, with the entries of that, in order.
+#[derive(Debug, Clone)]
+pub struct Sent<E> {
+    /// The entry.
+    pub entry: E,
+    /// What it takes in.
+    pub branch: Vec<E>,
 }
 
 /// An entry that the service signs itself.

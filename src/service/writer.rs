@@ -1,7 +1,5 @@
 //! The writer: it decides, commits and answers, one group at a time, on one thread.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -9,24 +7,23 @@ use std::time::{Duration, Instant};
 use serde_json::Map;
 
 use super::clock::Clock;
+use super::draft::DraftGroup;
 use super::folder::Identity;
-use super::known::StoreKnown;
 use super::metrics::Metrics;
 use super::publish;
 use super::say::say;
-use super::sequencer::{Job, OwnEntry, Work};
+use super::sequencer::{Job, OwnEntry, Sent, Work};
 use super::witnessing::Gate;
 use crate::ledger::admit::{Companion, Place};
 use crate::ledger::state::{Known as _, file_named};
-use crate::ledger::{Refusal, Rules, admit};
+use crate::ledger::{Refusal, Rules, admit, taken_in};
 use crate::protocol::checkpoint::Checkpoint;
 use crate::protocol::entry::{Draft, EntryHash, Payload, Seen, VerifiedEntry};
 use crate::protocol::id::{ChainId, Strand, Subject};
-use crate::protocol::leaf::Commitment;
 use crate::protocol::note;
 use crate::protocol::time::{LogTime, Moment, Occurred};
-use crate::protocol::tree::{self, EntryIndex, RootHash, TreeSize};
-use crate::storage::{Group, NewEntry, NewLeaf, Store, StoreError};
+use crate::protocol::tree::{self, EntryIndex, TreeSize};
+use crate::storage::{Store, StoreError};
 
 /// How many entries a group has before it takes in no further job: bounds what one commit writes and how long the
 /// first waits for the last. The job that passes it brings at most [`BATCH`] more.
@@ -97,26 +94,6 @@ pub struct Writer<'a> {
     around: Around<'a>,
     head: Arc<Head>,
     clock: Clock,
-}
-
-/// A group while it is put together.
-struct Draftgroup<'a> {
-    known: StoreKnown<'a>,
-    group: Group,
-    recorded_at: LogTime,
-    /// Roots of the tree before the group that were asked for: signers name the same few again and again.
-    roots: RefCell<BTreeMap<TreeSize, RootHash>>,
-}
-
-impl Draftgroup<'_> {
-    fn root(&self, size: TreeSize) -> Result<RootHash, StoreError> {
-        if let Some(root) = self.roots.borrow().get(&size) {
-            return Ok(*root);
-        }
-        let root = tree::root(size, &self.known)?;
-        self.roots.borrow_mut().insert(size, root);
-        Ok(root)
-    }
 }
 
 impl<'a> Writer<'a> {
@@ -199,7 +176,7 @@ impl<'a> Writer<'a> {
             for work in &job.work {
                 of_job.push(match work {
                     Work::Publish => Decided::Publish,
-                    Work::Submitted(entry) => self.take_in(&mut draft, entry)?,
+                    Work::Submitted(sent) => self.take_in_sent(&mut draft, sent)?,
                     Work::Own(own) => {
                         let entry = self.sign_own(&draft, own)?;
                         self.take_in(&mut draft, &entry)?
@@ -226,32 +203,66 @@ impl<'a> Writer<'a> {
         Ok(decided.into_iter().map(of_job).collect())
     }
 
-    fn begin(&mut self) -> Draftgroup<'a> {
+    fn begin(&mut self) -> DraftGroup<'a> {
         let now = self.clock.now();
         // The clock may be set back; log time never goes back.
         let recorded_at = LogTime(self.head.recorded_at.0.max(now.ms));
         if let Some(warning) = now.warning(self.head.recorded_at) {
             say(&warning);
         }
-        let group = Group {
-            expected_size: self.head.size,
-            leaves: Vec::new(),
-            nodes: Vec::new(),
-            records: Vec::new(),
-            digests: Vec::new(),
-            checkpoint: String::new(),
-        };
-        Draftgroup {
-            known: StoreKnown::new(self.store),
-            group,
-            recorded_at,
-            roots: RefCell::default(),
+        DraftGroup::new(self.store, self.head.size, recorded_at)
+    }
+
+    /// Takes in an entry with the branch that it names: all of it, or nothing.
+    fn take_in_sent(
+        &self,
+        draft: &mut DraftGroup<'_>,
+        sent: &Sent<VerifiedEntry>,
+    ) -> Result<Decided, StoreError> {
+        let named = taken_in(&sent.entry);
+        if named.is_empty() && sent.branch.is_empty() {
+            return self.take_in(draft, &sent.entry);
         }
+        let before = draft.mark();
+        let decided = self.take_in(draft, &sent.entry)?;
+        if !matches!(decided, Decided::At(.., true)) {
+            return Ok(decided);
+        }
+        let refused = match sent.branch.iter().map(|entry| entry.hash()).eq(named) {
+            true => self.take_in_branch(draft, &sent.branch)?,
+            false => Some(Refusal::new(
+                "branch-differs",
+                "What was sent with the entry is not exactly the branch that it names.",
+                "Send the entries of the branch with it, as they were signed and in order (custodes submit FILE --late-branch).",
+            )),
+        };
+        Ok(match refused {
+            None => decided,
+            Some(refusal) => {
+                draft.back_to(before);
+                Decided::Refused(refusal)
+            }
+        })
+    }
+
+    /// Takes in the entries of a branch; why one of them is refused.
+    fn take_in_branch(
+        &self,
+        draft: &mut DraftGroup<'_>,
+        branch: &[VerifiedEntry],
+    ) -> Result<Option<Refusal>, StoreError> {
+        for (number, entry) in (1..).zip(branch) {
+            if let Decided::Refused(refusal) = self.take_in(draft, entry)? {
+                let why = format!("Entry {number} of the branch: {}", refusal.why);
+                return Ok(Some(Refusal { why, ..refusal }));
+            }
+        }
+        Ok(None)
     }
 
     fn take_in(
         &self,
-        draft: &mut Draftgroup<'_>,
+        draft: &mut DraftGroup<'_>,
         entry: &VerifiedEntry,
     ) -> Result<Decided, StoreError> {
         let e = entry.hash();
@@ -264,7 +275,7 @@ impl<'a> Writer<'a> {
             };
             return Ok(Decided::At(known.index, recorded_at, e, false));
         }
-        if let Some(refusal) = Self::check_seen(draft, entry)? {
+        if let Some(refusal) = draft.check_seen(entry)? {
             return Ok(Decided::Refused(refusal));
         }
         let place = Place {
@@ -277,7 +288,7 @@ impl<'a> Writer<'a> {
             Ok(admitted) => admitted,
             Err(refusal) => return Ok(Decided::Refused(refusal)),
         };
-        append(draft, entry, place)?;
+        draft.append(entry, place, admitted.in_chain)?;
         draft.known.changes.extend(admitted.changes);
         for companion in admitted.companions {
             let Companion { chain, event, body } = companion;
@@ -299,28 +310,9 @@ impl<'a> Writer<'a> {
         Ok(Decided::At(place.index, place.recorded_at, e, true))
     }
 
-    /// `seen` must be a state of this very tree.
-    fn check_seen(
-        draft: &Draftgroup<'_>,
-        entry: &VerifiedEntry,
-    ) -> Result<Option<Refusal>, StoreError> {
-        let Some(seen) = entry.payload().seen else {
-            return Ok(None);
-        };
-        let ours = seen.size.0 > 0 && seen.size <= draft.group.expected_size;
-        if ours && draft.root(seen.size)? == seen.root {
-            return Ok(None);
-        }
-        Ok(Some(Refusal::new(
-            "seen-not-on-tree",
-            "The checkpoint that the signer says to have seen is not part of this log's history.",
-            "If you did see it, this log was changed or replaced: keep your checkpoint and tell your witness.",
-        )))
-    }
-
     fn sign_own(
         &self,
-        draft: &Draftgroup<'_>,
+        draft: &DraftGroup<'_>,
         own: &OwnEntry,
     ) -> Result<VerifiedEntry, StoreError> {
         let chain = draft.known.chain(&own.chain.subject, own.chain.strand);
@@ -366,7 +358,7 @@ impl<'a> Writer<'a> {
         Ok(entry)
     }
 
-    fn commit(&mut self, mut draft: Draftgroup<'_>) -> Result<(), StoreError> {
+    fn commit(&mut self, mut draft: DraftGroup<'_>) -> Result<(), StoreError> {
         let size = TreeSize(draft.group.expected_size.0 + draft.group.leaves.len() as u64);
         let checkpoint = Checkpoint {
             origin: self.identity.origin.clone(),
@@ -395,33 +387,6 @@ impl<'a> Writer<'a> {
         });
         Ok(())
     }
-}
-
-fn append(
-    draft: &mut Draftgroup<'_>,
-    entry: &VerifiedEntry,
-    place: Place,
-) -> Result<(), StoreError> {
-    let e = entry.hash();
-    let commitment = Commitment::new(place.recorded_at, e);
-    let nodes = tree::nodes_completed_by(place.index, commitment.leaf_hash(), &draft.known)?;
-    draft.known.nodes.extend(nodes);
-    let payload = entry.payload();
-    let disclosures = entry.disclosures().iter();
-    draft.group.leaves.push(NewLeaf {
-        data: commitment.leaf_data(),
-        entry: Some(NewEntry {
-            recorded_at: place.recorded_at,
-            e,
-            jws: entry.jws().to_owned(),
-            disclosures: disclosures
-                .map(|one| (one.name().to_owned(), one.as_str().to_owned()))
-                .collect(),
-            chain: payload.chain(),
-            seq: payload.seq,
-        }),
-    });
-    Ok(())
 }
 
 /// Founds a ledger: writes genesis as its first leaf.

@@ -81,8 +81,7 @@ fn leaf(n: u64, chain: ChainId, seq: u64) -> NewLeaf {
                 1 => vec![detail("place")],
                 _ => vec![detail("place"), detail("remarks")],
             },
-            chain,
-            seq,
+            place: Some((chain, seq)),
         }),
     }
 }

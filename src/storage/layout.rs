@@ -11,7 +11,7 @@
 //! | `published` | u64be size | signed note | |
 //! | `security` | u64be position | record of the security log, a JWS | |
 //! | `by_hash` | e | u64be index | derived |
-//! | `chains` | subject, strand, 0x00, u64be seq | u64be index | derived |
+//! | `chains` | subject, strand, 0x00, u64be seq | u64be index; an entry of a branch has no row | derived |
 //! | `nodes` | level, u64be index | hash | derived |
 //! | `records` | key of the record | JSON | derived |
 //! | `digests` | SHA-256, subject | empty | derived |

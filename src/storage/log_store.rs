@@ -91,7 +91,9 @@ fn add_entry(batch: &mut Batch, index: u64, entry: &NewEntry) -> Result<(), Stor
     let value = [&entry.recorded_at.0.to_be_bytes()[..], entry.jws.as_bytes()].concat();
     batch.put(Family::Entries, at, value);
     batch.put(Family::ByHash, entry.e.0.0, at);
-    batch.put(Family::Chains, chain_key(&entry.chain, entry.seq), at);
+    if let Some((chain, seq)) = &entry.place {
+        batch.put(Family::Chains, chain_key(chain, *seq), at);
+    }
     for (name, text) in &entry.disclosures {
         let key = disclosure_key(EntryIndex(index), name);
         let (secret, sealed) = sealed::seal(text.as_bytes())

@@ -61,10 +61,8 @@ pub struct NewEntry {
     pub jws: String,
     /// Names and texts of its disclosures, sorted by name.
     pub disclosures: Vec<(String, String)>,
-    /// Its chain.
-    pub chain: ChainId,
-    /// Its position there.
-    pub seq: u64,
+    /// Its chain, and its position there; none for an entry of a branch.
+    pub place: Option<(ChainId, u64)>,
 }
 
 /// A leaf to be kept, with its entry unless it is a map leaf.

@@ -216,7 +216,7 @@ impl<'r> Audit<'r> {
                 self.readings
                     .check(state, &verified, recorded_at, place, findings);
                 self.owed.pay(&verified);
-                self.owed.add(verified.hash(), admitted.companions);
+                self.owed.add(verified.hash(), &admitted);
                 self.state.apply(admitted.changes);
             }
             Err(refusal) => {

@@ -19,9 +19,10 @@ pub struct AuditState {
     indexes: HashMap<EntryHash, u64>,
     places: Vec<Option<PlaceInLog>>,
     chains: Numbered<ChainId>,
-    lengths: HashMap<u32, u64>,
     events: Numbered<String>,
     actors: Numbered<ActorId>,
+    /// Places in the log of entries of branches.
+    branches: BTreeSet<u64>,
     digests: BTreeSet<(Hash, Subject)>,
     new_keys: Vec<(KeyId, PublicKey)>,
 }
@@ -97,18 +98,20 @@ impl AuditState {
         let EntryRecord {
             index,
             chain,
+            seq,
             event,
             actor,
         } = record;
         let chain = self.chains.number(chain);
-        let length = self.lengths.entry(chain).or_insert(0);
         let place = PlaceInLog {
             chain,
             event: self.events.number(event),
             actor: self.actors.number(actor),
-            seq: *length,
+            seq,
         };
-        *length += 1;
+        if self.records.branch(e).is_some() {
+            self.branches.insert(index.0);
+        }
         self.indexes.insert(e, index.0);
         let at = usize::try_from(index.0).expect("an index in memory fits the machine's words");
         if self.places.len() <= at {
@@ -138,10 +141,18 @@ impl AuditState {
         self.indexes.get(&e).copied().map(EntryIndex)
     }
 
-    /// Chain and position of the entry at an index.
-    pub fn position(&self, index: EntryIndex) -> Option<(&ChainId, u64)> {
+    /// Chain and position of the entry at an index, if it takes a place there: one of a branch does not.
+    pub fn in_chain(&self, index: EntryIndex) -> Option<(&ChainId, u64)> {
         let place = (*self.places.get(usize::try_from(index.0).ok()?)?)?;
+        if self.branches.contains(&index.0) {
+            return None;
+        }
         Some((self.chains.value(place.chain), place.seq))
+    }
+
+    /// Number of entries of branches.
+    pub fn branch_count(&self) -> u64 {
+        self.branches.len() as u64
     }
 
     /// Every evidence digest that an exhibit ever had, and every file that entries about it name.
@@ -170,6 +181,7 @@ impl Known for AuditState {
         Some(Record::Entry(EntryRecord {
             index: EntryIndex(index),
             chain: self.chains.value(place.chain).clone(),
+            seq: place.seq,
             event: self.events.value(place.event).clone(),
             actor: self.actors.value(place.actor).clone(),
         }))

@@ -95,6 +95,8 @@ pub struct VerifiedItem {
     pub chain: ChainId,
     /// Its position in that chain, from 0.
     pub seq: u64,
+    /// Whether it is of a branch off that chain: it takes no place there and changes nothing.
+    pub on_branch: bool,
     /// The entry; nothing where it is wholly withheld.
     pub entry: Option<VerifiedEntry>,
     /// What bounds its recording.

@@ -5,6 +5,7 @@ use super::bundle::Completeness;
 use super::entries::ReadEntry;
 use super::finding::{Asked, Findings, counted};
 use super::nodes::Nodes;
+use crate::ledger::taken_in;
 use crate::protocol::base64url;
 use crate::protocol::bundle::{Bundle, BundleChain, MapProof};
 use crate::protocol::checkpoint::Checkpoint;
@@ -12,7 +13,7 @@ use crate::protocol::hash::Hash;
 use crate::protocol::id::ChainId;
 use crate::protocol::leaf::{ChainHead, map_leaf_data};
 use crate::protocol::map;
-use crate::protocol::tree::{InclusionProof, leaf_hash};
+use crate::protocol::tree::{EntryIndex, InclusionProof, leaf_hash};
 
 /// Where an entry stands: its chain and its position there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub(crate) struct Standing {
     pub seq: u64,
     /// Head of the chain after this entry.
     pub head: ChainHead,
+    /// Whether it is of a branch off the chain, and takes no place there.
+    pub on_branch: bool,
 }
 
 /// The chain that a bundle's chain is.
@@ -46,17 +49,57 @@ pub(crate) fn check_all(
     for chain in &bundle.chains {
         check_one(chain, read, &mut standing, findings);
     }
+    for entry in read {
+        check_branch(entry, read, &mut standing, findings);
+    }
     for (entry, standing) in read.iter().zip(&standing) {
         if standing.is_none() {
             findings.failed(
                 Asked::History,
                 "entry-in-no-chain",
                 entry.place(),
-                "The entry is in none of the bundle's chains.",
+                "The entry is in none of the bundle's chains, and none of a branch that an entry here takes in.",
             );
         }
     }
     standing
+}
+
+/// The entries that a `late-branch` takes in: right behind it in the log, in its order, and in no chain.
+fn check_branch(
+    taking: &ReadEntry,
+    read: &[ReadEntry],
+    standing: &mut [Option<Standing>],
+    findings: &mut Findings,
+) {
+    let Some(taking_entry) = &taking.entry else {
+        return;
+    };
+    for (at, e) in (1u64..).zip(taken_in(taking_entry)) {
+        let index = EntryIndex(taking.index.0.saturating_add(at));
+        let found = read.binary_search_by_key(&index, |one| one.index);
+        let found = found.ok().filter(|at| read[*at].e == e);
+        let Some((found, entry)) = found.and_then(|at| Some((at, read[at].entry.as_ref()?))) else {
+            let words = format!(
+                "Entry {at} of the branch that it takes in does not stand behind it here as it was signed: it was left \
+                 out, changed or put elsewhere."
+            );
+            let place = taking.place();
+            findings.failed(Asked::History, "branch-missing", place, words);
+            return;
+        };
+        let here = Standing {
+            chain: entry.payload().chain(),
+            seq: entry.payload().seq,
+            head: ChainHead::EMPTY,
+            on_branch: true,
+        };
+        if standing[found].replace(here).is_some() {
+            let words = "It is of a branch, which takes no place in a chain, and is in one too.";
+            let place = read[found].place();
+            findings.failed(Asked::History, "entry-in-two-chains", place, words);
+        }
+    }
 }
 
 fn check_one(
@@ -102,6 +145,7 @@ fn check_one(
             chain: chain_id.clone(),
             seq,
             head,
+            on_branch: false,
         };
         if standing[at].replace(here).is_some() {
             let words = format!(
@@ -283,7 +327,7 @@ mod tests {
     use super::*;
     use crate::protocol::bundle::NodeRef;
     use crate::protocol::id::{Origin, Strand, Subject};
-    use crate::protocol::tree::{EntryIndex, RootHash, TreeSize};
+    use crate::protocol::tree::{RootHash, TreeSize};
 
     #[test]
     fn a_map_proof_has_one_spelling() {

@@ -42,7 +42,7 @@ pub(crate) fn versions(
         let digest = payload.body.get("digest").cloned();
         let digest = digest.and_then(|digest| serde_json::from_value(digest).ok());
         let (true, Strand::Custody, Some(digest), Some(row)) = (
-            exhibits.contains(exhibit),
+            exhibits.contains(exhibit) && !item.on_branch,
             item.chain.strand,
             digest,
             rules.row(&payload.event),

@@ -9,7 +9,8 @@
 //! 4. Every entry stands in the newest tree at its index with its time; disclosures are the ones signed
 //!    for; `withheld` names the missing ones exactly; log time never decreases, and lies between the witnessed
 //!    checkpoints around the entry, give or take ten minutes.
-//! 5. Every entry is in one chain, every chain is whole from position 0 and leads to its head; the chains
+//! 5. Every entry is in one chain, or right behind the `late-branch` that takes it in; every chain is whole from
+//!    position 0 and leads to its head; the chains
 //!    that the scope demands are here, and no others.
 //! 6. Every entry is signed by a key that the log enrolled for its actor, valid at its place.
 //! 7. The rules of custody, run again in the order of the log, admit every entry and give the flags.
@@ -279,6 +280,7 @@ fn items(
             e: read.e,
             chain: standing.chain.clone(),
             seq: standing.seq,
+            on_branch: standing.on_branch,
             entry,
             bracket: brackets.around(read.index),
         })

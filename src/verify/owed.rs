@@ -6,13 +6,18 @@ use serde_json::{Map, Value};
 
 use super::chains;
 use super::finding::{Asked, Findings};
-use crate::ledger::Companion;
+use crate::ledger::Admitted;
 use crate::protocol::entry::{EntryHash, UnverifiedEntry};
 use crate::protocol::id::ChainId;
 
 /// Entries that are owed and have not come yet, with what they are owed because of.
 #[derive(Debug, Default)]
-pub(crate) struct Owed(BTreeMap<Due, EntryHash>);
+pub(crate) struct Owed {
+    /// The service's own.
+    own: BTreeMap<Due, EntryHash>,
+    /// Of branches.
+    branches: BTreeMap<EntryHash, EntryHash>,
+}
 
 /// One entry owed: what it says counts, not only where it stands.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,25 +42,28 @@ impl Due {
 
 impl Owed {
     /// Takes in what an admitted entry demands.
-    pub(crate) fn add(&mut self, cause: EntryHash, companions: Vec<Companion>) {
-        for one in companions {
-            let due = Due::new(one.chain, one.event, &one.body);
-            self.0.insert(due, cause);
+    pub(crate) fn add(&mut self, cause: EntryHash, admitted: &Admitted) {
+        let taken_in = admitted.takes_in.iter();
+        self.branches.extend(taken_in.map(|e| (*e, cause)));
+        for one in &admitted.companions {
+            let due = Due::new(one.chain.clone(), one.event, &one.body);
+            self.own.insert(due, cause);
         }
     }
 
     /// An entry has come, and may be one that was owed.
     pub(crate) fn pay(&mut self, entry: &UnverifiedEntry) {
+        self.branches.remove(&entry.hash());
         let payload = entry.payload();
         if payload.body.contains_key("cause") {
             let due = Due::new(payload.chain(), &payload.event, &payload.body);
-            self.0.remove(&due);
+            self.own.remove(&due);
         }
     }
 
     /// Fails what has not come, of the chains that could hold it.
     pub(crate) fn finish(&self, expected: impl Fn(&ChainId) -> bool, findings: &mut Findings) {
-        for (due, cause) in self.0.iter().filter(|(due, _)| expected(&due.chain)) {
+        for (due, cause) in self.own.iter().filter(|(due, _)| expected(&due.chain)) {
             findings.failed(
                 Asked::History,
                 "companion-missing",
@@ -65,6 +73,14 @@ impl Owed {
                      names another exhibit.",
                     due.event
                 ),
+            );
+        }
+        for (e, cause) in &self.branches {
+            findings.failed(
+                Asked::History,
+                "branch-missing",
+                format!("entry {e}"),
+                format!("It is one of the branch that entry {cause} takes in, and does not stand behind that in the log."),
             );
         }
     }

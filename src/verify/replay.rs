@@ -114,9 +114,9 @@ impl Replay {
                     read.place(),
                     findings,
                 );
+                self.owed.add(read.e, &admitted);
                 self.state.apply(admitted.changes);
                 self.flags.extend(admitted.flags);
-                self.owed.add(read.e, admitted.companions);
                 Some(verified)
             }
             Err(refusal) if names_exhibit_elsewhere(&self.state, &verified, &refusal) => {
@@ -146,6 +146,9 @@ impl Replay {
     }
 
     fn pass_over(&mut self, read: &ReadEntry, standing: &Standing) {
+        if standing.on_branch {
+            return; // no chain moves on
+        }
         let chain = ChainRecord {
             length: standing.seq + 1,
             last: read.e,
@@ -161,6 +164,7 @@ impl Replay {
             let record = EntryRecord {
                 index: read.index,
                 chain: standing.chain.clone(),
+                seq: standing.seq,
                 event: String::new(),
                 actor,
             };
@@ -176,7 +180,13 @@ impl Replay {
         let (seq, head) =
             before.map_or((0, ChainHead::EMPTY), |record| (record.length, record.head));
         let head = head.extend(read.index, read.commitment);
-        self.pass_over(read, &Standing { chain, seq, head });
+        let standing = Standing {
+            chain,
+            seq,
+            head,
+            on_branch: false,
+        };
+        self.pass_over(read, &standing);
     }
 
     /// A table of contents lists an exhibit of which the bundle holds nothing else.

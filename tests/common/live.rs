@@ -137,10 +137,9 @@ impl Live {
     }
 }
 
-impl RealLedger for Live {
-    fn submit(&mut self, entries: &[UnverifiedEntry]) -> Vec<Result<Place, String>> {
-        let line = |entry: &UnverifiedEntry| serde_json::json!({"entry": entry.to_text()});
-        let lines: Vec<String> = entries.iter().map(|one| line(one).to_string()).collect();
+impl Live {
+    /// Sends lines as one batch.
+    fn post(&mut self, lines: Vec<String>) -> Vec<Result<Place, String>> {
         let kind = "content-type: application/x-ndjson\r\n";
         let body = lines.join("\n");
         let answer = wire::ask(&self.ledger, "POST", "/v1/entries", kind, body.as_bytes());
@@ -150,7 +149,7 @@ impl RealLedger for Live {
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect();
-        assert_eq!(answers.len(), entries.len(), "{text}");
+        assert_eq!(answers.len(), lines.len(), "{text}");
         let told = answers.into_iter().map(|mut one| {
             if one["problem"].is_object() {
                 let kind = one["problem"]["type"].as_str().unwrap();
@@ -169,6 +168,23 @@ impl RealLedger for Live {
             })
         });
         told.collect()
+    }
+}
+
+impl RealLedger for Live {
+    fn submit(&mut self, entries: &[UnverifiedEntry]) -> Vec<Result<Place, String>> {
+        let line = |entry: &UnverifiedEntry| serde_json::json!({"entry": entry.to_text()});
+        self.post(entries.iter().map(|one| line(one).to_string()).collect())
+    }
+
+    fn submit_branch(
+        &mut self,
+        entry: &UnverifiedEntry,
+        branch: &[UnverifiedEntry],
+    ) -> Result<Place, String> {
+        let branch: Vec<String> = branch.iter().map(UnverifiedEntry::to_text).collect();
+        let line = serde_json::json!({"entry": entry.to_text(), "branch": branch});
+        self.post(vec![line.to_string()]).pop().unwrap()
     }
 
     fn end(&mut self, chain: &ChainId) -> (u64, EntryHash) {

@@ -298,14 +298,30 @@ impl World {
         details: Value,
     ) -> UnverifiedEntry {
         let chain = self.state.chain(subject, strand);
+        let (seq, prev) = chain.map_or((0, None), |chain| (chain.length, Some(chain.last)));
+        self.sign_at(who, subject, strand, event, body, details, (seq, prev))
+    }
+
+    /// Signs an entry at any place of its chain.
+    #[allow(clippy::too_many_arguments)]
+    pub fn sign_at(
+        &mut self,
+        who: &Person,
+        subject: &Subject,
+        strand: Strand,
+        event: &str,
+        body: Value,
+        details: Value,
+        (seq, prev): (u64, Option<EntryHash>),
+    ) -> UnverifiedEntry {
         self.place();
         let occurred = Moment::from_unix((self.now / 1000) as i64 + self.clocks * 60, 0).unwrap();
         let payload = Payload {
             ledger: self.origin.clone(),
             subject: subject.clone(),
             strand,
-            seq: chain.as_ref().map_or(0, |chain| chain.length),
-            prev: chain.map(|chain| chain.last),
+            seq,
+            prev,
             event: event.to_owned(),
             actor: who.actor.clone(),
             occurred_at: Occurred::At(occurred),
@@ -340,16 +356,41 @@ impl World {
         self.state.apply(admitted.changes);
         self.tree
             .append(Commitment::new(recorded_at, entry.hash()).leaf_hash());
-        self.chains
-            .entry(entry.payload().chain())
-            .or_default()
-            .push(index);
+        if admitted.in_chain {
+            let chain = entry.payload().chain();
+            self.chains.entry(chain).or_default().push(index);
+        }
         self.entries.push(Recorded {
             index,
             recorded_at,
             entry,
         });
         Ok((flags, admitted.companions))
+    }
+
+    /// Writes an entry whatever the rules say, into its chain or beside it, as a patched service would.
+    pub fn force(&mut self, entry: UnverifiedEntry, in_chain: bool) -> EntryIndex {
+        let place = self.place();
+        let (index, recorded_at) = (place.index, place.recorded_at);
+        self.now += 60_000;
+        let commitment = Commitment::new(recorded_at, entry.hash());
+        self.tree.append(commitment.leaf_hash());
+        if in_chain {
+            let chain = entry.payload().chain();
+            let mut record = self.state.chain(&chain.subject, chain.strand).unwrap();
+            record.length += 1;
+            record.last = entry.hash();
+            record.head = record.head.extend(index, commitment);
+            self.chains.entry(chain.clone()).or_default().push(index);
+            let key = RecordKey::Chain(chain);
+            self.state.apply([(key, Record::Chain(record))]);
+        }
+        self.entries.push(Recorded {
+            index,
+            recorded_at,
+            entry,
+        });
+        index
     }
 
     /// The whole log, as an audit reads it.

@@ -6,6 +6,12 @@ use super::*;
 pub trait RealLedger: Send + Sync {
     /// Has entries taken in as one batch: where and when, or the code of the refusal.
     fn submit(&mut self, entries: &[UnverifiedEntry]) -> Vec<Result<Place, String>>;
+    /// Has an entry taken in with the branch that it names.
+    fn submit_branch(
+        &mut self,
+        entry: &UnverifiedEntry,
+        branch: &[UnverifiedEntry],
+    ) -> Result<Place, String>;
     /// Length and last entry of a chain.
     fn end(&mut self, chain: &ChainId) -> (u64, EntryHash);
     /// The newest head it signed.
@@ -100,6 +106,56 @@ impl World {
             self.accompany(companion, place);
         }
         Ok((e, flags))
+    }
+
+    /// Has an entry taken in with the branch that is sent with it, all of it or nothing, here and by the real ledger
+    /// beside, if there is one: they must say the same. The flags on it, then those on each entry of the branch.
+    pub fn submit_branch(
+        &mut self,
+        entry: UnverifiedEntry,
+        branch: &[UnverifiedEntry],
+    ) -> Result<Vec<BTreeSet<&'static str>>, String> {
+        let told = self.beside.as_mut();
+        let told = told.map(|beside| beside.submit_branch(&entry, branch));
+        let first = match &told {
+            Some(Ok(place)) => *place,
+            _ => self.place(),
+        };
+        let all: Vec<&UnverifiedEntry> = std::iter::once(&entry).chain(branch).collect();
+        let places = (0..).map(|at| Place {
+            index: EntryIndex(first.index.0 + at),
+            recorded_at: LogTime(match self.beside {
+                Some(_) => first.recorded_at.0,
+                None => first.recorded_at.0 + 60_000 * at,
+            }),
+        });
+        let places: Vec<Place> = places.take(all.len()).collect();
+        let before = self.state.clone();
+        let here = self.would_take_in(&all, &places);
+        self.state = before;
+        if let Some(told) = &told {
+            let (here, told) = (here.as_ref().err(), told.as_ref().err());
+            assert_eq!(here, told, "a branch in memory, and by the service");
+        }
+        here?;
+        let take_in = |(entry, place): (&&UnverifiedEntry, Place)| {
+            self.take_in((*entry).clone(), place).unwrap().0
+        };
+        Ok(all.iter().zip(places).map(take_in).collect())
+    }
+
+    /// Tries entries one behind the other; the state is moved on.
+    fn would_take_in(&mut self, all: &[&UnverifiedEntry], places: &[Place]) -> Result<(), String> {
+        for (entry, place) in all.iter().zip(places) {
+            let admitted = self.admitted(entry, *place);
+            let admitted = admitted.map_err(|refusal| refusal.code)?;
+            let sent = all[1..].iter().map(|entry| entry.hash());
+            if place.index == places[0].index && !sent.eq(admitted.takes_in) {
+                return Err("branch-differs".to_owned());
+            }
+            self.state.apply(admitted.changes);
+        }
+        Ok(())
     }
 
     /// Takes in what the service writes because of an entry.

@@ -138,3 +138,44 @@ impl World {
         request.sign(&reader.key)
     }
 }
+
+impl Sample {
+    /// The custody of the phone is continued twice: what the officer signed offline goes beside the chain. The place of
+    /// the `late-branch`; behind it are the two entries that it takes in.
+    pub fn branch(&mut self) -> EntryIndex {
+        let (phone, officer) = (self.phone.clone(), clone(&self.officer));
+        let opened = self.world.state.exhibit(&phone).unwrap().opened;
+        let details = || json!({"reason": "No network in the cells", "condition": "Undamaged"});
+        let mut signed = Vec::new();
+        let mut after = (1, Some(opened));
+        for (event, body) in [
+            ("unsealed", json!({"seal": "K1234567"})),
+            ("stored", json!({"place": "cells"})),
+        ] {
+            let world = &mut self.world;
+            let entry = world.sign_at(
+                &officer,
+                &phone,
+                Strand::Custody,
+                event,
+                body,
+                details(),
+                after,
+            );
+            after = (after.0 + 1, Some(entry.hash()));
+            signed.push(entry);
+        }
+        let examiner = clone(&self.examiner);
+        let body = json!({"place": "shelf-4"});
+        let (strand, world) = (Strand::Custody, &mut self.world);
+        world.record(&examiner, &phone, strand, "stored", body, details());
+        let names: Vec<EntryHash> = signed.iter().map(UnverifiedEntry::hash).collect();
+        let body = json!({"from": opened, "entries": names});
+        let late = world.sign(&examiner, &phone, strand, "late-branch", body, details());
+        let index = EntryIndex(world.entries.len() as u64);
+        world.submit_branch(late, &signed).unwrap();
+        let body = json!({"place": "shelf-5"});
+        world.record(&examiner, &phone, strand, "stored", body, details());
+        index
+    }
+}

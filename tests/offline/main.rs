@@ -206,6 +206,87 @@ fn two_people_sign_a_chain_without_network_while_others_write_notes() {
     ends(&ledger.run("nobody", &["audit", "--dir", &dir]), 0);
 }
 
+/// The bundle of the phone verifies, and the ledger's folder is as it should be.
+fn verified_and_audited(who: &str, mut ledger: Ledger) {
+    let out = ledger.path("b.json").display().to_string();
+    ok(&ledger.run(who, &["bundle", PHONE, "--out", &out]));
+    let policy = ledger.path("ledger/policy").display().to_string();
+    let verify = ["verify", &out, "--policy", &policy, "--timeline"];
+    ends(&ledger.run("nobody", &verify), 3);
+    ledger.kill();
+    let dir = ledger.path("ledger").display().to_string();
+    ends(&ledger.run("nobody", &["audit", "--dir", &dir]), 0);
+}
+
+#[test]
+fn what_was_signed_before_a_key_was_revoked_is_adopted() {
+    let ledger = with_phone();
+    let file = carry(&ledger, &[PHONE]);
+    sign_chain(&ledger, &file);
+    let kid = ok(&ledger.run("smith", &["key", "show"]));
+    let kid = kid
+        .lines()
+        .find_map(|line| line.strip_prefix("key id"))
+        .unwrap()
+        .trim();
+    let authority = ledger
+        .path("ledger/authority/police.pem")
+        .display()
+        .to_string();
+    let by = [
+        "--authority",
+        &authority,
+        "--org",
+        "police",
+        "--of",
+        "DC Jo Smith",
+    ];
+    let revoke = [
+        &["key", "revoke", "--kid", kid, "--reason", "left the force"],
+        &by[..],
+    ]
+    .concat();
+    ok(&ledger.run("nobody", &revoke));
+    let said = ends(&ledger.run("hart", &["submit", &file]), 2);
+    assert!(
+        said.contains("key-not-valid")
+            && said.contains("custodes key adopt")
+            && said.contains("5 of 5 are not recorded"),
+        "{said}"
+    );
+    // Not by a colleague, nor with the key that counts no more, nor what somebody else signed.
+    let adopt = ["key", "adopt", &file, "--reason", "signed before he left"];
+    let said = ends(
+        &ledger.run("hart", &[&adopt[..], &["--of", "DC Jo Smith"]].concat()),
+        2,
+    );
+    assert!(said.contains("not-adopter"), "{said}");
+    let said = ends(&ledger.run("smith", &adopt), 2);
+    assert!(said.contains("token-key"), "{said}");
+    let said = ends(&ledger.run("hart", &adopt), 2);
+    assert!(said.contains("nothing-to-adopt"), "{said}");
+    let said = ok(&ledger.run("nobody", &[&adopt[..], &by[..]].concat()));
+    assert!(
+        said.contains("2 entries of DC Jo Smith (police) now count as signed"),
+        "{said}"
+    );
+    let said = ok(&ledger.run("hart", &["submit", &file]));
+    assert!(said.contains("All 5 are recorded"), "{said}");
+    let told = ok(&ledger.run("hart", &["history", PHONE]));
+    assert!(
+        told.matches("[adopted]").count() == 2
+            && told.contains("counts as signed, though the key that signed it did not count any more, or not yet, because \"signed before he left\""),
+        "{told}"
+    );
+    // The key counts for nothing else.
+    let said = ends(
+        &ledger.run("smith", &["record", "sealed", PHONE, "--set", "seal=K9"]),
+        2,
+    );
+    assert!(said.contains("key"), "{said}");
+    verified_and_audited("hart", ledger);
+}
+
 #[test]
 fn a_file_that_was_changed_on_the_way_stops_the_next_person() {
     let mut ledger = with_phone();
@@ -303,13 +384,63 @@ fn custody_that_moved_on_meanwhile_is_said_and_nothing_is_lost() {
     assert!(
         words.contains(
             "this file goes on from entry 1 of its chain, and the ledger's chain now has 2 entries"
-        ) && words.contains("keep the file")
+        ) && words.contains("--late-branch \"WHY IT CAME LATE\"")
             && words.contains("5 of 6 are not recorded"),
         "{words}"
     );
     // The signed entries are still there, and still good.
     let check = ok(&ledger.run("webb", &["submit", &file, "--check"]));
     assert_eq!(check.matches("not submitted yet").count(), 5, "{check}");
+    // They go beside the chain, as they were signed, by somebody who signed none of them.
+    let keys = ["smith/key.pem", "webb/key.pem"].map(|key| ledger.path(key));
+    for key in &keys {
+        std::fs::rename(key, key.with_extension("away")).unwrap();
+    }
+    let copy = std::fs::read(&file).unwrap();
+    let reason = "no network at the lab";
+    let late = ["--json", "submit", &file, "--late-branch", reason];
+    let value = json(&ledger.run("hart", &late));
+    for entry in &value["entries"].as_array().unwrap()[..5] {
+        assert_eq!(entry["state"], "on-a-branch");
+    }
+    std::fs::write(&file, copy).unwrap();
+    let again = json(&ledger.run("hart", &late));
+    let states = again["entries"].as_array().unwrap();
+    for entry in &states[..5] {
+        assert_eq!(
+            entry["state"], "recorded",
+            "sent again, nothing is recorded twice"
+        );
+    }
+    let indexes: Vec<u64> = states[..5]
+        .iter()
+        .map(|entry| entry["receipt"]["index"].as_u64().unwrap())
+        .collect();
+    assert!(
+        indexes.windows(2).all(|two| two[0] + 1 == two[1]),
+        "{indexes:?}"
+    );
+    for key in &keys {
+        std::fs::rename(key.with_extension("away"), key).unwrap();
+    }
+    let told = ok(&ledger.run("smith", &["history", PHONE]));
+    assert_eq!(told.matches(", on a branch, logged").count(), 5, "{told}");
+    assert!(
+        told.contains("is put beside the custody of exhibit JSM/1 as it was signed, because \"no network at the lab\"")
+            && told.contains("[late-branch]")
+            && told.matches("[on-a-branch]").count() == 5,
+        "{told}"
+    );
+    // Custody goes on where it stood; a file carried from here knows nothing of the branch.
+    let next = ledger.path("next.carry").display().to_string();
+    ok(&ledger.run("smith", &["carry", PHONE, "--out", &next]));
+    ok(&ledger.run(
+        "smith",
+        &offline(&next, &["record", "unsealed", PHONE, "--set", "seal=K5"]),
+    ));
+    let said = ok(&ledger.run("smith", &["submit", &next]));
+    assert!(said.contains("It is recorded"), "{said}");
+    verified_and_audited("smith", ledger);
 }
 
 #[test]

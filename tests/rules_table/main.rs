@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod board;
+mod branches;
 #[cfg(feature = "service")]
 #[path = "../common/ledger.rs"]
 mod ledger;
@@ -78,6 +79,7 @@ fn every_event_and_every_flag_and_the_same_flags_offline() {
     let flags_of_rows = rules.rows().flat_map(|row| &row.flag);
     let all: BTreeSet<&str> = flags_of_rows
         .chain(rules.always_flag())
+        .chain(rules.branch_flag())
         .map(|rule| rule.says().0)
         .collect();
     assert_eq!(raised, all, "every flag was raised");

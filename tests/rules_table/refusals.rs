@@ -213,6 +213,8 @@ fn every_code_of_refusal_is_raised() {
     let rows = Rules::embedded().rows().flat_map(|row| &row.refuse);
     let of_rows = rows.map(|rule| rule.refusal().code);
     let of_any = Ground::ALL.iter().map(|ground| ground.says().0.to_owned());
+    // What was sent with an entry is no part of it: a service refuses that, where a verifier misses the branch.
+    codes.remove("branch-differs");
     let all: BTreeSet<String> = of_rows.chain(of_any).collect();
     let never: Vec<&String> = all.difference(&codes).collect();
     assert!(never.is_empty(), "no test raises {never:?}");

@@ -1,6 +1,7 @@
 //! The table itself: a situation a line.
 
 use super::*;
+use crate::branches::{adoption, branches};
 use crate::organisations::organisations;
 use crate::practice::{bags, clocks, feeds, flags_of_practice, handovers, permissions};
 
@@ -69,7 +70,18 @@ impl Play {
         details: Value,
         expect: Expect,
     ) -> Option<EntryHash> {
-        let who = match who {
+        let who = self.who(who);
+        let strand = Rules::embedded().row(event).unwrap().strand;
+        let got = self
+            .s
+            .world
+            .attempt(&who, subject, strand, event, body, details);
+        self.expect(event, got, expect)
+    }
+
+    /// Somebody of the play, or the authority of an organisation.
+    pub fn who(&self, who: &str) -> Person {
+        match who {
             "officer" => world::clone(&self.s.officer),
             "examiner" => world::clone(&self.s.examiner),
             "prosecutor" => world::clone(&self.prosecutor),
@@ -77,12 +89,16 @@ impl Play {
             org => world::clone(
                 &self.s.world.authorities[&custodes::protocol::id::OrgId::new(org).unwrap()],
             ),
-        };
-        let strand = Rules::embedded().row(event).unwrap().strand;
-        let got = self
-            .s
-            .world
-            .attempt(&who, subject, strand, event, body, details);
+        }
+    }
+
+    /// What came of it, against what was expected.
+    pub fn expect(
+        &mut self,
+        event: &str,
+        got: Result<(EntryHash, BTreeSet<&'static str>), String>,
+        expect: Expect,
+    ) -> Option<EntryHash> {
         match (got, expect) {
             (Ok((e, flags)), Flags(wanted)) => {
                 assert_eq!(flags, wanted.iter().copied().collect(), "{event}");
@@ -151,6 +167,7 @@ pub fn play(mut play: Play) -> Play {
     flags_of_practice(p);
     handovers(p);
     clocks(p);
+    branches(p);
     permissions(p);
     let offer = |e: Option<EntryHash>| json!({"offer": e.unwrap()});
     let e = p.line("officer", &phone, "transfer-offered", org("northshire-forensics"), Flags(&[]));
@@ -319,6 +336,7 @@ pub fn play(mut play: Play) -> Play {
     let revoked = json!({"key": kid, "compromised_since": null});
     p.line("northshire-police", &keys, "key-revoked", revoked, Flags(&[]));
     p.line("officer", &phone, "found", json!({}), Refused("key-not-valid"));
+    adoption(p);
     p.line("examiner", &case, "party-left", json!({"org": "crown-prosecution"}), Refused("no-role"));
     p.line("prosecutor", &case, "party-left", json!({"org": "crown-prosecution"}), Flags(&[]));
     p.line("prosecutor", &video, "annotated", json!({"target": examined.unwrap()}), Refused("no-standing"));

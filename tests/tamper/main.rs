@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod access;
+mod branches;
 mod bytes;
 mod lists;
 mod origins;

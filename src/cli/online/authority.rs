@@ -30,6 +30,25 @@ pub struct AuthorityArgs {
     pub org: OrgId,
 }
 
+/// Which authority acts, if one does.
+#[derive(Debug, Args)]
+pub struct OptionalAuthority {
+    /// The authority's private key; its folder lies beside it, under the same name without `.pem`.
+    #[arg(long, value_name = "FILE", requires = "org")]
+    authority: Option<PathBuf>,
+    /// The organisation.
+    #[arg(long, requires = "authority")]
+    org: Option<OrgId>,
+}
+
+impl OptionalAuthority {
+    /// The authority, where one is named.
+    pub fn chosen(&self) -> Option<AuthorityArgs> {
+        let (authority, org) = self.authority.clone().zip(self.org.clone())?;
+        Some(AuthorityArgs { authority, org })
+    }
+}
+
 impl AuthorityArgs {
     /// Opens the authority's folder with its key, to record.
     pub fn session(&self, profile: Profile, output: Output) -> Result<Session, Failure> {

@@ -194,6 +194,14 @@ impl Client {
             .json()
     }
 
+    /// Submits an entry that takes in a branch, with the entries of that.
+    pub fn post_branch(&self, entry: &str, branch: &[String]) -> Result<Value, Failure> {
+        let body = serde_json::json!({ "entry": entry, "branch": branch }).to_string();
+        let body = Some(("application/json", body.as_bytes()));
+        self.send(Method::POST, "/v1/entries", None, body, None)?
+            .json()
+    }
+
     /// Submits entries as one batch: for each, in order, the receipt or why it was refused.
     pub fn post_batch(&self, entries: &[String]) -> Result<Vec<Result<Value, Failure>>, Failure> {
         let lines: Vec<String> = entries

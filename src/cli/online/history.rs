@@ -68,7 +68,9 @@ const INSIDE: [&str; 5] = ["sealed", "unsealed", "resealed", "digested", "extend
 fn add_containers(session: &Session, history: &mut Vec<Told>) -> Result<Vec<Subject>, Failure> {
     let mut stays: Vec<(Subject, EntryIndex, EntryIndex)> = Vec::new();
     let mut inside: Option<(Subject, EntryIndex)> = None;
-    let custody = history.iter().filter(|told| told.strand == Strand::Custody);
+    let custody = history
+        .iter()
+        .filter(|told| told.strand == Strand::Custody && !told.on_branch);
     for told in custody {
         let Some(payload) = told.entry.as_ref().map(|entry| entry.payload()) else {
             continue;
@@ -115,8 +117,9 @@ fn lines(told: &Told, names: &Names<'_>) -> String {
     };
     names.tell_as_of(told.index);
     let mut text = format!(
-        "{} [entry {index}, logged {}]\n",
+        "{} [entry {index}{}, logged {}]\n",
         sentences::told(names, entry, told.index),
+        sentences::beside(told.on_branch),
         sentences::logged(entry, told.recorded_at)
     );
     for flag in &told.flags {

@@ -110,7 +110,8 @@ fn read(session: &Session, exhibit: &Subject, names: &mut Names<'_>) -> Result<N
         Err(failure) => return Err(failure),
     };
     let told = told::read(&answer)?;
-    let entries: Vec<&UnverifiedEntry> = told.iter().filter_map(|one| one.entry.as_ref()).collect();
+    let in_chain = told.iter().filter(|one| !one.on_branch);
+    let entries: Vec<&UnverifiedEntry> = in_chain.filter_map(|one| one.entry.as_ref()).collect();
     let of = |strand: Strand| {
         entries
             .iter()

@@ -28,6 +28,7 @@ mod watch;
 mod when;
 
 mod accept_genesis;
+mod adopt;
 mod audit;
 mod authority;
 mod bench;

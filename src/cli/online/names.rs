@@ -63,7 +63,9 @@ impl<'a> Names<'a> {
             self.places.insert(entry.hash(), told.index);
             let codes = told.flags.iter().map(|flag| flag.code.clone());
             self.flags.insert(entry.hash(), codes.collect());
-            self.past.read(entry, told.index);
+            if !told.on_branch {
+                self.past.read(entry, told.index);
+            }
             let by_service = matches!(told.strand, Strand::Access | Strand::Exhibits)
                 || payload.event == "child-added";
             match by_service {

@@ -160,7 +160,8 @@ fn check_form(act: &Act) -> Result<(), Failure> {
     .next(format!("give it with {flag}")))
 }
 
-fn head(session: &Session, act: &Act) -> Result<Head, Failure> {
+/// Where the chain of an act stands.
+pub fn head(session: &Session, act: &Act) -> Result<Head, Failure> {
     if act.opens {
         return Ok(Head {
             length: 0,

@@ -21,6 +21,8 @@ pub struct Told {
     pub recorded_at: LogTime,
     /// Which chain of its subject it stands in.
     pub strand: Strand,
+    /// Whether it stands beside the chain, on a branch that changes nothing.
+    pub on_branch: bool,
     /// The entry, unless it is withheld.
     pub entry: Option<UnverifiedEntry>,
     /// What the rules noticed of it.
@@ -45,6 +47,8 @@ struct Raw {
     index: EntryIndex,
     recorded_at: LogTime,
     chain: Chain,
+    #[serde(default)]
+    on_branch: bool,
     #[serde(default)]
     flags: Vec<ToldFlag>,
     #[serde(default)]
@@ -72,6 +76,7 @@ pub fn read(answer: &Value) -> Result<Vec<Told>, Failure> {
                 index: raw.index,
                 recorded_at: raw.recorded_at,
                 strand: raw.chain.strand,
+                on_branch: raw.on_branch,
                 entry,
                 flags: raw.flags,
             })
@@ -93,6 +98,7 @@ pub fn open_offer(told: &[Told], exhibit: &Subject) -> Option<OpenOffer> {
     let mut open: Option<OpenOffer> = None;
     let custody = told
         .iter()
+        .filter(|one| !one.on_branch)
         .filter_map(|one| one.entry.as_ref())
         .filter(|entry| {
             entry.payload().strand == Strand::Custody && entry.payload().subject == *exhibit

@@ -10,6 +10,7 @@
 //!
 //! [`file`] is the format and its checks, [`standing`] where the exhibits stand, [`sign`] adds an entry.
 
+mod branch;
 pub mod file;
 mod people;
 mod sign;

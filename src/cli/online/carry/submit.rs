@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::branch;
 use super::file::Carry;
 use crate::cli::Outcome;
 use crate::cli::failure::{CANNOT, Failure};
@@ -14,7 +15,9 @@ use crate::cli::online::session::Session;
 use crate::cli::online::submission::{self, Fate};
 use crate::cli::output::plain;
 use crate::protocol::base64url;
+use crate::protocol::entry::UnverifiedEntry;
 use crate::protocol::id::Subject;
+use crate::protocol::tree::EntryIndex;
 
 /// Submit what was signed offline.
 #[derive(Debug, Args)]
@@ -22,12 +25,16 @@ use crate::protocol::id::Subject;
     after_help = "The entries go in as they were signed, in order; anybody enrolled may submit them. It may be interrupted and \
                         run again: nothing is recorded twice. Receipts are kept in the file.\n\n\
                         Example: custodes submit case.carry\n\
-                        Example: custodes submit case.carry --check"
+                        Example: custodes submit case.carry --check\n\
+                        Example: custodes submit case.carry --late-branch \"no network in the cells; DC Hart had sealed it at the station meanwhile\""
 )]
 pub struct SubmitArgs {
     /// The carried file.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
+    /// Where custody has moved on meanwhile: put what was signed here beside it, whole, and say why it came late.
+    #[arg(long, value_name = "REASON", conflicts_with = "check")]
+    pub late_branch: Option<String>,
     /// Only check the file and list what it holds; no network is used.
     #[arg(long)]
     pub check: bool,
@@ -38,6 +45,8 @@ enum Line {
     Before,
     Now,
     Waits,
+    /// Beside the chain; the entry that takes it in.
+    OnBranch(EntryIndex),
     Refused(Failure),
 }
 
@@ -130,28 +139,70 @@ pub fn run(args: &SubmitArgs, session: &Session) -> Outcome {
     // What was acknowledged is kept, whatever happened after it.
     carry.save()?;
     sent?;
+    if let Some(reason) = &args.late_branch {
+        put_on_branches(session, &mut carry, reason, &mut lines)?;
+    }
     for (line, entry) in lines.iter_mut().zip(&carry.entries) {
-        if let Line::Refused(failure) = line
-            && failure.code == "stale-prev"
-        {
-            *failure = overtaken(
-                session,
-                &carry,
-                &entry.payload().subject,
-                entry.payload().seq,
-            )?;
+        let Line::Refused(failure) = line else {
+            continue;
+        };
+        match failure.code.as_str() {
+            "stale-prev" => *failure = overtaken(session, &carry, entry)?,
+            "key-not-valid" => {
+                let next = format!(
+                    "its signer, with a key that counts, or the authority of their organisation takes it in: custodes key adopt {} \
+                     --of \"{}\" --reason WHY; then submit the file again",
+                    carry.path.display(),
+                    entry.payload().actor
+                );
+                failure.next = Some(next);
+            }
+            _ => {}
         }
     }
     say(session, &carry, &lines)
+}
+
+/// Puts what no longer follows its chain beside it.
+fn put_on_branches(
+    session: &Session,
+    carry: &mut Carry,
+    reason: &str,
+    lines: &mut [Line],
+) -> Result<(), Failure> {
+    let overtaken: BTreeSet<Subject> = lines
+        .iter()
+        .zip(&carry.entries)
+        .filter(|(line, _)| matches!(line, Line::Refused(failure) if failure.code == "stale-prev"))
+        .map(|(_, entry)| entry.payload().subject.clone())
+        .collect();
+    for exhibit in &overtaken {
+        let taken_in = branch::record(session, carry, exhibit, reason);
+        // What was acknowledged is kept, whatever happened after it.
+        carry.save()?;
+        let taken_in = taken_in?;
+        for (at, line) in lines.iter_mut().enumerate() {
+            let Some(receipt) = &carry.written.queue[at].receipt else {
+                continue;
+            };
+            let by = taken_in.iter().map(|one| one.index);
+            let by = by.filter(|index| *index < receipt.index).max();
+            let waited = matches!(line, Line::Waits | Line::Refused(_));
+            if let (true, Some(by)) = (waited, by) {
+                *line = Line::OnBranch(by);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Somebody else wrote to the chain meanwhile.
 fn overtaken(
     session: &Session,
     carry: &Carry,
-    exhibit: &Subject,
-    seq: u64,
+    entry: &UnverifiedEntry,
 ) -> Result<Failure, Failure> {
+    let (exhibit, seq) = (&entry.payload().subject, entry.payload().seq);
     let path = format!("/v1/heads/{exhibit}/custody");
     let head =
         session
@@ -167,8 +218,9 @@ fn overtaken(
         ),
     )
     .next(format!(
-        "keep the file: its signatures stay good. Look at `custodes history {called}`, agree with whoever recorded there \
-         which of the two happened, and tell your supervisor; nobody needs to sign again for what was signed here"
+        "look at `custodes history {called}`; what was signed here goes beside it, as it was signed and flagged, with: \
+         custodes submit {} --late-branch \"WHY IT CAME LATE\"; nobody needs to sign again",
+        carry.path.display()
     )))
 }
 
@@ -193,6 +245,15 @@ fn say(session: &Session, carry: &Carry, lines: &[Line]) -> Outcome {
         let (code, state, next) = match line {
             Line::Before => ("recorded-before", recorded("recorded before"), None),
             Line::Now => ("recorded", recorded("recorded"), None),
+            Line::OnBranch(by) => (
+                "on-a-branch",
+                format!(
+                    "{}, beside the chain: entry {} takes it in",
+                    recorded("recorded"),
+                    by.0
+                ),
+                None,
+            ),
             Line::Waits => (
                 "waits",
                 "not recorded: it follows the one that was refused".to_owned(),

@@ -65,7 +65,8 @@ pub fn run(args: &CarryArgs, session: &Session) -> Outcome {
         for told in told::read(&answer)? {
             let Some(entry) = told.entry else { continue };
             let payload = entry.payload();
-            if payload.strand != Strand::Custody || payload.subject != subject {
+            let in_chain = payload.strand == Strand::Custody && !told.on_branch;
+            if !in_chain || payload.subject != subject {
                 continue;
             }
             standing.follow(&entry).map_err(|why| unexpected(&why))?;

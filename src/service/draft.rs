@@ -1,0 +1,124 @@
+//! A group of entries while it is put together: what is known with the group's own changes, and the leaves, nodes
+//! and records that one commit will write.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use super::known::StoreKnown;
+use crate::ledger::Refusal;
+use crate::ledger::admit::Place;
+use crate::ledger::state::{Record, RecordKey};
+use crate::protocol::entry::VerifiedEntry;
+use crate::protocol::hash::Hash;
+use crate::protocol::leaf::Commitment;
+use crate::protocol::time::LogTime;
+use crate::protocol::tree::{self, NodeId, RootHash, TreeSize};
+use crate::storage::{Group, NewEntry, NewLeaf, Store, StoreError};
+
+/// A group while it is put together.
+pub struct DraftGroup<'a> {
+    /// What is known, the group included.
+    pub known: StoreKnown<'a>,
+    /// What will be committed.
+    pub group: Group,
+    /// Log time of all of it.
+    pub recorded_at: LogTime,
+    /// Roots of the tree before the group that were asked for: signers name the same few again and again.
+    roots: RefCell<BTreeMap<TreeSize, RootHash>>,
+}
+
+/// A group as it stood at some time.
+pub struct Mark {
+    changes: BTreeMap<RecordKey, Record>,
+    nodes: BTreeMap<NodeId, Hash>,
+    leaves: usize,
+}
+
+impl<'a> DraftGroup<'a> {
+    /// A group that begins at the end of a log with so many leaves.
+    pub fn new(store: &'a dyn Store, size: TreeSize, recorded_at: LogTime) -> DraftGroup<'a> {
+        DraftGroup {
+            known: StoreKnown::new(store),
+            group: Group {
+                expected_size: size,
+                leaves: Vec::new(),
+                nodes: Vec::new(),
+                records: Vec::new(),
+                digests: Vec::new(),
+                checkpoint: String::new(),
+            },
+            recorded_at,
+            roots: RefCell::default(),
+        }
+    }
+
+    /// How it stands.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            changes: self.known.changes.clone(),
+            nodes: self.known.nodes.clone(),
+            leaves: self.group.leaves.len(),
+        }
+    }
+
+    /// As it stood.
+    pub fn back_to(&mut self, mark: Mark) {
+        self.known.changes = mark.changes;
+        self.known.nodes = mark.nodes;
+        self.group.leaves.truncate(mark.leaves);
+    }
+
+    /// The root of the tree before the group at a size.
+    pub fn root(&self, size: TreeSize) -> Result<RootHash, StoreError> {
+        if let Some(root) = self.roots.borrow().get(&size) {
+            return Ok(*root);
+        }
+        let root = tree::root(size, &self.known)?;
+        self.roots.borrow_mut().insert(size, root);
+        Ok(root)
+    }
+
+    /// `seen` must be a state of this very tree.
+    pub fn check_seen(&self, entry: &VerifiedEntry) -> Result<Option<Refusal>, StoreError> {
+        let Some(seen) = entry.payload().seen else {
+            return Ok(None);
+        };
+        let ours = seen.size.0 > 0 && seen.size <= self.group.expected_size;
+        if ours && self.root(seen.size)? == seen.root {
+            return Ok(None);
+        }
+        Ok(Some(Refusal::new(
+            "seen-not-on-tree",
+            "The checkpoint that the signer says to have seen is not part of this log's history.",
+            "If you did see it, this log was changed or replaced: keep your checkpoint and tell your witness.",
+        )))
+    }
+
+    /// Adds a leaf and what the tree gains by it.
+    pub fn append(
+        &mut self,
+        entry: &VerifiedEntry,
+        place: Place,
+        in_chain: bool,
+    ) -> Result<(), StoreError> {
+        let e = entry.hash();
+        let commitment = Commitment::new(place.recorded_at, e);
+        let nodes = tree::nodes_completed_by(place.index, commitment.leaf_hash(), &self.known)?;
+        self.known.nodes.extend(nodes);
+        let payload = entry.payload();
+        let disclosures = entry.disclosures().iter();
+        self.group.leaves.push(NewLeaf {
+            data: commitment.leaf_data(),
+            entry: Some(NewEntry {
+                recorded_at: place.recorded_at,
+                e,
+                jws: entry.jws().to_owned(),
+                disclosures: disclosures
+                    .map(|one| (one.name().to_owned(), one.as_str().to_owned()))
+                    .collect(),
+                place: in_chain.then(|| (payload.chain(), payload.seq)),
+            }),
+        });
+        Ok(())
+    }
+}
