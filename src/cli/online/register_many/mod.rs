@@ -2,6 +2,7 @@
 
 mod list;
 mod progress;
+mod sending;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,12 +14,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
 
 use self::list::Item;
-use self::progress::{Progress, State};
+use self::progress::{Progress, Recorded};
+use self::sending::{Sent, receive, send};
 use super::fresh::random_subject;
 use super::reference;
 use super::session::Session;
 use super::signing::{self, Act, Head};
-use super::submission::{self, Fate};
+use super::submission;
 use super::watch;
 use super::when;
 use crate::cli::Outcome;
@@ -28,7 +30,7 @@ use crate::cli::output::plain;
 use crate::cli::{evidence, output::Output};
 use crate::ledger::{Rules, check_whole, missing_detail, schema};
 use crate::protocol::digest::{DigestKind, EvidenceDigest};
-use crate::protocol::entry::{Seen, UnverifiedEntry};
+use crate::protocol::entry::Seen;
 use crate::protocol::id::{Strand, Subject};
 
 /// The event that each file is recorded by.
@@ -76,8 +78,8 @@ pub struct RegisterManyArgs {
 struct Told {
     path: String,
     state: &'static str,
-    /// The entry, where there is one.
-    value: Value,
+    /// The entry, where it is recorded.
+    entry: Option<Recorded>,
     failure: Option<Failure>,
 }
 
@@ -95,12 +97,25 @@ pub fn run(args: &RegisterManyArgs, session: &Session) -> Outcome {
     let bar = bar(session.output, items.len());
     let mut told = Vec::new();
     let work: Vec<(&Item, &Act)> = items.iter().zip(&acts).collect();
-    for part in work.chunks(submission::BATCH) {
-        sign(session, part, &root, &mut progress, seen, &mut told)?;
-        submit(session, part, &mut progress, &mut told)?;
-        bar.inc(part.len() as u64);
-    }
+    std::thread::scope(|scope| {
+        let mut sent: Option<Sent> = None;
+        for part in work.chunks(submission::BATCH) {
+            // While the service records one part, the next is digested and signed.
+            let signed = sign(session, part, &root, &mut progress, seen, &mut told);
+            if let Some(sent) = sent.take() {
+                receive(session, sent, &mut progress, &mut told)?;
+            }
+            signed?;
+            sent = Some(send(scope, session, part, &progress));
+            bar.inc(part.len() as u64);
+        }
+        sent.map_or(Ok(()), |sent| {
+            receive(session, sent, &mut progress, &mut told)
+        })
+    })?;
     bar.finish_and_clear();
+    let place: BTreeMap<&str, usize> = items.iter().map(|item| (&*item.path, item.line)).collect();
+    told.sort_by_key(|one| place.get(&*one.path));
     say(session, &progress, &told)
 }
 
@@ -280,78 +295,21 @@ fn digest_all(paths: &[PathBuf]) -> Vec<Result<Digested, hashing::HashingError>>
     done.into_iter().map(|(_, digested)| digested).collect()
 }
 
-/// Submits what was signed, now or before.
-fn submit(
-    session: &Session,
-    part: &[(&Item, &Act)],
-    progress: &mut Progress,
-    told: &mut Vec<Told>,
-) -> Result<(), Failure> {
-    let mut waiting: Vec<(&Item, UnverifiedEntry)> = Vec::new();
-    for (item, _) in part {
-        match progress.states.get(&item.path) {
-            Some(State::Signed(entry)) => waiting.push((item, (**entry).clone())),
-            Some(State::Recorded(entry, receipt)) => {
-                told.push(Told::recorded(
-                    item,
-                    "recorded-before",
-                    entry,
-                    receipt.index.0,
-                ));
-            }
-            None => {}
-        }
-    }
-    let entries: Vec<&UnverifiedEntry> = waiting.iter().map(|(_, entry)| entry).collect();
-    let (mut receipts, mut refused) = (Vec::new(), Vec::new());
-    let sent = submission::submit(session, &entries, |number, fate| {
-        let (item, entry) = &waiting[number];
-        match fate {
-            Fate::Recorded(receipt) => {
-                told.push(Told::recorded(item, "recorded", entry, receipt.index.0));
-                receipts.push((item.path.clone(), *receipt));
-            }
-            Fate::Refused(failure) => {
-                // Only what was refused for good is signed anew next time: anything else may be recorded already.
-                if failure.is_final() {
-                    refused.push((item.path.clone(), failure.code.clone()));
-                }
-                told.push(Told::not(item, "refused", failure));
-            }
-        }
-        Ok(())
-    });
-    progress.recorded(receipts)?;
-    progress.refused(&refused)?;
-    sent.map_err(|failure| Failure {
-        next: Some(format!(
-            "{}; then run the same command again: it goes on where it stopped",
-            failure.next.unwrap_or_default()
-        )),
-        ..failure
-    })
-}
-
 impl Told {
     fn not(item: &Item, state: &'static str, failure: Failure) -> Told {
         Told {
             path: item.path.clone(),
             state,
-            value: Value::Null,
+            entry: None,
             failure: Some(failure),
         }
     }
 
-    fn recorded(item: &Item, state: &'static str, entry: &UnverifiedEntry, index: u64) -> Told {
-        let payload = entry.payload();
-        let digest = payload.body.get("digest").cloned();
+    fn recorded(path: &str, state: &'static str, entry: &Recorded) -> Told {
         Told {
-            path: item.path.clone(),
+            path: path.to_owned(),
             state,
-            value: json!({
-                "subject": payload.subject, "e": entry.hash(), "index": index, "digest": digest,
-                "reference": entry.detail("reference"),
-            }),
+            entry: Some(entry.clone()),
             failure: None,
         }
     }
@@ -360,7 +318,7 @@ impl Told {
         let problem = self.failure.as_ref().map(
             |failure| json!({"code": failure.code, "detail": failure.detail, "next": failure.next}),
         );
-        json!({"path": self.path, "state": self.state, "entry": self.value, "problem": problem})
+        json!({"path": self.path, "state": self.state, "entry": self.entry, "problem": problem})
     }
 }
 

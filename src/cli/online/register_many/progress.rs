@@ -22,9 +22,10 @@ use crate::cli::failure::{Failure, read_limited};
 use crate::cli::online::lock;
 use crate::cli::online::session::Session;
 use crate::held::Held;
-use crate::protocol::entry::UnverifiedEntry;
+use crate::protocol::entry::{EntryHash, UnverifiedEntry};
 use crate::protocol::id::{ActorId, Origin, Subject};
 use crate::protocol::receipt::Receipt;
+use crate::protocol::tree::EntryIndex;
 
 /// Longest file read: half a million entries.
 const MAX_FILE: usize = 4 << 30;
@@ -54,7 +55,29 @@ pub enum State {
     /// Signed; whether it is recorded is not known.
     Signed(Box<UnverifiedEntry>),
     /// Recorded.
-    Recorded(Box<UnverifiedEntry>, Box<Receipt>),
+    Recorded(Box<Recorded>),
+}
+
+/// What is told of a recorded entry; of twenty thousand, the entries themselves would take half a gigabyte.
+#[derive(Debug, Clone, Serialize)]
+pub struct Recorded {
+    subject: Subject,
+    e: EntryHash,
+    index: EntryIndex,
+    digest: Option<Value>,
+    reference: Option<Value>,
+}
+
+impl Recorded {
+    fn of(entry: &UnverifiedEntry, receipt: &Receipt) -> Recorded {
+        Recorded {
+            subject: entry.payload().subject.clone(),
+            e: entry.hash(),
+            index: receipt.index,
+            digest: entry.payload().body.get("digest").cloned(),
+            reference: entry.detail("reference").cloned(),
+        }
+    }
 }
 
 /// The file.
@@ -142,16 +165,17 @@ impl Progress {
     }
 
     /// Keeps receipts.
-    pub fn recorded(&mut self, receipts: Vec<(String, Receipt)>) -> Result<(), Failure> {
+    pub fn recorded(&mut self, receipts: &[(String, Receipt)]) -> Result<(), Failure> {
         let lines: Vec<Value> = receipts
             .iter()
             .map(|(path, receipt)| json!({ "path": path, "receipt": receipt }))
             .collect();
         self.write(&lines)?;
         for (path, receipt) in receipts {
-            if let Some(State::Signed(entry)) = self.states.remove(&path) {
-                self.states
-                    .insert(path, State::Recorded(entry, Box::new(receipt)));
+            if let Some(state) = self.states.get_mut(path)
+                && let State::Signed(entry) = &*state
+            {
+                *state = State::Recorded(Box::new(Recorded::of(entry, receipt)));
             }
         }
         Ok(())
@@ -190,7 +214,8 @@ fn take_in(states: &mut BTreeMap<String, State>, line: Line) -> Result<(), Strin
         }
         (None, Some(receipt), None) => match states.remove(&line.path) {
             Some(State::Signed(entry)) if entry.hash() == receipt.e => {
-                states.insert(line.path, State::Recorded(entry, Box::new(receipt)));
+                let recorded = Recorded::of(&entry, &receipt);
+                states.insert(line.path, State::Recorded(Box::new(recorded)));
             }
             _ => return Err(format!("a receipt for {:?} without its entry", line.path)),
         },
