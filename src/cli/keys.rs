@@ -12,6 +12,11 @@ const MAX_KEY_FILE: usize = 64 << 10;
 
 /// Reads a private key, and asks for its passphrase where it has one.
 pub fn load<K: KeyInFile>(path: &Path) -> Result<K, Failure> {
+    open(path, &read(path)?)
+}
+
+/// Reads a private key's file; a passphrase still protects what is in it.
+pub fn read(path: &Path) -> Result<Zeroizing<String>, Failure> {
     if !path.exists() {
         return Err(Failure::new(
             "key-missing",
@@ -20,13 +25,17 @@ pub fn load<K: KeyInFile>(path: &Path) -> Result<K, Failure> {
         .next("make one with `custodes key new`, `custodes init` or `custodes witness init`"));
     }
     refuse_if_others_may_read(path)?;
-    let pem = Zeroizing::new(read_text(path, MAX_KEY_FILE)?);
+    read_text(path, MAX_KEY_FILE).map(Zeroizing::new)
+}
+
+/// The key in a file that was read, by its passphrase where it has one.
+pub fn open<K: KeyInFile>(path: &Path, pem: &str) -> Result<K, Failure> {
     let passphrase = if pem.contains("ENCRYPTED PRIVATE KEY") {
         Some(passphrase(path)?)
     } else {
         None
     };
-    keyfile::read(&pem, passphrase.as_deref().map(String::as_str))
+    keyfile::read(pem, passphrase.as_deref().map(String::as_str))
         .map_err(|error| {
             Failure::new("key-unreadable", format!("{}: {error}", path.display())).next(
                 "try the passphrase again; a key that is lost cannot be had back: make a new one and have it enrolled",

@@ -26,7 +26,7 @@ use super::hash::Hash;
 use super::id::{ActorId, ChainId, Origin, Strand, Subject};
 use super::json::{self, Numbers};
 use super::jws::{self, JwsError, JwsType, UnverifiedJws};
-use super::key::{KeyId, PublicKey, SecretKey};
+use super::key::{KeyId, NotSigned, PublicKey, Signer};
 use super::time::Occurred;
 use super::tree::{RootHash, TreeSize};
 
@@ -399,13 +399,24 @@ pub struct Draft {
     pub details: BTreeMap<String, Value>,
 }
 
+/// Why there is no signed entry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DraftError {
+    /// The draft is no entry.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// Whoever holds the key did not sign.
+    #[error(transparent)]
+    NotSigned(#[from] NotSigned),
+}
+
 impl Draft {
     /// Signs the entry; `salt` yields 16 fresh random bytes for each detail.
     pub fn sign(
         mut self,
-        key: &SecretKey,
+        key: &dyn Signer,
         mut salt: impl FnMut() -> [u8; 16],
-    ) -> Result<UnverifiedEntry, EntryError> {
+    ) -> Result<UnverifiedEntry, DraftError> {
         let disclosures: Vec<Disclosure> = self
             .details
             .iter()
@@ -417,9 +428,7 @@ impl Draft {
             .collect();
         let payload = serde_json::to_string(&self.payload)
             .map_err(|error| EntryError::Payload(error.to_string()))?;
-        UnverifiedEntry::parse_whole(&join(
-            &jws::sign(JwsType::Entry, &payload, key),
-            &disclosures,
-        ))
+        let jws = jws::sign_by(JwsType::Entry, &payload, key)?;
+        Ok(UnverifiedEntry::parse_whole(&join(&jws, &disclosures))?)
     }
 }

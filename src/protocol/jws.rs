@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use super::base64url;
 use super::hash::Hash;
 use super::json;
-use super::key::{KeyId, PublicKey, SecretKey};
+use super::key::{KeyId, NotSigned, PublicKey, SecretKey, Signer};
 
 /// Largest JWS accepted: bounds what one signature check may cost, and leaves ample room for a body
 /// of a thousand parents.
@@ -147,16 +147,31 @@ fn read_header(header: &Map<String, Value>, kind: JwsType) -> Result<KeyId, JwsE
 
 /// Signs `payload` (JSON text, kept as given).
 pub fn sign(kind: JwsType, payload: &str, key: &SecretKey) -> String {
+    let text = to_sign(kind, payload, key.public().id());
+    let signature = key.sign(text.as_bytes());
+    signed(text, &signature)
+}
+
+/// The same by whoever holds the key.
+pub fn sign_by(kind: JwsType, payload: &str, key: &dyn Signer) -> Result<String, NotSigned> {
+    let text = to_sign(kind, payload, key.public().id());
+    let signature = key.signature(text.as_bytes())?;
+    Ok(signed(text, &signature))
+}
+
+fn to_sign(kind: JwsType, payload: &str, kid: KeyId) -> String {
     let header = format!(
-        r#"{{"alg":"Ed25519","typ":"{}","kid":"{}"}}"#,
-        kind.as_str(),
-        key.public().id()
+        r#"{{"alg":"Ed25519","typ":"{}","kid":"{kid}"}}"#,
+        kind.as_str()
     );
     let mut text = base64url::encode(header.as_bytes());
     text.push('.');
     text.push_str(&base64url::encode(payload.as_bytes()));
-    let signature = key.sign(text.as_bytes());
+    text
+}
+
+fn signed(mut text: String, signature: &[u8; 64]) -> String {
     text.push('.');
-    text.push_str(&base64url::encode(&signature));
+    text.push_str(&base64url::encode(signature));
     text
 }

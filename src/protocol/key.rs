@@ -149,6 +149,33 @@ impl SecretKey {
     }
 }
 
+/// Whoever signs with a private key: the key itself, or a program that holds it.
+pub trait Signer {
+    /// The public half.
+    fn public(&self) -> PublicKey;
+
+    /// Signs a message.
+    ///
+    /// # Errors
+    /// Whoever holds the key is gone, or no longer signs.
+    fn signature(&self, message: &[u8]) -> Result<[u8; 64], NotSigned>;
+}
+
+/// Why there is no signature.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotSigned(pub String);
+
+impl Signer for SecretKey {
+    fn public(&self) -> PublicKey {
+        SecretKey::public(self)
+    }
+
+    fn signature(&self, message: &[u8]) -> Result<[u8; 64], NotSigned> {
+        Ok(self.sign(message))
+    }
+}
+
 impl std::fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SecretKey of {}", self.public().id())

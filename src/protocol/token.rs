@@ -16,7 +16,7 @@ use super::hash::Hash;
 use super::id::{ActorId, Origin, Subject};
 use super::json;
 use super::jws::{self, JwsError, JwsType, UnverifiedJws};
-use super::key::{KeyId, PublicKey, SecretKey};
+use super::key::{KeyId, NotSigned, PublicKey, SecretKey, Signer};
 
 /// Longest life of a read token, in seconds: long enough for a slow link, too short to be worth stealing.
 pub const MAX_LIFETIME: u64 = 60;
@@ -100,7 +100,12 @@ impl UnverifiedRead {
 impl ReadRequest {
     /// Signs the request.
     pub fn sign(&self, key: &SecretKey) -> String {
-        sign(JwsType::Read, self, key)
+        jws::sign(JwsType::Read, &payload(self), key)
+    }
+
+    /// The same by whoever holds the key.
+    pub fn sign_by(&self, key: &dyn Signer) -> Result<String, NotSigned> {
+        jws::sign_by(JwsType::Read, &payload(self), key)
     }
 }
 
@@ -119,7 +124,7 @@ pub struct Possession {
 impl Possession {
     /// Signs the statement with the key it is about or, for a further key, with an earlier one.
     pub fn sign(&self, key: &SecretKey) -> String {
-        sign(JwsType::Possession, self, key)
+        jws::sign(JwsType::Possession, &payload(self), key)
     }
 
     /// Reads a statement and checks it under the very key it names.
@@ -137,9 +142,8 @@ impl Possession {
     }
 }
 
-fn sign(kind: JwsType, payload: &impl Serialize, key: &SecretKey) -> String {
-    let payload = serde_json::to_string(payload).expect("plain strings and numbers serialise");
-    jws::sign(kind, &payload, key)
+fn payload(statement: &impl Serialize) -> String {
+    serde_json::to_string(statement).expect("plain strings and numbers serialise")
 }
 
 fn parse<T: serde::de::DeserializeOwned + Serialize>(

@@ -353,9 +353,10 @@ impl<'a> Writer<'a> {
             .sign(&self.identity.service_key, || {
                 salts.pop().expect("one salt for each detail")
             })
-            .and_then(|entry| Ok(entry.verify(&self.identity.service_key.public())?))
             .map_err(|error| StoreError::Io(format!("the service cannot sign: {error}")))?;
-        Ok(entry)
+        entry
+            .verify(&self.identity.service_key.public())
+            .map_err(|error| StoreError::Io(format!("the service cannot sign: {error}")))
     }
 
     fn commit(&mut self, mut draft: DraftGroup<'_>) -> Result<(), StoreError> {

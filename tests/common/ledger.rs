@@ -133,15 +133,21 @@ impl Ledger {
 
     /// Runs the command as somebody.
     pub fn run(&self, home: &str, args: &[&str]) -> Output {
+        self.command(home, args).output().unwrap()
+    }
+
+    /// The same, to be changed before it runs.
+    #[allow(dead_code)]
+    pub fn command(&self, home: &str, args: &[&str]) -> Command {
         std::fs::create_dir_all(self.path(home)).unwrap();
-        Command::new(env!("CARGO_BIN_EXE_custodes"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_custodes"));
+        command
             .args(args)
             .env("CUSTODES_HOME", self.path(home))
             .env("CUSTODES_URL", &self.url)
             .env("CUSTODES_PURPOSE", "test")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
+            .stdin(Stdio::null());
+        command
     }
 
     /// Starts the service on the same port as before, or on a free one.

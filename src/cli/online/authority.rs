@@ -17,6 +17,7 @@ use crate::cli::keys;
 use crate::cli::output::Output;
 use crate::cli::policy;
 use crate::protocol::id::OrgId;
+use crate::protocol::key::SecretKey;
 
 /// Which authority acts.
 #[derive(Debug, Args)]
@@ -83,7 +84,7 @@ impl AuthorityArgs {
             .next("check --authority and --org"));
         }
         let policy = policy::load(&profile.policy_file())?;
-        let key = keys::load(&self.authority)?;
+        let key = Box::new(keys::load::<SecretKey>(&self.authority)?);
         let client = Client::new(profile.url.as_deref())?;
         let session = Session {
             reader: Reader { ledger, actor, key },

@@ -12,12 +12,13 @@ use ureq::http::uri::Authority;
 use ureq::http::{Method, Request, Response};
 use ureq::{AsSendBody, Body};
 
+use super::agent;
 use super::fresh::{random_subject, unix_now};
 use crate::cli::failure::{Failure, UNREACHABLE};
 use crate::protocol::bundle::MAX_BUNDLE;
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ActorId, Origin};
-use crate::protocol::key::SecretKey;
+use crate::protocol::key::Signer;
 use crate::protocol::token::{MAX_LIFETIME, MAX_PURPOSE, ReadRequest};
 
 /// Largest answer read: the largest bundle.
@@ -45,7 +46,7 @@ pub struct Reader {
     /// Who asks.
     pub actor: ActorId,
     /// Their key.
-    pub key: SecretKey,
+    pub key: Box<dyn Signer + Send + Sync>,
 }
 
 /// A connection to one service.
@@ -265,7 +266,7 @@ impl Client {
             exp: iat + MAX_LIFETIME,
             jti: random_subject()?,
         };
-        Ok(request.sign(&reader.key))
+        request.sign_by(&*reader.key).map_err(agent::gone)
     }
 
     fn send(

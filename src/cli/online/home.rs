@@ -1,7 +1,7 @@
 //! A person's own folder: key, configuration, trust policy, and the newest checkpoint they verified.
 //!
 //! `H/config.toml` {url, ledger, actor, org}, `H/key.pem`, `H/policy`, `H/checkpoint`, `H/enrolment.json`, `H/receipts/`,
-//! `H/security-log`, `H/unsent/` (see [`super::unsent`]). What is given by flag counts before the environment, and that
+//! `H/security-log`, `H/unsent/` (see [`super::unsent`]), and `H/agent` (see [`super::agent`]). What is given by flag counts before the environment, and that
 //! before the configuration.
 
 use std::fs::{File, OpenOptions};
@@ -157,7 +157,7 @@ impl Profile {
                     "purpose-missing",
                     "every reading of evidence is recorded with its purpose",
                 )
-                .next("say why with --purpose \"...\", or set CUSTODES_PURPOSE")
+                .next("say why with --purpose \"...\", or once for a sitting with `custodes unlock --purpose \"...\"`")
             })
     }
 }

@@ -1,11 +1,12 @@
 //! The service and the commands that talk to it (feature `service`).
 //!
 //! [`session`] opens a person's folder, [`watch`] guards against a forked ledger, [`signing`] records an
-//! act, [`unsent`] keeps it until it is known to be recorded, [`reference`] finds what people name; each other file is
+//! act, [`agent`] holds the key of a sitting, [`unsent`] keeps it until it is known to be recorded, [`reference`] finds what people name; each other file is
 //! one command.
 
 pub mod home;
 
+mod agent;
 mod carry;
 mod client;
 mod fresh;
@@ -63,6 +64,11 @@ pub enum OnlineCommand {
     Serve(serve::ServeArgs),
     #[command(subcommand)]
     Key(key::KeyCommand),
+    Unlock(agent::UnlockArgs),
+    Lock(agent::LockArgs),
+    /// Hold a key for `unlock`, which starts this.
+    #[command(hide = true, after_help = "Example: custodes unlock")]
+    HoldKey,
     #[command(subcommand)]
     Organisation(organisation::OrganisationCommand),
     #[command(subcommand)]
@@ -126,6 +132,9 @@ pub fn run(command: OnlineCommand, mut args: ProfileArgs, output: Output) -> Out
         OnlineCommand::Organisation(command) => {
             organisation::run(&command, Profile::load(args)?, output)
         }
+        OnlineCommand::Unlock(command) => agent::unlock(&command, &Profile::load(args)?, output),
+        OnlineCommand::Lock(_) => agent::lock(&Profile::load(args)?, output),
+        OnlineCommand::HoldKey => agent::hold(),
         OnlineCommand::Case(command) => case::run(&command, &record(args)?),
         OnlineCommand::Register(command) => register::run(&command, &record(args)?),
         OnlineCommand::RegisterMany(command) => register_many::run(&command, &record(args)?),

@@ -2,13 +2,13 @@
 
 use std::cell::RefCell;
 
+use super::agent;
 use super::carry::{self, Carry};
 use super::client::{Client, Reader};
 use super::home::Profile;
 use super::unsent::{self, Settled};
 use super::watch;
 use crate::cli::failure::Failure;
-use crate::cli::keys;
 use crate::cli::output::Output;
 use crate::cli::policy;
 use crate::protocol::checkpoint::{self, Checkpoint};
@@ -36,7 +36,7 @@ pub struct Session {
 impl Session {
     /// Opens the person's folder, and checks that the service continues the history this person verified
     /// before: whatever the command, a fork is noticed first.
-    pub fn open(profile: Profile, output: Output) -> Result<Session, Failure> {
+    pub fn open(mut profile: Profile, output: Output) -> Result<Session, Failure> {
         let missing = |what: &str| {
             Failure::new(
                 "not-enrolled",
@@ -58,7 +58,7 @@ impl Session {
             .clone()
             .ok_or_else(|| missing("actor"))?;
         let policy = policy::load(&profile.policy_file())?;
-        let key = keys::load(&profile.key_file())?;
+        let key = agent::signer(&mut profile)?;
         let client = match &profile.offline {
             Some(_) => Client::offline(),
             None => Client::new(profile.url.as_deref())?,

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::agent;
 use super::client::unexpected;
 use super::fresh::{random, random_subject, unix_now};
 use super::session::Session;
@@ -18,7 +19,7 @@ use super::unsent;
 use super::{vocabulary, watch};
 use crate::cli::failure::Failure;
 use crate::ledger::{missing_detail, schema};
-use crate::protocol::entry::{Draft, EntryHash, Payload, Seen, UnverifiedEntry};
+use crate::protocol::entry::{Draft, DraftError, EntryHash, Payload, Seen, UnverifiedEntry};
 use crate::protocol::id::{Strand, Subject};
 use crate::protocol::receipt::Receipt;
 use crate::protocol::time::Occurred;
@@ -207,8 +208,11 @@ pub fn sign(
         payload,
         details: act.details.clone(),
     }
-    .sign(&session.reader.key, salt)
-    .map_err(|error| Failure::new("entry-form", error.to_string()))
+    .sign(&*session.reader.key, salt)
+    .map_err(|error| match error {
+        DraftError::NotSigned(error) => agent::gone(error),
+        error => Failure::new("entry-form", error.to_string()),
+    })
 }
 
 /// Checks that a receipt is for this entry, and that a log key of the policy stands behind it. Whether its

@@ -201,7 +201,7 @@ fn of_ledger(
     }
     if let Some(samples) = samples {
         bar.set_message("measuring floors");
-        let (floors, measured) = floors::measure(&samples, &session.reader.key)?;
+        let (floors, measured) = floors::measure(&samples, &*session.reader.key)?;
         let written = floors::Written::sample(stage)?;
         for row in &mut rows {
             floors.compare(stage, &written, row)?;

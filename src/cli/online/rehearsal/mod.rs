@@ -273,7 +273,7 @@ fn session(home: &Path, url: &str) -> Session {
                 &"a.example".parse().unwrap(),
                 &Subject::from_bytes([2; 16]),
             ),
-            key: SecretKey::from_seed([3; 32]),
+            key: Box::new(SecretKey::from_seed([3; 32])),
         },
         client: Client::new(Some(url)).unwrap(),
         policy: Policy::parse(&format!("log {vkey}\nquorum none\n")).unwrap(),
