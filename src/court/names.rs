@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::telling::{SERVICE, Telling};
+use super::telling::{Erased, SERVICE, Telling};
 use crate::ledger::Rules;
 use crate::ledger::state::Known as _;
 use crate::protocol::entry::{EntryHash, VerifiedEntry};
@@ -35,6 +35,7 @@ struct Given {
     people: BTreeMap<ActorId, Vec<(EntryIndex, String)>>,
     references: BTreeMap<Subject, Vec<(EntryIndex, String)>>,
     titles: BTreeMap<Subject, Vec<(EntryIndex, String)>>,
+    erased: Erased,
 }
 
 impl<'a> Names<'a> {
@@ -83,6 +84,7 @@ impl<'a> Names<'a> {
 
 impl Given {
     fn read(&mut self, index: EntryIndex, entry: &VerifiedEntry) {
+        self.erased.read(entry, index);
         let payload = entry.payload();
         let detail = |name: &str| entry.detail(name).map(name_of);
         if payload.event == "key-enrolled" {
@@ -167,6 +169,10 @@ impl Telling for Names<'_> {
         versions
             .filter(|version| version.exhibit == *exhibit && version.index < before)
             .any(|version| version.descent != Descent::Other)
+    }
+
+    fn erased(&self, e: EntryHash, name: &str) -> Option<EntryIndex> {
+        self.given.erased.under(e, name)
     }
 
     fn reference_before(&self, exhibit: &Subject, index: EntryIndex) -> Option<String> {

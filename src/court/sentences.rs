@@ -21,12 +21,13 @@ use serde_json::Value;
 use super::names::{Names, plain, quoted, short};
 use super::telling::Telling;
 use crate::ledger::Rules;
+use crate::ledger::erasure::Erasure;
 use crate::ledger::rules::Row;
 use crate::ledger::schema::{ExhibitDigest, MemberType};
 use crate::protocol::digest::EvidenceDigest;
 use crate::protocol::entry::{EntryHash, UnverifiedEntry};
 use crate::protocol::hash::Hash;
-use crate::protocol::id::{ActorId, Strand, Subject};
+use crate::protocol::id::{ActorId, Code, Strand, Subject};
 use crate::protocol::time::{LogTime, Moment};
 use crate::protocol::tree::EntryIndex;
 use crate::verify::VerifiedItem;
@@ -97,7 +98,16 @@ pub fn told(telling: &dyn Telling, entry: &UnverifiedEntry, index: EntryIndex) -
     if !rest.is_empty() {
         told.push_str(&format!(" Also recorded: {}.", rest.join("; ")));
     }
-    let withheld: Vec<&str> = entry.withheld().collect();
+    let e = entry.hash();
+    let mut withheld = Vec::new();
+    for name in entry.withheld() {
+        match telling.erased(e, name) {
+            Some(under) => {
+                told.push_str(&format!(" Erased by law under entry {}: {name}.", under.0))
+            }
+            None => withheld.push(name),
+        }
+    }
     if !withheld.is_empty() {
         told.push_str(&format!(" Withheld here: {}.", withheld.join(", ")));
     }
@@ -224,6 +234,15 @@ impl Writer<'_> {
             T::Hashes => list(value, |item| {
                 let e = Hash::from_base64url(item.as_str()?).ok()?;
                 Some(self.pointed(e))
+            })?,
+            T::Erasures => list(value, |item| {
+                let one: Erasure = serde_json::from_value(item.clone()).ok()?;
+                let names: Vec<&str> = one.names.iter().map(Code::as_str).collect();
+                let place = self.pointed(one.entry.0);
+                Some(format!(
+                    "{} of {place}",
+                    names.join(" and ").replace('_', " ")
+                ))
             })?,
             T::ExhibitDigests => list(value, |item| {
                 let one: ExhibitDigest = serde_json::from_value(item.clone()).ok()?;

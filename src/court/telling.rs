@@ -2,11 +2,11 @@
 //! bytes were known before. A report takes it from a verified bundle ([`super::names`]); the command line's
 //! `history` from what the service says.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::names::name_of;
-use crate::ledger::Rules;
 use crate::ledger::effects::Effect;
+use crate::ledger::{Rules, erasure};
 use crate::protocol::digest::EvidenceDigest;
 use crate::protocol::entry::{EntryHash, UnverifiedEntry};
 use crate::protocol::id::{ActorId, Subject};
@@ -31,6 +31,8 @@ pub trait Telling {
     fn is_flagged(&self, e: EntryHash, code: &str) -> bool;
     /// Whether an exhibit had a registered digest before an entry.
     fn has_digest(&self, exhibit: &Subject, before: EntryIndex) -> bool;
+    /// Under which entry a detail of an entry was erased by law, if it was.
+    fn erased(&self, e: EntryHash, name: &str) -> Option<EntryIndex>;
     /// What an exhibit was called before an entry.
     fn reference_before(&self, exhibit: &Subject, index: EntryIndex) -> Option<String>;
 
@@ -43,6 +45,27 @@ pub trait Telling {
             }
         }
         name
+    }
+}
+
+/// Which details were erased by law, and under which entries.
+#[derive(Debug, Default)]
+pub struct Erased(HashMap<EntryHash, BTreeMap<String, EntryIndex>>);
+
+impl Erased {
+    /// Takes in an entry; entries come by ascending index.
+    pub fn read(&mut self, entry: &UnverifiedEntry, index: EntryIndex) {
+        for one in erasure::named(entry.payload()) {
+            let names = self.0.entry(one.entry).or_default();
+            for name in one.names {
+                names.entry(name.as_str().to_owned()).or_insert(index);
+            }
+        }
+    }
+
+    /// Under which entry a detail was erased.
+    pub fn under(&self, e: EntryHash, name: &str) -> Option<EntryIndex> {
+        self.0.get(&e)?.get(name).copied()
     }
 }
 

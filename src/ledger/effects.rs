@@ -14,7 +14,7 @@ use super::state::{
     ActorRecord, CaseRecord, Change, ExhibitRecord, KeyRecord, Known, LedgerRecord, Offer,
     OrgRecord, Recipient, Record, RecordKey, Role, Status,
 };
-use super::{branches, exhibits, listings, proposals};
+use super::{branches, erasure, exhibits, listings, proposals};
 use crate::protocol::entry::EntryHash;
 use crate::protocol::id::{ActorId, ChainId, Code, OrgId, Strand, Subject};
 use crate::protocol::time::Moment;
@@ -117,6 +117,8 @@ pub enum Effect {
     TakeInBranch,
     /// The entries named count although the key that signed them does not any more, or not yet.
     Adopt,
+    /// The texts of details, and files, are destroyed.
+    Erase,
     /// Once two people say the same, the exhibit is held by the person they name.
     Restate,
 }
@@ -199,6 +201,7 @@ pub fn apply<K: Known + ?Sized>(
         Effect::TakeInBranch => branches::take_in(context),
         Effect::Adopt => branches::adopt(context),
         Effect::AttachCandidates => listings::attach(context),
+        Effect::Erase => erasure::erase(context),
         Effect::Pack => exhibits::pack(context),
         Effect::Unpack => exhibits::unpack(context),
         possession if exhibits::moves(possession) => exhibits::possess(possession, context),

@@ -120,6 +120,9 @@ impl RefuseRule {
             R::OrganisationFree => {
                 "`actor` is of `org`, nobody is enrolled under its id, `org` is not the part before the slash of the service's id, and no organisation has this name or it is suspended"
             }
+            R::Erasable => {
+                "`erase` or `files` names something. Every entry of `erase` is one about the same subject, not on the strand `access`, not one that erases, and recorded by the signer's organisation, unless the signer has the role `court`; every file of `files` is one that such an entry attached to the exhibit (`attach-candidates`) or, where it is the SHA-256 of the registered digest, the entry that opened the exhibit is such an entry"
+            }
             R::IsAuthority => {
                 "`actor` is the authority of its organisation, which is not suspended"
             }
@@ -345,6 +348,9 @@ impl Effect {
             E::Unpack => "it is in no container",
             E::AttachCandidates => {
                 "`candidates`, if it is not null, is a file of the exhibit's: kept, and read under its rights"
+            }
+            E::Erase => {
+                "the details of `erase` are erased under this entry, and so are the files of `files`; what was erased before stays erased under the entry that did it. Their texts are destroyed; flags and state stay as they are"
             }
             E::Supplement => "an `incomplete` flag on `target` has this explanation too",
             E::SetRetention => "it is to be kept until `until`; null lifts that",

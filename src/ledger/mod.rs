@@ -10,6 +10,7 @@ mod branches;
 mod change;
 pub mod context;
 pub mod effects;
+pub mod erasure;
 mod exhibits;
 mod flagged;
 pub mod flags;

@@ -231,7 +231,9 @@ fn member_schema(member: &Member) -> Value {
         }),
         T::Jws => json!({"type": "string"}),
         T::Roles => list(json!({"type": "string"})),
-        T::Parents | T::ExhibitDigests | T::Organisations => list(json!({"type": "object"})),
+        T::Parents | T::ExhibitDigests | T::Organisations | T::Erasures => {
+            list(json!({"type": "object"}))
+        }
         T::Vkeys => list(json!({"type": "string"})),
     }
 }

@@ -44,6 +44,10 @@ pub enum RecordKey {
     Branch(EntryHash),
     /// That an entry of somebody's was adopted: by the subject of their `keys` chain.
     Adopted(Subject, EntryHash),
+    /// What of an entry was erased.
+    Erased(EntryHash),
+    /// That a file was erased, by its SHA-256.
+    ErasedFile(Hash),
 }
 
 impl RecordKey {
@@ -81,6 +85,8 @@ impl RecordKey {
                 (b'W', [&e.0.0[..], code.as_str().as_bytes()].concat())
             }
             RecordKey::Proposal(e) => (b'P', e.0.0.into()),
+            RecordKey::Erased(e) => (b'Z', e.0.0.into()),
+            RecordKey::ErasedFile(sha256) => (b'Y', sha256.0.into()),
             RecordKey::Attached(sha256, exhibit) => {
                 (b'B', [&sha256.0[..], &exhibit.to_bytes()].concat())
             }
@@ -121,6 +127,8 @@ impl RecordKey {
                 Some(RecordKey::Adopted(Subject::from_bytes(*actor), e))
             }
             b'P' => hash().map(|hash| RecordKey::Proposal(EntryHash(hash))),
+            b'Z' => hash().map(|hash| RecordKey::Erased(EntryHash(hash))),
+            b'Y' => hash().map(RecordKey::ErasedFile),
             b'B' => {
                 let (sha256, exhibit) = id.split_first_chunk::<32>()?;
                 let exhibit = Subject::from_bytes(exhibit.try_into().ok()?);
@@ -186,6 +194,8 @@ mod tests {
             RecordKey::Attached(Hash([4; 32]), subject.clone()),
             RecordKey::Branch(EntryHash(Hash([5; 32]))),
             RecordKey::Adopted(subject.clone(), EntryHash(Hash([6; 32]))),
+            RecordKey::Erased(EntryHash(Hash([5; 32]))),
+            RecordKey::ErasedFile(Hash([6; 32])),
         ] {
             let bytes = key.to_bytes();
             assert_eq!(RecordKey::from_bytes(&bytes), Some(key.clone()));

@@ -155,7 +155,7 @@ impl RefuseRule {
             ),
             R::NoHold => (
                 "under-hold",
-                "A hold on the exhibit or its case is in force, so its disposal cannot be authorised.",
+                "A hold on the exhibit or its case is in force: neither can its disposal be authorised, nor anything of it erased.",
                 "Have the hold lifted first.",
             ),
             R::NotOwnDisposal => (
@@ -232,6 +232,11 @@ impl RefuseRule {
                 "organisation-taken",
                 "An organisation of this ledger has this name, or somebody has its authority's id, or the authority is of another organisation.",
                 "Check the name; an organisation that comes back after a suspension does so with a new authority.",
+            ),
+            R::Erasable => (
+                "not-erasable",
+                "Erased can be details, and files, that your organisation recorded of this exhibit, case or person; a court can have others' erased. Who looked, and what was erased, stays.",
+                "Check the entries; ask the organisation that recorded them, or a court.",
             ),
             R::IsAuthority => (
                 "not-an-authority",

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::branches;
 use super::context::Context;
+use super::erasure;
 use super::outcome::Refusal;
 use super::proposals;
 use super::read::{OVERSIGHT, is_auditor};
@@ -112,6 +113,8 @@ pub enum RefuseRule {
     NotApprovedByMe,
     /// No organisation that is not suspended may have this name, and nobody its authority's id.
     OrganisationFree,
+    /// Only details that the signer's organisation recorded of this subject can be erased, or by a court.
+    Erasable,
     /// The actor must be the authority of an organisation.
     IsAuthority,
     /// Something else must follow the entry that the branch goes on from already.
@@ -364,6 +367,7 @@ pub fn refuse<K: Known + ?Sized>(
                     _ => false,
                 })
         }
+        R::Erasable => erasure::may(context),
         R::OrganisationFree => context
             .read("org")
             .zip(context.read("actor"))

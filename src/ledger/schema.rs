@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::erasure::Erasure;
 use super::state::{Recipient, Role};
 use crate::protocol::digest::EvidenceDigest;
 use crate::protocol::hash::Hash;
@@ -66,6 +67,7 @@ pub enum MemberType {
     Identity,
     Organisations,
     Vkeys,
+    Erasures,
 }
 
 /// A parent of an exhibit, as its maker found it.
@@ -187,6 +189,14 @@ pub fn check_value(member: &Member, value: &Value) -> Result<(), String> {
         T::ExhibitDigests => as_list::<ExhibitDigest>(value, 0),
         T::Identity => as_type::<Identity>(value).map(drop),
         T::Organisations => as_list::<Organisation>(value, 1),
+        T::Erasures => {
+            as_list::<Erasure>(value, 0)?;
+            let all: Vec<Erasure> = as_type(value)?;
+            match all.iter().all(Erasure::has_form) {
+                true => Ok(()),
+                false => Err("1 to 128 names were expected".to_owned()),
+            }
+        }
         T::Vkeys => {
             let keys: Vec<String> = as_type(value)?;
             keys.iter().try_for_each(|key| {

@@ -60,6 +60,8 @@ pub enum Record {
     Explained(Vec<Explanation>),
     Proposal(ProposalRecord),
     Branch(BranchRecord),
+    /// Names of details of an entry that were erased, and under which entry.
+    Erased(BTreeMap<String, EntryHash>),
 }
 
 /// What genesis said of the ledger.

@@ -16,7 +16,8 @@ use super::search;
 use super::security_audit;
 use super::stored_log::{Fault, Stored, StoredLog, leaf_of, stray};
 use crate::ledger::Rules;
-use crate::ledger::state::{Known as _, Record, file_named};
+use crate::ledger::erasure::is_erased_file;
+use crate::ledger::state::{Known as _, Record, RecordKey, file_named};
 use crate::protocol::digest::DigestKind;
 use crate::protocol::hash::Hash;
 use crate::protocol::id::Subject;
@@ -104,6 +105,7 @@ fn files_named(audit: &Audit<'_>) -> Vec<(Hash, Subject)> {
     });
     named
         .filter_map(|(key, record)| file_named(key, record))
+        .filter(|(sha256, _)| !is_erased_file(audit.state(), *sha256))
         .collect()
 }
 
@@ -156,6 +158,7 @@ pub(super) fn check_watched(engine: &dyn Engine, progress: &Progress) -> Audit<'
         let words = "The ledger runs under other rules than the ones in this program; use the version that has them.";
         audit.found("other-rules", "entry 0 (genesis), rules", words);
     }
+    check_erased(engine, &mut audit);
     let keys = audit.log_keys();
     for family in [Family::Checkpoints, Family::Published] {
         if progress.is_stopped() {
@@ -407,6 +410,31 @@ fn check_ends(engine: &dyn Engine, keys: &[VerifierKey], audit: &mut Audit<'_>) 
     }
 }
 
+/// What was erased by law is not stored any more.
+fn check_erased(engine: &dyn Engine, audit: &mut Audit<'_>) {
+    let mut kept = Vec::new();
+    for (key, record) in audit.state().other_records() {
+        let (RecordKey::Erased(e), Record::Erased(names)) = (key, record) else {
+            continue;
+        };
+        let Some(index) = audit.state().index_of(*e) else {
+            continue;
+        };
+        for name in names.keys() {
+            let key = layout::disclosure_key(index, name);
+            for family in [Family::Disclosures, Family::DisclosureKeys] {
+                if !matches!(engine.get(family, &key), Ok(None)) {
+                    kept.push(layout::in_words(family, &key));
+                }
+            }
+        }
+    }
+    for place in kept {
+        let words = "It was erased by law, and is stored still.";
+        audit.found("erased-still-stored", &place, words);
+    }
+}
+
 fn check_meta(engine: &dyn Engine, audit: &mut Audit<'_>) {
     for row in Cursor::new(engine, Family::Meta, b"") {
         match row {
@@ -415,7 +443,7 @@ fn check_meta(engine: &dyn Engine, audit: &mut Audit<'_>) {
                 let right = match key.as_slice() {
                     b"format" => value == layout::FORMAT.to_be_bytes(),
                     search::SECRET => value.len() == 32,
-                    search::NEXT => {
+                    search::NEXT | layout::ERASING | layout::ERASED => {
                         layout::number(&value, "").is_ok_and(|next| next <= audit.size().0)
                     }
                     _ => {

@@ -26,7 +26,8 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::http::{Shared, json_answer};
+use super::eraser;
+use super::http::{App, Shared, json_answer};
 use super::problem::Problem;
 use super::ranges::{ContentRange, Wanted, wanted};
 use super::readings::Reading;
@@ -73,6 +74,7 @@ pub async fn put_blob(
         Some(_) => BodyHash::Later,
     };
     let reader = app.reader(&parts, promised)?;
+    refuse_erased(&app, name).await?;
     if piece.is_some_and(|piece| piece.total > MAX_BLOB) {
         return Err(BlobError::TooLong.into());
     }
@@ -87,11 +89,11 @@ pub async fn put_blob(
                     let have = on_disk(|| upload.pause()).await?;
                     return Ok(progress(StatusCode::ACCEPTED, &sha256, have, false));
                 }
-                true => return finish(upload, &sha256, end).await,
+                true => return finish(&app, upload, name, end).await,
                 false => tokens::other_request(parts.method.as_str(), &parts.uri.to_string()),
             }
         }
-        (Taken::All(length, _), None) => return finish(upload, &sha256, length).await,
+        (Taken::All(length, _), None) => return finish(&app, upload, name, length).await,
         (Taken::All(..), Some(_)) => bad_range("The body is shorter than Content-Range says."),
         (Taken::TooLong, Some(_)) => bad_range("The body is longer than Content-Range says."),
         (Taken::TooLong, None) => BlobError::TooLong.into(),
@@ -110,9 +112,37 @@ pub async fn put_blob(
     Err(problem)
 }
 
-async fn finish(upload: Upload, sha256: &str, length: u64) -> Result<Response, Problem> {
+async fn finish(
+    app: &Arc<App>,
+    upload: Upload,
+    name: Hash,
+    length: u64,
+) -> Result<Response, Problem> {
     on_disk(|| upload.finish()).await?;
-    Ok(progress(StatusCode::CREATED, sha256, length, true))
+    // Erased while it came.
+    refuse_erased(app, name).await?;
+    Ok(progress(StatusCode::CREATED, &name.to_hex(), length, true))
+}
+
+/// What was erased by law does not come back.
+async fn refuse_erased(app: &Arc<App>, name: Hash) -> Result<(), Problem> {
+    let app = Arc::clone(app);
+    let erased = on_disk(move || -> Result<bool, Problem> {
+        let erased = eraser::is_erased(&*app.store, name)?;
+        if erased {
+            app.blobs.erase(name)?;
+        }
+        Ok(erased)
+    });
+    match erased.await? {
+        false => Ok(()),
+        true => Err(Problem::new(
+            StatusCode::GONE,
+            "erased",
+            "A file with this SHA-256 was erased by law, and is not taken in again.",
+            "Look at the exhibit's history for the erasure and its legal basis.",
+        )),
+    }
 }
 
 fn progress(status: StatusCode, sha256: &str, have: u64, whole: bool) -> Response {
@@ -307,9 +337,12 @@ impl HttpBody for Pieces {
 }
 
 /// Keeps what entries refer to by now, and forgets what none has referred to for too long.
-pub fn sweep(app: &super::http::App) {
+pub fn sweep(app: &App) {
     let referred =
-        |sha256| -> Result<bool, StoreError> { Ok(!app.store.exhibits_with(sha256)?.is_empty()) };
+        |sha256| -> Result<bool, StoreError> {
+            Ok(!app.store.exhibits_with(sha256)?.is_empty()
+                && !eraser::is_erased(&*app.store, sha256)?)
+        };
     if let Err(error) = app.blobs.sweep(std::time::SystemTime::now(), referred) {
         say(format_args!("uploads could not be cleared away: {error}"));
     }

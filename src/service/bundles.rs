@@ -6,6 +6,7 @@ use super::known::StoreKnown;
 use super::problem::Problem;
 use super::reads::{self, Target, parse};
 use super::witnessing::{self, Nearest, Witnessing};
+use crate::ledger::erasure::is_erased_file;
 use crate::ledger::state::Known as _;
 use crate::ledger::{EntryView, ReadRight, may_read};
 use crate::protocol::bundle::{
@@ -280,6 +281,8 @@ impl Assembly<'_> {
             proofs.push(tree::prove_inclusion(*index, newest.size, &self.known)?.0);
             entries.push((*index, stored.recorded_at, content));
         }
+        let known = &self.known;
+        self.blobs.retain(|sha256| !is_erased_file(known, *sha256));
         self.known.check()?;
         self.entries = all;
         let mut consistency = Vec::new();

@@ -5,14 +5,15 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use super::known::StoreKnown;
-use crate::ledger::Refusal;
 use crate::ledger::admit::Place;
-use crate::ledger::state::{Record, RecordKey};
+use crate::ledger::effects::Effect;
+use crate::ledger::state::{Known as _, Record, RecordKey};
+use crate::ledger::{Refusal, Rules, erasure};
 use crate::protocol::entry::VerifiedEntry;
 use crate::protocol::hash::Hash;
 use crate::protocol::leaf::Commitment;
 use crate::protocol::time::LogTime;
-use crate::protocol::tree::{self, NodeId, RootHash, TreeSize};
+use crate::protocol::tree::{self, EntryIndex, NodeId, RootHash, TreeSize};
 use crate::storage::{Group, NewEntry, NewLeaf, Store, StoreError};
 
 /// A group while it is put together.
@@ -32,6 +33,7 @@ pub struct Mark {
     changes: BTreeMap<RecordKey, Record>,
     nodes: BTreeMap<NodeId, Hash>,
     leaves: usize,
+    erased: Option<Vec<(EntryIndex, String)>>,
 }
 
 impl<'a> DraftGroup<'a> {
@@ -45,6 +47,7 @@ impl<'a> DraftGroup<'a> {
                 nodes: Vec::new(),
                 records: Vec::new(),
                 digests: Vec::new(),
+                erased: None,
                 checkpoint: String::new(),
             },
             recorded_at,
@@ -58,6 +61,7 @@ impl<'a> DraftGroup<'a> {
             changes: self.known.changes.clone(),
             nodes: self.known.nodes.clone(),
             leaves: self.group.leaves.len(),
+            erased: self.group.erased.clone(),
         }
     }
 
@@ -66,6 +70,7 @@ impl<'a> DraftGroup<'a> {
         self.known.changes = mark.changes;
         self.known.nodes = mark.nodes;
         self.group.leaves.truncate(mark.leaves);
+        self.group.erased = mark.erased;
     }
 
     /// The root of the tree before the group at a size.
@@ -92,6 +97,24 @@ impl<'a> DraftGroup<'a> {
             "The checkpoint that the signer says to have seen is not part of this log's history.",
             "If you did see it, this log was changed or replaced: keep your checkpoint and tell your witness.",
         )))
+    }
+
+    /// What an entry erases by law goes with the group that records it.
+    pub fn erase(&mut self, entry: &VerifiedEntry) -> Result<(), StoreError> {
+        let row = Rules::embedded().row(&entry.payload().event);
+        if row.is_none_or(|row| row.effect != Effect::Erase) {
+            return Ok(());
+        }
+        let mut erased = self.group.erased.take().unwrap_or_default();
+        for one in erasure::named(entry.payload()) {
+            let target = self.known.entry(one.entry);
+            self.known.check()?;
+            let target = target.expect("the rules admit no erasure of unknown entries");
+            let names = one.names.iter().map(|name| name.as_str().to_owned());
+            erased.extend(names.map(|name| (target.index, name)));
+        }
+        self.group.erased = Some(erased);
+        Ok(())
     }
 
     /// Adds a leaf and what the tree gains by it.

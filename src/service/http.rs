@@ -80,6 +80,8 @@ pub struct Beside {
     pub scrub: Option<Arc<Scrub>>,
     /// Records what is refused.
     pub security: Arc<SecurityLog>,
+    /// The one place of an audit, which erasure waits for.
+    pub audits: Arc<Semaphore>,
 }
 
 impl App {
@@ -105,7 +107,7 @@ impl App {
             scrub: beside.scrub,
             batches: Arc::new(Semaphore::new(limits::MAX_BATCHES)),
             bundles: Semaphore::new(limits::MAX_BUNDLES),
-            audits: Arc::new(Semaphore::new(1)),
+            audits: beside.audits,
             readings: Readings::default(),
             security: beside.security,
             url: reach.url,

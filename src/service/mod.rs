@@ -12,6 +12,7 @@ mod bundles;
 mod clock;
 mod derived;
 mod draft;
+mod eraser;
 #[cfg(test)]
 mod faults;
 mod folder;
@@ -61,6 +62,7 @@ pub use folder::{FolderError, Founded, Founding, Organisation, init};
 pub use repair::{Repair, repair};
 pub use scrub::ScrubStatus;
 
+use eraser::Eraser;
 use forks::Forks;
 use scrub::Scrub;
 use search::Search;
@@ -181,7 +183,16 @@ pub fn serve(
         let scrub = scrub.map(Arc::new);
         let security = SecurityLog::open(Arc::clone(&store), Arc::clone(&identity));
         let security = Arc::new(security.map_err(FolderError::Store)?);
-        let background = Background::start(&search, &security, scrub.as_ref());
+        let audits = Arc::new(tokio::sync::Semaphore::new(1));
+        let eraser = Eraser::new(
+            Arc::clone(&store),
+            Arc::clone(&blobs),
+            Arc::clone(&search),
+            Arc::clone(&audits),
+        );
+        // What a crash left undone comes before anybody reads.
+        eraser.catch_up().map_err(FolderError::Store)?;
+        let background = Background::start(&search, &security, scrub.as_ref(), eraser);
         let app = http::App::new(
             store,
             blobs,
@@ -192,6 +203,7 @@ pub fn serve(
                 search,
                 scrub,
                 security,
+                audits,
             },
             reach,
         );
@@ -247,10 +259,13 @@ impl Background {
         search: &Arc<Search>,
         security: &Arc<SecurityLog>,
         scrub: Option<&Arc<Scrub>>,
+        eraser: Eraser,
     ) -> Background {
         let following = Arc::new(AtomicBool::new(true));
         let (search, flag) = (Arc::clone(search), Arc::clone(&following));
         let mut threads = vec![std::thread::spawn(move || search.follow(&flag))];
+        let flag = Arc::clone(&following);
+        threads.push(std::thread::spawn(move || eraser.follow(&flag)));
         let written = Arc::clone(security);
         threads.push(std::thread::spawn(move || written.run()));
         if let Some(scrub) = scrub.cloned() {

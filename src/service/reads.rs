@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::blobs::on_disk;
+use super::eraser;
 use super::http::App;
 use super::known::StoreKnown;
 use super::problem::Problem;
@@ -159,6 +160,9 @@ pub fn key_to_blob(
     reader: &ActorId,
     sha256: Hash,
 ) -> Result<Option<Target>, StoreError> {
+    if eraser::is_erased(store, sha256)? {
+        return Ok(None);
+    }
     for exhibit in store.exhibits_with(sha256)? {
         let found = find(store, reader, ScopeKind::Exhibit, &exhibit)?;
         if found.is_some() && named_by_uploader(store, blobs, &exhibit, sha256)? {

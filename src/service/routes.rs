@@ -181,7 +181,7 @@ pub const ROUTES: &[Route] = &[
                 "The piece is kept; go on at byte `have`.",
             ),
         ],
-        problems: &[409, 413, 507],
+        problems: &[409, 410, 413, 507],
         handler: || put(blobs::put_blob).layer(DefaultBodyLimit::disable()),
         ..PLAIN
     },

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::known::StoreKnown;
 use super::say::say;
 use super::stored_log::{Fault, leaf_of};
+use crate::ledger::erasure::erased;
 use crate::ledger::state::Known as _;
 use crate::ledger::{Record, RecordKey, signer};
 use crate::protocol::entry::{EntryHash, UnverifiedEntry};
@@ -326,7 +327,9 @@ impl Scrub {
         let disclosures = stored.disclosures.iter().map(String::as_str);
         let entry = UnverifiedEntry::from_parts(&stored.jws, disclosures)
             .map_err(|error| format!("{error}."))?;
-        if let Some(name) = entry.withheld().next() {
+        let erased = erased(known, entry.hash());
+        let missing = entry.withheld().find(|name| !erased.contains_key(*name));
+        if let Some(name) = missing {
             return Err(format!("Its detail {name} is not stored or not readable."));
         }
         let e: EntryHash = entry.hash();

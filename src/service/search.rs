@@ -14,6 +14,7 @@
 //! The index is written after the commit, unsynced; its rows and `search_next` are one batch, so after a crash it is
 //! merely behind. A look-up first catches up with the log as it is then.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -210,6 +211,31 @@ impl Search {
             next = end;
         }
         Ok((secret, next))
+    }
+
+    /// Forgets what entries named that name nothing any more: their names were erased by law.
+    pub fn forget(&self, erased: &BTreeSet<EntryIndex>) -> Result<(), StoreError> {
+        let mut nameless = BTreeSet::new();
+        for index in erased {
+            if naming_at(&*self.store, *index)?.is_none_or(|naming| naming.name.is_none()) {
+                nameless.insert(u64::MAX - index.0);
+            }
+        }
+        // Nobody puts in meanwhile what was read before.
+        let _writing = self.writing.lock().expect("no holder of this lock panics");
+        let engine = self.store.engine();
+        let mut batch = Batch::default();
+        for row in engine.rows(Family::Search, b"") {
+            let (key, _) = row?;
+            let newest_first = key.get(32..40).map(|bytes| layout::number(bytes, "search"));
+            if newest_first
+                .transpose()?
+                .is_some_and(|at| nameless.contains(&at))
+            {
+                batch.delete(Family::Search, key);
+            }
+        }
+        engine.write(&batch, Durability::Synced)
     }
 
     fn rows_of(&self, secret: &[u8], index: EntryIndex) -> Result<Batch, StoreError> {

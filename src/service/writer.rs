@@ -290,6 +290,9 @@ impl<'a> Writer<'a> {
         };
         draft.append(entry, place, admitted.in_chain)?;
         draft.known.changes.extend(admitted.changes);
+        if admitted.in_chain {
+            draft.erase(entry)?;
+        }
         for companion in admitted.companions {
             let Companion { chain, event, body } = companion;
             let own = OwnEntry {

@@ -43,9 +43,9 @@ const PIECE: usize = 256 << 10;
 
 /// The blobs of one ledger.
 pub struct BlobFolder {
-    blobs: PathBuf,
-    uploads: PathBuf,
-    uploaders: PathBuf,
+    pub(super) blobs: PathBuf,
+    pub(super) uploads: PathBuf,
+    pub(super) uploaders: PathBuf,
     busy: Arc<Mutex<HashSet<PathBuf>>>,
 }
 
@@ -334,7 +334,7 @@ impl Drop for Place {
     }
 }
 
-fn files(folder: &Path) -> Result<Vec<PathBuf>, BlobError> {
+pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>, BlobError> {
     match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         entries => Ok(entries?
@@ -367,7 +367,7 @@ fn sync_parent(file: &Path) -> io::Result<()> {
 }
 
 /// A name is on disk when its folder is.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 

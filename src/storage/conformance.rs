@@ -98,6 +98,7 @@ fn group(expected: u64, leaves: Vec<NewLeaf>) -> Group {
             (format!("E{end:02}").into_bytes(), b"{}".to_vec()),
         ],
         digests: vec![(Hash([8; 32]), subject(end as u8))],
+        erased: None,
         checkpoint: format!("note {end}"),
     }
 }

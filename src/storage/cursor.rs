@@ -142,6 +142,9 @@ mod tests {
         fn frozen(&self) -> Result<Box<dyn Engine>, StoreError> {
             unreachable!("a cursor only scans")
         }
+        fn destroy_deleted(&self) -> Result<(), StoreError> {
+            unreachable!("a cursor only scans")
+        }
         fn head(&self) -> Result<Option<String>, StoreError> {
             unreachable!("a cursor only scans")
         }

@@ -144,6 +144,9 @@ pub trait Engine: Send + Sync + 'static {
     fn head(&self) -> Result<Option<String>, StoreError>;
     /// Everything as it is now, to be read while others write on. One at a time: a second ends the first.
     fn frozen(&self) -> Result<Box<dyn Engine>, StoreError>;
+    /// Has nothing left on disk of rows that were deleted or replaced: whatever holds them is written anew. Others may
+    /// read and write meanwhile.
+    fn destroy_deleted(&self) -> Result<(), StoreError>;
     /// Keeps it, synced.
     fn keep_head(&self, note: &str) -> Result<(), StoreError>;
 }

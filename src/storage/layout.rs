@@ -3,6 +3,7 @@
 //! | family | key | value | |
 //! |---|---|---|---|
 //! | `meta` | `format` | u32be format version | |
+//! | `meta` | `erasing`, `erased` | u64be size of the log at the last erasure, and up to which it is done on disk | |
 //! | `entries` | u64be index | u64be recorded_at, JWS | |
 //! | `leaves` | u64be index | leaf data | |
 //! | `disclosures` | u64be index, name | sealed text | |
@@ -28,6 +29,12 @@ use crate::protocol::hash::Hash;
 use crate::protocol::id::{ChainId, Subject};
 use crate::protocol::time::LogTime;
 use crate::protocol::tree::{EntryIndex, NodeId};
+
+/// Key in `meta`: the size of the log at the last erasure by law.
+pub const ERASING: &[u8] = b"erasing";
+
+/// Key in `meta`: the size up to which what was erased is destroyed on disk.
+pub const ERASED: &[u8] = b"erased";
 
 /// Version of the layout above.
 pub const FORMAT: u32 = 1;

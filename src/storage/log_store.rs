@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::engine::{Batch, Durability, Engine, Family};
 use super::layout::{
-    FORMAT, chain_key, chain_prefix, digest_key, disclosure_key, entry_value, fixed, node_key,
-    number, open_disclosure, utf8,
+    ERASING, FORMAT, chain_key, chain_prefix, digest_key, disclosure_key, entry_value, fixed,
+    node_key, number, open_disclosure, utf8,
 };
 use super::sealed;
 use super::store::{Group, NewEntry, Row, Store, StoreError, StoredEntry};
@@ -130,6 +130,14 @@ impl<E: Engine> Store for LogStore<E> {
         }
         for (digest, exhibit) in &group.digests {
             batch.put(Family::Digests, digest_key(*digest, exhibit), []);
+        }
+        if let Some(erased) = &group.erased {
+            for (index, name) in erased {
+                let key = disclosure_key(*index, name);
+                batch.delete(Family::Disclosures, key.clone());
+                batch.delete(Family::DisclosureKeys, key);
+            }
+            batch.put(Family::Meta, ERASING, end.to_be_bytes());
         }
         let checkpoint = group.checkpoint.as_bytes();
         batch.put(Family::Checkpoints, end.to_be_bytes(), checkpoint);

@@ -10,8 +10,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use rocksdb::{
-    BlockBasedOptions, ColumnFamily, DB, DBCompressionType, DBRecoveryMode, Direction,
-    IteratorMode, Options, ReadOptions, WriteBatch, WriteOptions, checkpoint::Checkpoint,
+    BlockBasedOptions, BottommostLevelCompaction, ColumnFamily, CompactOptions, DB,
+    DBCompressionType, DBRecoveryMode, Direction, IteratorMode, Options, ReadOptions, WriteBatch,
+    WriteOptions, checkpoint::Checkpoint,
 };
 
 use crate::held::Held;
@@ -275,6 +276,26 @@ impl Engine for RocksEngine {
         let mut engine = RocksEngine::open(&path, Mode::Read, options, None)?;
         engine._removed = Some(removed);
         Ok(Box::new(engine))
+    }
+
+    fn destroy_deleted(&self) -> Result<(), StoreError> {
+        // Every family, since the write-ahead log holds the rows of all of them, and goes when all are in tables.
+        for family in Family::ALL {
+            self.db.flush_cf(self.family(family)).map_err(io)?;
+        }
+        let mut anew = CompactOptions::default();
+        anew.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
+        for family in [
+            Family::Disclosures,
+            Family::DisclosureKeys,
+            Family::Search,
+            Family::Named,
+        ] {
+            let family = self.family(family);
+            self.db
+                .compact_range_cf_opt(family, None::<&[u8]>, None::<&[u8]>, &anew);
+        }
+        Ok(())
     }
 
     fn head(&self) -> Result<Option<String>, StoreError> {

@@ -87,6 +87,8 @@ pub struct Group {
     pub records: Vec<Row>,
     /// Evidence digests and the exhibits they belong to.
     pub digests: Vec<(Hash, Subject)>,
+    /// Details that the group erases by law, by entry and name; nothing where it has no erasure.
+    pub erased: Option<Vec<(EntryIndex, String)>>,
     /// Signed note over the log with the group.
     pub checkpoint: String,
 }

@@ -12,6 +12,7 @@ use super::audit_state::AuditState;
 use super::finding::{Asked, Finding, Findings};
 use super::owed::Owed;
 use super::replay;
+use crate::ledger::erasure::erased;
 use crate::ledger::state::{Known as _, Record, RecordKey};
 use crate::ledger::{Place, Rules, admit, signer};
 use crate::protocol::checkpoint::{self, Checkpoint};
@@ -94,6 +95,8 @@ pub struct Audit<'r> {
     tree_whole: bool,
     owed: Owed,
     readings: Readings,
+    /// Details that are not stored.
+    missing: Vec<(EntryIndex, EntryHash, Vec<String>)>,
     findings: Findings,
 }
 
@@ -109,6 +112,7 @@ impl<'r> Audit<'r> {
             tree_whole: true,
             owed: Owed::default(),
             readings: Readings::default(),
+            missing: Vec::new(),
             findings: Findings::default(),
         }
     }
@@ -165,10 +169,9 @@ impl<'r> Audit<'r> {
             Checked::Unverified(entry) => &**entry,
         };
         if unverified.withheld().next().is_some() {
-            let names: Vec<&str> = unverified.withheld().collect();
-            let words = format!("Details are not stored: {}.", names.join(", "));
-            self.findings
-                .failed(Asked::Handling, "disclosure-missing", place, words);
+            // A later entry may say that the law had them erased.
+            let names = unverified.withheld().map(str::to_owned).collect();
+            self.missing.push((index, unverified.hash(), names));
         }
         if let (Some(seen), true) = (unverified.payload().seen, self.tree_whole) {
             let there = seen.size.0 > 0 && seen.size <= self.tree.size();
@@ -337,9 +340,24 @@ impl<'r> Audit<'r> {
         self.tree_whole.then_some(&self.tree)
     }
 
+    /// Details that are not stored must have been erased by law.
+    fn check_missing(&mut self) {
+        for (index, e, mut names) in std::mem::take(&mut self.missing) {
+            let erased = erased(&self.state, e);
+            names.retain(|name| !erased.contains_key(name));
+            if !names.is_empty() {
+                let words = format!("Details are not stored: {}.", names.join(", "));
+                let place = format!("entry {}", index.0);
+                self.findings
+                    .failed(Asked::Handling, "disclosure-missing", place, words);
+            }
+        }
+    }
+
     /// What was found.
     pub fn finish(mut self) -> Vec<Finding> {
         self.readings.finish(&mut self.findings);
+        self.check_missing();
         if self.stopped.is_none() {
             self.owed.finish(|_| true, &mut self.findings);
         }

@@ -67,7 +67,9 @@ use nodes::Nodes;
 use replay::Replay;
 use scope::Covered;
 
+use crate::ledger::erasure::erased;
 use crate::ledger::rules::Rules;
+use crate::ledger::state::{Known as _, MemoryState};
 use crate::protocol::bundle::{Bundle, BundleError};
 use crate::protocol::digest::EvidenceDigest;
 use crate::protocol::fork::Proven;
@@ -193,7 +195,7 @@ fn run(inputs: Inputs<'_>, findings: &mut Findings) -> Option<VerifiedBundle> {
     let absent = covered.absent(&bundle);
     let completeness = chains::completeness(&bundle, unshown, absent, findings);
     covered.check_withheld(&bundle, &read, &standing, &replay.state, findings);
-    let withheld_details = withheld_details(&read, findings);
+    let withheld_details = withheld_details(&read, &replay.state, findings);
     // What failed registers nothing that evidence could be compared with.
     if findings.any_failed() {
         return None;
@@ -243,11 +245,25 @@ fn check_evaluated_at(bundle: &Bundle, findings: &mut Findings) {
     }
 }
 
-fn withheld_details(read: &[ReadEntry], findings: &mut Findings) -> Vec<(EntryIndex, Vec<String>)> {
+fn withheld_details(
+    read: &[ReadEntry],
+    state: &MemoryState,
+    findings: &mut Findings,
+) -> Vec<(EntryIndex, Vec<String>)> {
     let mut withheld = Vec::new();
     for one in read {
         let Some(entry) = &one.entry else { continue };
-        let names: Vec<String> = entry.withheld().map(str::to_owned).collect();
+        let erased = erased(state, one.e);
+        let (gone, names): (Vec<&str>, Vec<&str>) = entry
+            .withheld()
+            .partition(|name| erased.contains_key(*name));
+        for name in gone {
+            let under = erased.get(name).and_then(|under| state.entry(*under));
+            let under = under.map_or_else(String::new, |under| format!(" {}", under.index.0));
+            let words = format!("The detail {name} was erased by law, under entry{under}.");
+            findings.note(Asked::Handling, "detail-erased", one.place(), words);
+        }
+        let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
         if names.is_empty() {
             continue;
         }

@@ -139,6 +139,7 @@ impl Trial<'_> {
             ("org", _) if self.row.event == "organisation-admitted" => json!("north-lab"),
             ("actor", _) if self.row.strand == Strand::Rules => json!(self.authority()),
             (_, T::Jws) if self.row.strand == Strand::Rules => json!(self.proof(self.authority())),
+            (_, T::Erasures) => json!([{"entry": entry, "names": ["place"]}]),
             ("roles", _) => json!(["officer"]),
             (_, T::Key) => json!(board.fresh.public()),
             (_, T::KeyId) => json!(board.kid_of(&self.subject)),

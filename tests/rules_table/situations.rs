@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::branches::{adoption, branches};
+use crate::erasures::erasures;
 use crate::organisations::organisations;
 use crate::practice::{bags, clocks, feeds, flags_of_practice, handovers, permissions};
 
@@ -324,6 +325,8 @@ pub fn play(mut play: Play) -> Play {
         p.line(org, &ledger, "rule-approved", json!({"proposal": later.unwrap()}), Flags(&[]));
     }
     p.s.world.seen = old;
+
+    erasures(p);
 
     // People.
     let keys = p.s.officer.actor.subject();

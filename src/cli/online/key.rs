@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::fresh::random_subject;
 use super::home::Profile;
-use super::{accept_genesis, adopt, enrol};
+use super::{accept_genesis, adopt, enrol, erase};
 use crate::cli::Outcome;
 use crate::cli::failure::Failure;
 use crate::cli::keys;
@@ -20,13 +20,15 @@ use crate::protocol::id::{ActorId, OrgId, Origin};
 use crate::protocol::key::SecretKey;
 use crate::protocol::token::Possession;
 
-/// Make, show, enrol or revoke a key; change somebody's roles; adopt what somebody signed; accept a ledger's genesis.
+/// Make, show, enrol or revoke a key; change somebody's roles; have a name erased by law; adopt what somebody signed; accept
+/// a ledger's genesis.
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
     New(NewArgs),
     Show(ShowArgs),
     Enrol(enrol::EnrolArgs),
     Roles(enrol::RolesArgs),
+    Erase(erase::PersonArgs),
     Revoke(enrol::RevokeArgs),
     Adopt(adopt::AdoptArgs),
     AcceptGenesis(accept_genesis::AcceptArgs),
@@ -70,6 +72,7 @@ pub fn run(command: &KeyCommand, profile: Profile, output: Output) -> Outcome {
         KeyCommand::New(args) => new(args, &profile, output),
         KeyCommand::Show(args) => show(args, profile, output),
         KeyCommand::Enrol(args) => enrol::run(args, profile, output),
+        KeyCommand::Erase(args) => erase::person(args, profile, output),
         KeyCommand::Roles(args) => enrol::roles(args, profile, output),
         KeyCommand::Revoke(args) => enrol::revoke(args, profile, output),
         KeyCommand::Adopt(args) => adopt::run(args, profile, output),

@@ -37,6 +37,7 @@ mod bundle;
 mod case;
 mod disclose;
 mod enrol;
+mod erase;
 mod history;
 mod init;
 mod key;
@@ -91,6 +92,7 @@ pub enum OnlineCommand {
     Verb(verbs::Verb),
     Template(guide::template::TemplateArgs),
     History(history::HistoryArgs),
+    Erase(erase::EraseArgs),
     Lineage(lineage::LineageArgs),
     Lookup(lookup::LookupArgs),
     Bundle(bundle::BundleArgs),
@@ -147,6 +149,7 @@ pub fn run(command: OnlineCommand, mut args: ProfileArgs, output: Output) -> Out
         OnlineCommand::Acknowledge(command) => disclose::acknowledge(&command, &record(args)?),
         OnlineCommand::Template(command) => guide::template::run(&command, output),
         OnlineCommand::Lineage(command) => lineage::run(&command, &open(args)?),
+        OnlineCommand::Erase(command) => erase::run(&command, &record(args)?),
         OnlineCommand::History(command) => history::run(&command, &open(args)?),
         OnlineCommand::Lookup(command) => lookup::run(&command, &open(args)?),
         OnlineCommand::Bundle(command) => bundle::run(&command, &open(args)?),

@@ -10,7 +10,7 @@ use super::session::Session;
 use super::told::Told;
 use crate::cli::failure::Failure;
 use crate::court::names::{name_of, plain, short};
-use crate::court::telling::{Past, SERVICE, Telling};
+use crate::court::telling::{Erased, Past, SERVICE, Telling};
 use crate::protocol::entry::EntryHash;
 use crate::protocol::id::{ActorId, Strand, Subject};
 use crate::protocol::tree::EntryIndex;
@@ -29,6 +29,7 @@ pub struct Names<'a> {
     places: HashMap<EntryHash, EntryIndex>,
     flags: HashMap<EntryHash, BTreeSet<String>>,
     past: Past,
+    erased: Erased,
     at: Cell<Option<EntryIndex>>,
 }
 
@@ -45,6 +46,7 @@ impl<'a> Names<'a> {
             places: HashMap::new(),
             flags: HashMap::new(),
             past: Past::default(),
+            erased: Erased::default(),
             at: Cell::new(None),
         }
     }
@@ -66,6 +68,7 @@ impl<'a> Names<'a> {
             if !told.on_branch {
                 self.past.read(entry, told.index);
             }
+            self.erased.read(entry, told.index);
             let by_service = matches!(told.strand, Strand::Access | Strand::Exhibits)
                 || payload.event == "child-added";
             match by_service {
@@ -186,6 +189,10 @@ impl Telling for Names<'_> {
 
     fn has_digest(&self, exhibit: &Subject, before: EntryIndex) -> bool {
         self.past.digest(exhibit, before).is_some()
+    }
+
+    fn erased(&self, e: EntryHash, name: &str) -> Option<EntryIndex> {
+        self.erased.under(e, name)
     }
 
     fn reference_before(&self, exhibit: &Subject, index: EntryIndex) -> Option<String> {

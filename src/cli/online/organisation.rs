@@ -26,7 +26,7 @@ use crate::ledger::state::{Change, Known as _, MemoryState, OrgRecord, ProposalR
 use crate::ledger::{Place, RecordKey, Rules, admit, signer};
 use crate::protocol::entry::{EntryHash, UnverifiedEntry};
 use crate::protocol::hash::Hash;
-use crate::protocol::id::{OrgId, Strand};
+use crate::protocol::id::{OrgId, Strand, Subject};
 use crate::protocol::time::LogTime;
 use crate::protocol::tree::EntryIndex;
 
@@ -271,7 +271,12 @@ struct Standing {
 
 impl Standing {
     fn read(session: &Session) -> Result<Standing, Failure> {
-        let chain = chain(session)?;
+        let chain = chain(
+            session,
+            &ledger_subject(session)?,
+            Strand::Rules,
+            "looking at the ledger's organisations",
+        )?;
         let mut state = MemoryState::default();
         let mut approved = BTreeMap::new();
         for (index, at, entry) in &chain {
@@ -346,18 +351,23 @@ impl Standing {
     }
 }
 
-/// The rules chain from its end back to genesis, by the hashes that each entry names; oldest first.
-fn chain(session: &Session) -> Result<Vec<(EntryIndex, LogTime, UnverifiedEntry)>, Failure> {
-    const PURPOSE: &str = "looking at the ledger's organisations";
-    let path = format!("/v1/heads/{}/rules", ledger_subject(session)?);
-    let head = session.client.read_json(&session.reader, &path, PURPOSE)?;
+/// A chain of the ledger's rules or of somebody's keys, from its end back, by the hashes that each entry names; oldest
+/// first.
+pub fn chain(
+    session: &Session,
+    subject: &Subject,
+    strand: Strand,
+    purpose: &str,
+) -> Result<Vec<(EntryIndex, LogTime, UnverifiedEntry)>, Failure> {
+    let path = format!("/v1/heads/{subject}/{strand}");
+    let head = session.client.read_json(&session.reader, &path, purpose)?;
     let head: Head =
         serde_json::from_value(head).map_err(|error| unexpected(&error.to_string()))?;
     let mut chain = Vec::new();
     let mut next = head.last;
     while let Some(e) = next {
         let path = format!("/v1/entries/{e}");
-        let answer = session.client.read_json(&session.reader, &path, PURPOSE)?;
+        let answer = session.client.read_json(&session.reader, &path, purpose)?;
         let text = answer["entry"].as_str().unwrap_or_default();
         let entry =
             UnverifiedEntry::parse_extract(text).map_err(|error| unexpected(&error.to_string()))?;
