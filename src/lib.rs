@@ -10,6 +10,8 @@ pub mod court;
 #[cfg(feature = "witness")]
 mod held;
 pub mod ledger;
+#[cfg(feature = "monitor")]
+pub mod monitor;
 pub mod protocol;
 #[cfg(feature = "service")]
 pub mod service;

@@ -33,11 +33,12 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("witness", &["protocol", "held"]),
+    ("monitor", &["protocol"]),
     (
         "cli",
         &[
-            "protocol", "ledger", "verify", "court", "storage", "service", "witness", "held",
-            "software",
+            "protocol", "ledger", "verify", "court", "storage", "service", "witness", "monitor",
+            "held", "software",
         ],
     ),
 ];

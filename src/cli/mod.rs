@@ -8,7 +8,7 @@
 //! | 3 | nothing failed, but something named could not be checked |
 //!
 //! With the feature `verify` alone there are `verify`, `digest` and `policy`, none of which uses a
-//! network. The feature `witness` adds `witness`; `service` adds that, the service and the commands that talk
+//! network. The feature `witness` adds `witness`, `monitor` adds `monitor`; `service` adds that, the service and the commands that talk
 //! to it.
 //!
 //! In scope: files, network, terminal, clock and randomness, which the pure layers are given as
@@ -32,6 +32,8 @@ mod verify;
 pub mod keyfile;
 #[cfg(feature = "witness")]
 mod keys;
+#[cfg(feature = "monitor")]
+mod monitor;
 #[cfg(feature = "service")]
 mod online;
 #[cfg(feature = "witness")]
@@ -79,6 +81,8 @@ enum Command {
     #[cfg(feature = "witness")]
     #[command(subcommand)]
     Witness(witness::WitnessCommand),
+    #[cfg(feature = "monitor")]
+    Monitor(monitor::MonitorArgs),
     Completions(completions::CompletionsArgs),
     #[cfg(feature = "service")]
     #[command(flatten)]
@@ -98,6 +102,8 @@ pub fn run() -> ExitCode {
         Command::Policy(command) => policy::run(&command, output),
         #[cfg(feature = "witness")]
         Command::Witness(command) => witness::run(&command, output),
+        #[cfg(feature = "monitor")]
+        Command::Monitor(args) => monitor::run(&args, output),
         Command::Completions(args) => completions::run(&args, CommandLine::command()),
         #[cfg(feature = "service")]
         Command::Online(command) => online::run(*command, line.profile, output),

@@ -1,0 +1,159 @@
+//! `custodes monitor`: follow ledgers from outside, and raise an alarm where one does not keep to a single history.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::failure::Failure;
+use super::output::{Output, plain};
+use super::{Outcome, policy};
+use crate::monitor::follow::{Ledger, Seen, look};
+use crate::monitor::memory::Memory;
+use crate::monitor::web::Web;
+use crate::protocol::hash::Hash;
+use crate::protocol::policy::Policy;
+
+/// A check failed: an alarm is raised.
+const ALARM: u8 = 1;
+
+/// Nothing failed, but something could not be looked at.
+const NOT_LOOKED_AT: u8 = 3;
+
+/// Follow ledgers from outside: one history for everybody, or an alarm.
+///
+/// Fetches what a ledger publishes, checks signatures, leaves and tiles, compares it with what it saw before and with what
+/// the policy's witnesses hold, and keeps what it verified. It needs no key and sees no entry's content.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 all is well; 1 an alarm is raised; 3 no alarm, but something could not be looked at.\n\
+                        Alarms: fork (with the proof of it), rolled-back, behind-witness, witnessing-stalled, log-keys-changed, \
+                        genesis-changed, rules-changed, leaves-differ, tile-differs, checkpoint-not-signed, other-log.\n\n\
+                        Example: custodes monitor --dir monitor --policy trust.policy https://evidence.northshire.example\n\
+                        Example: custodes monitor --dir monitor --policy trust.policy --once https://evidence.northshire.example"
+)]
+pub struct MonitorArgs {
+    /// Addresses of the ledgers.
+    #[arg(required = true, value_name = "URL")]
+    ledgers: Vec<String>,
+    /// Where to keep what was verified.
+    #[arg(long, value_name = "FOLDER")]
+    dir: PathBuf,
+    /// Whom you trust: a policy file from another source than the ledgers.
+    #[arg(long, value_name = "FILE")]
+    policy: PathBuf,
+    /// Look once and end, for cron.
+    #[arg(long)]
+    once: bool,
+    /// Seconds between two looks.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    every: u64,
+    /// How many seconds a checkpoint may be published without the policy's quorum.
+    #[arg(long, default_value_t = 300)]
+    stalled_after: u64,
+    /// Where to post new alarms, as JSON.
+    #[arg(long, value_name = "URL")]
+    webhook: Option<String>,
+}
+
+/// Runs the command.
+pub fn run(args: &MonitorArgs, output: Output) -> Outcome {
+    let policy = policy::load(&args.policy)?;
+    let web = Web::default();
+    let mut followed = Vec::new();
+    for url in &args.ledgers {
+        let url = url.trim_end_matches('/');
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            return Err(Failure::new(
+                "usage",
+                format!("{url:?} is not the address of a ledger: it begins with https://"),
+            ));
+        }
+        let folder = args.dir.join(&Hash::of(&[url.as_bytes()]).to_hex()[..16]);
+        let memory = Memory::open(&folder).map_err(|error| memory_failed(&error))?;
+        followed.push((url, memory));
+    }
+    loop {
+        let code = round(args, &policy, &web, &followed, output)?;
+        if args.once {
+            return Ok(code);
+        }
+        std::thread::sleep(Duration::from_secs(args.every));
+    }
+}
+
+/// Looks at every ledger once.
+fn round(
+    args: &MonitorArgs,
+    policy: &Policy,
+    web: &Web,
+    followed: &[(&str, Memory)],
+    output: Output,
+) -> Outcome {
+    let (mut code, mut words, mut values) = (0, String::new(), Vec::new());
+    for (url, memory) in followed {
+        let ledger = Ledger {
+            url,
+            policy,
+            stalled_after: args.stalled_after,
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.map_or(0, |now| now.as_secs());
+        let seen = look(&ledger, memory, web, now).map_err(|error| memory_failed(&error))?;
+        code = match (seen.alarms.is_empty(), seen.unchecked.is_empty()) {
+            (false, _) => ALARM,
+            (true, false) if code == 0 => NOT_LOOKED_AT,
+            _ => code,
+        };
+        let value = to_json(url, &seen);
+        if let Some(webhook) = args.webhook.as_ref().filter(|_| !seen.new.is_empty())
+            && let Err(why) = web.post(webhook, &value)
+        {
+            eprintln!("custodes monitor: the alarm could not be posted: {why}");
+        }
+        words.push_str(&in_words(url, policy, &seen));
+        values.push(value);
+    }
+    output.result(&plain(&words), &json!({ "exit": code, "ledgers": values }));
+    Ok(code)
+}
+
+fn in_words(url: &str, policy: &Policy, seen: &Seen) -> String {
+    let witnessed = match (seen.witnessed, policy.requires_witness()) {
+        (true, _) => "witnessed",
+        (false, true) => "not witnessed yet",
+        (false, false) => "no witness is demanded",
+    };
+    let mut words = format!("{url}: {} leaves verified, {witnessed}\n", seen.size);
+    for alarm in &seen.alarms {
+        words.push_str(&format!("  ALARM [{}]: {}\n", alarm.code, alarm.words));
+    }
+    for why in &seen.unchecked {
+        words.push_str(&format!("  not looked at: {why}\n"));
+    }
+    words
+}
+
+fn to_json(url: &str, seen: &Seen) -> Value {
+    let alarms = seen.alarms.iter().map(|one| {
+        json!({
+            "code": one.code,
+            "words": one.words,
+            "proof": one.proof.as_ref().map(|path| path.to_string_lossy()),
+            "new": seen.new.contains(one.code),
+        })
+    });
+    json!({
+        "url": url,
+        "size": seen.size,
+        "witnessed": seen.witnessed,
+        "alarms": alarms.collect::<Vec<_>>(),
+        "unchecked": seen.unchecked,
+    })
+}
+
+fn memory_failed(error: &std::io::Error) -> Failure {
+    Failure::new("monitor", format!("what was kept cannot be used: {error}"))
+        .next("if the folder is damaged, keep it, and start with an empty one: it reads the whole log again")
+}

@@ -1,0 +1,149 @@
+//! What a monitor remembers of one ledger, in plain files.
+//!
+//! | file | what |
+//! |---|---|
+//! | `lock` | locked by the one process that uses the folder |
+//! | `hashes` | the leaf hashes that were verified, 32 bytes each, in order |
+//! | `state.json` | the newest checkpoint that was verified, and what else to compare with |
+//! | `forks/` | proofs of fork |
+//!
+//! Hashes are synced before the state that counts on them takes the old one's place; what stands in `hashes` beyond it is
+//! not counted. A folder that is lost costs a full reading of the log, and what it would have noticed meanwhile.
+
+use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::fork::Proven;
+use crate::protocol::hash::Hash;
+use crate::protocol::id::Origin;
+use crate::protocol::tree::{LeafHash, MemoryTree, TreeSize};
+
+/// What is compared with at the next look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// Which log is followed here.
+    pub origin: Origin,
+    /// How many leaves were verified.
+    pub size: TreeSize,
+    /// The newest checkpoint that was verified.
+    pub note: String,
+    /// Since when, in Unix seconds, no quorum has been seen; none where one stands behind the newest checkpoint.
+    pub unwitnessed_since: Option<u64>,
+    /// What the ledger says of itself: its log keys, genesis and rules.
+    pub named: serde_json::Value,
+    /// Codes of the alarms that were raised, so that each is told once while it lasts.
+    pub raised: BTreeSet<String>,
+}
+
+/// The folder of one ledger.
+pub struct Memory {
+    folder: PathBuf,
+    _lock: File,
+}
+
+impl Memory {
+    /// Takes the folder for this process.
+    pub fn open(folder: &Path) -> io::Result<Memory> {
+        std::fs::create_dir_all(folder)?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(folder.join("lock"))?;
+        lock.try_lock().map_err(|_| {
+            io::Error::other(format!("{} is in use by another monitor", folder.display()))
+        })?;
+        Ok(Memory {
+            folder: folder.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    /// What was kept; nothing before the first look. Damage is an error, never a fresh start.
+    pub fn state(&self) -> io::Result<Option<State>> {
+        let path = self.folder.join("state.json");
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let state: State = serde_json::from_slice(&text).map_err(io::Error::other)?;
+        let have = std::fs::metadata(self.folder.join("hashes")).map_or(0, |file| file.len());
+        match have / 32 < state.size.0 {
+            true => Err(io::Error::other("hashes are missing")),
+            false => Ok(Some(state)),
+        }
+    }
+
+    /// The hashes of leaves from `start` to before `end`, which were verified.
+    pub fn hashes(&self, start: u64, end: u64) -> io::Result<Vec<Hash>> {
+        if start == end {
+            return Ok(Vec::new());
+        }
+        let mut file = File::open(self.folder.join("hashes"))?;
+        file.seek(SeekFrom::Start(start * 32))?;
+        let mut bytes = Vec::new();
+        file.take((end - start) * 32).read_to_end(&mut bytes)?;
+        let hashes: Vec<Hash> = bytes
+            .as_chunks::<32>()
+            .0
+            .iter()
+            .map(|one| Hash(*one))
+            .collect();
+        match hashes.len() as u64 == end - start {
+            true => Ok(hashes),
+            false => Err(io::Error::other("hashes are missing")),
+        }
+    }
+
+    /// The tree of the leaves that were verified.
+    pub fn tree(&self, size: TreeSize) -> io::Result<MemoryTree> {
+        let mut tree = MemoryTree::default();
+        for hash in self.hashes(0, size.0)? {
+            tree.append(LeafHash(hash));
+        }
+        Ok(tree)
+    }
+
+    /// Keeps hashes that follow the first `from`, and then the state: on disk when this returns.
+    pub fn keep(&self, from: TreeSize, more: &[Hash], state: &State) -> io::Result<()> {
+        if !more.is_empty() {
+            let mut file = OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(self.folder.join("hashes"))?;
+            file.set_len(from.0 * 32)?;
+            file.seek(SeekFrom::End(0))?;
+            let bytes: Vec<u8> = more.iter().flat_map(|hash| hash.0).collect();
+            file.write_all(&bytes)?;
+            file.sync_all()?;
+        }
+        let text = serde_json::to_vec(state).map_err(io::Error::other)?;
+        write(&self.folder, "state.json", &text)
+    }
+
+    /// Keeps a proof of fork, and says where.
+    pub fn keep_fork(&self, fork: &Proven) -> io::Result<PathBuf> {
+        let [first, second] = &fork.checkpoints;
+        let name = format!("{}-{}.custody-fork", first.size.0, second.size.0);
+        let folder = self.folder.join("forks");
+        std::fs::create_dir_all(&folder)?;
+        write(&folder, &name, fork.text.as_bytes())?;
+        Ok(folder.join(name))
+    }
+}
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let beside = folder.join(format!("{name}.new"));
+    let mut file = File::create(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&beside, folder.join(name))?;
+    File::open(folder)?.sync_all()
+}
