@@ -275,7 +275,7 @@ fn what_was_signed_before_a_key_was_revoked_is_adopted() {
     let told = ok(&ledger.run("hart", &["history", PHONE]));
     assert!(
         told.matches("[adopted]").count() == 2
-            && told.contains("counts as signed, though the key that signed it did not count any more, or not yet, because \"signed before he left\""),
+            && told.contains("The authority of police recorded that these count as signed, though the key that signed them did not count any more, or not yet: entry "),
         "{told}"
     );
     // The key counts for nothing else.
@@ -426,7 +426,7 @@ fn custody_that_moved_on_meanwhile_is_said_and_nothing_is_lost() {
     let told = ok(&ledger.run("smith", &["history", PHONE]));
     assert_eq!(told.matches(", on a branch, logged").count(), 5, "{told}");
     assert!(
-        told.contains("is put beside the custody of exhibit JSM/1 as it was signed, because \"no network at the lab\"")
+        told.contains("are put beside the custody of exhibit JSM/1 as they were signed: entry ")
             && told.contains("[late-branch]")
             && told.matches("[on-a-branch]").count() == 5,
         "{told}"

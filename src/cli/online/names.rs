@@ -26,6 +26,7 @@ pub struct Names<'a> {
     exhibits: BTreeMap<Subject, Option<String>>,
     titles: BTreeMap<Subject, String>,
     service: BTreeSet<ActorId>,
+    authorities: BTreeSet<ActorId>,
     places: HashMap<EntryHash, EntryIndex>,
     flags: HashMap<EntryHash, BTreeSet<String>>,
     past: Past,
@@ -43,6 +44,7 @@ impl<'a> Names<'a> {
             exhibits: BTreeMap::new(),
             titles: BTreeMap::new(),
             service: BTreeSet::new(),
+            authorities: BTreeSet::new(),
             places: HashMap::new(),
             flags: HashMap::new(),
             past: Past::default(),
@@ -74,6 +76,10 @@ impl<'a> Names<'a> {
             match by_service {
                 true => drop(self.service.insert(payload.actor.clone())),
                 false => self.ask(&payload.actor)?,
+            }
+            // On the chain of somebody's keys nobody else may write.
+            if told.strand == Strand::Keys && payload.actor.subject() != payload.subject {
+                self.authorities.insert(payload.actor.clone());
             }
             self.look_up(&Value::from(payload.subject.as_str()))?;
             payload
@@ -149,6 +155,7 @@ impl Telling for Names<'_> {
         match self.people.get(actor).and_then(Option::as_ref) {
             _ if self.service.contains(actor) => SERVICE.to_owned(),
             Some(name) => format!("{name} ({org})"),
+            None if self.authorities.contains(actor) => format!("The authority of {org}"),
             None => format!("A person of {org} (id {})", short(actor.subject().as_str())),
         }
     }

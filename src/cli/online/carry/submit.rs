@@ -1,6 +1,6 @@
 //! `custodes submit`: what was signed offline goes into the ledger, byte for byte as it was signed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -245,13 +245,9 @@ fn say(session: &Session, carry: &Carry, lines: &[Line]) -> Outcome {
         let (code, state, next) = match line {
             Line::Before => ("recorded-before", recorded("recorded before"), None),
             Line::Now => ("recorded", recorded("recorded"), None),
-            Line::OnBranch(by) => (
+            Line::OnBranch(_) => (
                 "on-a-branch",
-                format!(
-                    "{}, beside the chain: entry {} takes it in",
-                    recorded("recorded"),
-                    by.0
-                ),
+                format!("{}, beside the chain", recorded("recorded")),
                 None,
             ),
             Line::Waits => (
@@ -280,6 +276,22 @@ fn say(session: &Session, carry: &Carry, lines: &[Line]) -> Outcome {
             "e": entry.hash(), "event": entry.payload().event, "subject": entry.payload().subject,
             "state": code, "receipt": queued.receipt, "problem": problem,
         }));
+    }
+    let mut taken_in: BTreeMap<EntryIndex, usize> = BTreeMap::new();
+    for line in lines {
+        if let Line::OnBranch(by) = line {
+            *taken_in.entry(*by).or_default() += 1;
+        }
+    }
+    for (by, count) in taken_in {
+        let entries = match count {
+            1 => "1 entry".to_owned(),
+            count => format!("{count} entries"),
+        };
+        words.push_str(&format!(
+            "Recorded as entry {} before them: a late-branch, which puts {entries} beside the chain as signed.\n",
+            by.0
+        ));
     }
     words.push_str(&match (left, lines.len()) {
         (_, 0) => "Nothing was signed into this file.".to_owned(),
