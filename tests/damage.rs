@@ -68,6 +68,9 @@ fn stopped_ledger() -> Ledger {
             "consent",
         ];
         ok(&ledger.run("smith", &args));
+        if round == 0 {
+            branch(&ledger);
+        }
         // Opening a ledger again moves what the write-ahead log holds to tables.
         ledger.stop();
         if round == 0 {
@@ -75,6 +78,21 @@ fn stopped_ledger() -> Ledger {
         }
     }
     ledger
+}
+
+/// Two continuations of one custody: what was signed offline goes beside the chain.
+fn branch(ledger: &Ledger) {
+    let file = ledger.path("case.carry").display().to_string();
+    let exhibit = format!("{CASE} JSM/00");
+    let sealed = ["record", "sealed", &exhibit, "--set", "seal=K1"];
+    ok(&ledger.run("smith", &["carry", &exhibit, "--out", &file]));
+    for _ in 0..2 {
+        ok(&ledger.run("smith", &[&sealed[..], &["--offline", &file]].concat()));
+    }
+    ok(&ledger.run("smith", &sealed));
+    let submit = ["submit", &file, "--late-branch", "no network"];
+    let said = ok(&ledger.run("smith", &submit));
+    assert!(said.contains("puts 2 entries beside the chain"), "{said}");
 }
 
 /// Rows by family and key.
