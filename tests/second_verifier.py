@@ -325,10 +325,12 @@ def check_view(payload, values, recorded_at, keys, before, used, place):
     need(0 < request["exp"] - request["iat"] <= 60, code, place)
     need(request["iat"] * 1000 - TEN_MINUTES <= recorded_at <= request["exp"] * 1000 + TEN_MINUTES, code, place)
     path = re.split("[?#]", request["uri"])[0].split("/")
-    extent, subject = payload["body"].get("extent"), payload["subject"]
-    need(extent not in ("history", "bundle") or subject in path, code, place)
-    need(extent != "entry" or before.get(path[-1], subject) == subject, code, place)
-    one = (subject, kid, request["jti"])
+    extent = payload["body"].get("extent")
+    # An exhibit of another case that this case took in is read under this case.
+    read = payload["body"].get("exhibit", payload["subject"])
+    need(extent not in ("history", "bundle") or read in path, code, place)
+    need(extent != "entry" or before.get(path[-1], read) == read, code, place)
+    one = (payload["subject"], kid, request["jti"])
     need(one not in used, code, place)
     used.add(one)
 

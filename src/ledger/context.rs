@@ -69,6 +69,16 @@ impl<'a, K: Known + ?Sized> Context<'a, K> {
             .collect()
     }
 
+    /// Whether a hold is in force on another case that took the exhibit, or what is in it, in.
+    pub fn held_by_another_case(&self) -> bool {
+        let contents = self.exhibit().map(|exhibit| exhibit.contents);
+        let all = contents.into_iter().flatten();
+        all.chain([self.subject().clone()])
+            .flat_map(|exhibit| self.known.links(&exhibit).into_keys())
+            .filter_map(|case| self.known.case(&case))
+            .any(|case| !case.holds.is_empty())
+    }
+
     /// Who placed the hold that the body names on this very exhibit or case, if it is in force.
     pub fn named_hold(&self) -> Option<OrgId> {
         let named = self.read::<EntryHash>("hold")?;

@@ -55,6 +55,8 @@ pub enum Effect {
     CloseOffer,
     /// The case's table of contents has one exhibit more.
     AddExhibit,
+    /// The case takes an exhibit of another case in: its table of contents has it, and nothing of the other case does.
+    LinkExhibit,
     /// Recipients may read these exhibits.
     Disclose,
     /// An organisation leaves the case.
@@ -144,6 +146,7 @@ pub fn apply<K: Known + ?Sized>(
             }
         }),
         Effect::AddExhibit => listings::add_exhibit(context),
+        Effect::LinkExhibit => listings::link_exhibit(context),
         Effect::Disclose => listings::disclose(context),
         // What was registered stands: another digest of it is flagged, and replaces nothing.
         Effect::SetDigest => change_exhibit(context, |exhibit| {

@@ -15,6 +15,22 @@ pub(super) fn add_exhibit<K: Known + ?Sized>(context: &Context<'_, K>) -> Change
         .collect()
 }
 
+/// A case takes an exhibit of another case in. The exhibit's own record stays as it is: whoever knows nothing of the
+/// link knows all the rest.
+pub(super) fn link_exhibit<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
+    let mut changes = add_exhibit(context);
+    let Some(exhibit) = context.read::<Subject>("exhibit") else {
+        return changes; // the schema has checked it
+    };
+    let (case, e) = (context.subject().clone(), context.entry.hash());
+    let mut links = context.known.links(&exhibit);
+    links.insert(case.clone(), e);
+    let linked = RecordKey::Linked(case, exhibit.clone());
+    changes.push((linked, Record::Fact(e)));
+    changes.push((RecordKey::Links(exhibit), Record::Links(links)));
+    changes
+}
+
 /// A file that an entry names is the exhibit's.
 pub(super) fn attach<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
     let named = context.read::<Option<Hash>>("candidates").flatten();

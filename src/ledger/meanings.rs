@@ -56,7 +56,7 @@ impl RefuseRule {
             }
             R::OrganisationKnown => "`org` is an organisation of this ledger that is not suspended",
             R::ParentsKnown => {
-                "every exhibit of `parents` is known, and the signer's organisation is a party of its case"
+                "every exhibit of `parents` is known, and the signer's organisation is a party of its case, or of the case `case`, and `exhibit-linked` took that exhibit into it"
             }
             R::HoldsIt => {
                 "the exhibit's holder is of the signer's organisation, and its status is held"
@@ -98,13 +98,19 @@ impl RefuseRule {
             R::HoldOfMine => {
                 "`hold` was placed by the signer's organisation, or the signer has the role `court`"
             }
-            R::NoHold => "no hold is in force on the exhibit, on what is in it, or on its case",
+            R::NoHold => {
+                "no hold is in force on the exhibit, on what is in it, on its case, or on a case that took it or what is in it in"
+            }
             R::NotOwnDisposal => "the signer is not the person who holds the exhibit",
             R::PrivilegeClaimed => "privilege in the exhibit is claimed, or was upheld",
             R::InCaseOrAuditor => {
                 "as `in-case-of-exhibit` or, where the entry is about a case, `in-case`; or the exhibit or case is known and the signer has the role `auditor` and is of an organisation of the sector `oversight`"
             }
             R::PartyOfCase => "`org` is a party of the case",
+            R::InBothCases => {
+                "`exhibit` is an exhibit of another case than the entry's subject, and the signer's organisation is a party of that other case with a part other than `defence`"
+            }
+            R::NotListed => "the table of contents of the case does not list `exhibit`",
             R::ExhibitInCase => "the table of contents of the case lists `exhibit`",
             R::NotPrivileged => {
                 "in none of `exhibits`, nor in `exhibit`, is privilege claimed or upheld; an exhibit of which nothing is known (in an extract) passes"
@@ -297,6 +303,9 @@ impl Effect {
             }
             E::CloseOffer => "no offer is open",
             E::AddExhibit => "the table of contents of the case lists `exhibit`",
+            E::LinkExhibit => {
+                "the table of contents of the case lists `exhibit`, and the case took it in; nothing of the exhibit or of its own case changes"
+            }
             E::Disclose => "every organisation of `to` may read every exhibit of `exhibits`",
             E::LeaveParty => "`org` is a party no more",
             E::PlaceHold | E::PlaceCaseHold => "this entry is a hold in force",

@@ -33,7 +33,9 @@ pub use admit::{Admitted, Companion, Place, admit, check_whole, missing_detail, 
 pub use branches::{MAX_BRANCH, taken_in};
 pub use exhibits::moves;
 pub use outcome::{Flag, Refusal, Severity};
-pub use read::{EntryView, ReadRight, access_view, entry_view, is_auditor, may_read};
+pub use read::{
+    EntryView, ReadRight, access_view, entry_view, is_auditor, may_read, may_read_exhibit,
+};
 pub use rules::Rules;
 pub use standing::{exhibit_of, explain, flags_of, key_compromised, standing_flags};
 pub use state::{Known, MemoryState, Record, RecordKey};

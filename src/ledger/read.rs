@@ -10,6 +10,9 @@ use crate::protocol::id::{ActorId, OrgId, Subject};
 /// The sector of the bodies that audit.
 pub(super) const OVERSIGHT: &str = "oversight";
 
+/// The part of those who are given what is disclosed to them.
+pub(super) const DEFENCE: &str = "defence";
+
 /// What an actor may read of a case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadRight {
@@ -59,9 +62,28 @@ pub fn may_read(known: &(impl Known + ?Sized), actor: &ActorId, case: &Subject) 
     let org = actor.org();
     match record.parties.get(&org).map(String::as_str) {
         None => ReadRight::None,
-        Some("defence") => ReadRight::Disclosed(case.clone(), org),
+        Some(DEFENCE) => ReadRight::Disclosed(case.clone(), org),
         Some(_) => ReadRight::All,
     }
+}
+
+/// The case under which `actor` may read an exhibit, and what they may read there: the exhibit's own, or else one that
+/// took it in. `under` asks for one of them alone.
+pub fn may_read_exhibit(
+    known: &(impl Known + ?Sized),
+    actor: &ActorId,
+    exhibit: &Subject,
+    under: Option<&Subject>,
+) -> Option<(Subject, ReadRight)> {
+    let own = known.exhibit(exhibit)?.case;
+    let cases = [own].into_iter().chain(known.links(exhibit).into_keys());
+    cases
+        .filter(|case| under.is_none_or(|under| under == case))
+        .map(|case| {
+            let right = may_read(known, actor, &case);
+            (case, right)
+        })
+        .find(|(_, right)| right.covers(known, exhibit))
 }
 
 /// How much of an entry somebody may see.
@@ -80,9 +102,11 @@ pub enum EntryView {
 pub fn entry_view(right: &ReadRight, payload: &Payload) -> EntryView {
     let sensitive = payload.event == "scheduled"
         && payload.body.get("schedule").and_then(Value::as_str) == Some("mg6d");
+    // Nor why its case took an exhibit of another in.
+    let why_linked = payload.event == "exhibit-linked";
     match right {
         ReadRight::None => EntryView::Withheld,
-        ReadRight::Disclosed(..) if sensitive => EntryView::WithoutDetails,
+        ReadRight::Disclosed(..) if sensitive || why_linked => EntryView::WithoutDetails,
         ReadRight::All | ReadRight::Disclosed(..) => EntryView::Whole,
     }
 }
@@ -104,7 +128,7 @@ pub fn access_view(
     }
     let of_defence = reader
         .and_then(sector)
-        .is_some_and(|sector| sector == "defence");
+        .is_some_and(|sector| sector == DEFENCE);
     match of_defence && sector(asker).is_none_or(|sector| sector != "court") {
         true => EntryView::WithoutDetails,
         false => EntryView::Whole,

@@ -28,6 +28,10 @@ pub enum RecordKey {
     Entry(EntryHash),
     /// That a case has an exhibit.
     CaseExhibit(Subject, Subject),
+    /// That a case took an exhibit of another case in: the case, the exhibit.
+    Linked(Subject, Subject),
+    /// The cases that took an exhibit of another in.
+    Links(Subject),
     /// That an exhibit of a case was disclosed to an organisation: case, exhibit, organisation.
     Disclosed(Subject, Subject, OrgId),
     /// That an entry discloses something to an organisation.
@@ -68,6 +72,10 @@ impl RecordKey {
             RecordKey::CaseExhibit(case, exhibit) => {
                 (b'M', [case.to_bytes(), exhibit.to_bytes()].concat())
             }
+            RecordKey::Linked(case, exhibit) => {
+                (b'N', [case.to_bytes(), exhibit.to_bytes()].concat())
+            }
+            RecordKey::Links(exhibit) => (b'J', exhibit.to_bytes().into()),
             RecordKey::Disclosed(case, exhibit, org) => (
                 b'D',
                 [
@@ -145,6 +153,11 @@ impl RecordKey {
                     .is_empty()
                     .then_some(RecordKey::CaseExhibit(case.0, case.1))
             }
+            b'N' => {
+                let (link, rest) = two_subjects(id)?;
+                rest.is_empty().then_some(RecordKey::Linked(link.0, link.1))
+            }
+            b'J' => subject().map(RecordKey::Links),
             b'D' => {
                 let ((case, exhibit), org) = two_subjects(id)?;
                 Some(RecordKey::Disclosed(case, exhibit, org_id(org)?))
@@ -189,6 +202,8 @@ mod tests {
             RecordKey::Case(subject.clone()),
             RecordKey::Exhibit(subject.clone()),
             RecordKey::CaseExhibit(subject.clone(), Subject::from_bytes([7; 16])),
+            RecordKey::Linked(subject.clone(), Subject::from_bytes([7; 16])),
+            RecordKey::Links(subject.clone()),
             RecordKey::Chain(chain),
             RecordKey::Entry(EntryHash(Hash([2; 32]))),
             RecordKey::Attached(Hash([4; 32]), subject.clone()),

@@ -68,6 +68,16 @@ impl RefuseRule {
                 "A parent is not an exhibit of a case that your organisation is in.",
                 "Check the parents' references.",
             ),
+            R::InBothCases => (
+                "not-linkable",
+                "It is not an exhibit of another case that your organisation is in, other than for the defence.",
+                "Check its reference; an exhibit is linked by somebody who stands in both cases.",
+            ),
+            R::NotListed => (
+                "listed-already",
+                "The case's list of exhibits has this exhibit already.",
+                "Nothing needs to be done.",
+            ),
             R::HoldsIt => (
                 "not-holder",
                 "One cannot offer what another organisation holds, or what is recorded as lost, ended or with somebody outside.",
@@ -155,8 +165,8 @@ impl RefuseRule {
             ),
             R::NoHold => (
                 "under-hold",
-                "A hold on the exhibit or its case is in force: neither can its disposal be authorised, nor anything of it erased.",
-                "Have the hold lifted first.",
+                "A hold is in force: neither can the disposal be authorised, nor anything of it erased.",
+                "Have the hold lifted first: look at the histories of the exhibit, its case and what is in it. Not every hold is shown to everybody; the court or an auditor sees all.",
             ),
             R::NotOwnDisposal => (
                 "own-disposal",

@@ -9,7 +9,7 @@ use super::context::Context;
 use super::erasure;
 use super::outcome::Refusal;
 use super::proposals;
-use super::read::{OVERSIGHT, is_auditor};
+use super::read::{DEFENCE, OVERSIGHT, is_auditor};
 use super::schema::Parent;
 use super::state::{Known, Recipient, Record, RecordKey, Role, Status};
 use crate::protocol::entry::EntryHash;
@@ -97,6 +97,10 @@ pub enum RefuseRule {
     InCaseOrAuditor,
     /// The organisation must be a party of the case.
     PartyOfCase,
+    /// An exhibit is taken in from another case, by somebody who stands in both.
+    InBothCases,
+    /// A case takes an exhibit in once.
+    NotListed,
     /// The exhibit must be one of this case.
     ExhibitInCase,
     /// Nothing in which privilege is claimed or upheld may be scheduled or disclosed.
@@ -206,9 +210,14 @@ pub fn refuse<K: Known + ?Sized>(
             .read::<Vec<Parent>>("parents")
             .is_some_and(|parents| {
                 parents.iter().all(|parent| {
+                    // What the case took in can be worked on in that case.
+                    let taken_in = context.read("case").is_some_and(|case: Subject| {
+                        let links = known.links(&parent.exhibit);
+                        links.contains_key(&case) && context.is_party(&case)
+                    });
                     known
                         .exhibit(&parent.exhibit)
-                        .is_some_and(|exhibit| context.is_party(&exhibit.case))
+                        .is_some_and(|exhibit| taken_in || context.is_party(&exhibit.case))
                 })
             }),
         R::HoldsIt => context
@@ -305,7 +314,7 @@ pub fn refuse<K: Known + ?Sized>(
                     .actor(context.actor())
                     .is_some_and(|actor| actor.roles.contains(&Role::Court))
         }
-        R::NoHold => context.holds().is_empty(),
+        R::NoHold => context.holds().is_empty() && !context.held_by_another_case(),
         R::NotOwnDisposal => context
             .exhibit()
             .is_some_and(|one| one.holder.person.as_ref() != Some(context.actor())),
@@ -324,6 +333,16 @@ pub fn refuse<K: Known + ?Sized>(
                 .read("org")
                 .is_some_and(|named| case.parties.contains_key::<OrgId>(&named))
         }),
+        // The defence may not know all that its case has, and so makes none of it known elsewhere.
+        R::InBothCases => context
+            .read("exhibit")
+            .and_then(|exhibit| known.exhibit(&exhibit))
+            .filter(|exhibit| exhibit.case != *context.subject())
+            .and_then(|exhibit| known.case(&exhibit.case))
+            .is_some_and(|case| case.parties.get(&org).is_some_and(|part| part != DEFENCE)),
+        R::NotListed => context
+            .read("exhibit")
+            .is_some_and(|one| !known.has_exhibit(context.subject(), &one)),
         R::ExhibitInCase => context
             .read("exhibit")
             .is_some_and(|one| known.has_exhibit(context.subject(), &one)),

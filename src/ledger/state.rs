@@ -55,6 +55,8 @@ pub enum Record {
     Entry(EntryRecord),
     /// The entry that says so.
     Fact(EntryHash),
+    /// Cases that took an exhibit of another in, and the entries that say so.
+    Links(BTreeMap<Subject, EntryHash>),
     /// What a replay of the log would flag: derived state like every other record, and audited as such.
     Flagged(Vec<FlagRule>),
     Explained(Vec<Explanation>),
@@ -402,6 +404,14 @@ pub trait Known {
     fn has_exhibit(&self, case: &Subject, exhibit: &Subject) -> bool {
         let key = RecordKey::CaseExhibit(case.clone(), exhibit.clone());
         self.get(&key).is_some()
+    }
+
+    /// The cases that took an exhibit of another case in, and the entries that say so.
+    fn links(&self, exhibit: &Subject) -> BTreeMap<Subject, EntryHash> {
+        match self.get(&RecordKey::Links(exhibit.clone())) {
+            Some(Record::Links(links)) => links,
+            _ => BTreeMap::new(),
+        }
     }
 
     /// A chain.

@@ -35,6 +35,10 @@ struct Assembly<'a> {
     /// Organisations that entries about exhibits name: whether they stood in a case is part of their history.
     orgs: BTreeSet<OrgId>,
     blobs: BTreeSet<Hash>,
+    /// An exhibit of one case that another case made something from, having taken it in: that case, that exhibit.
+    worked_on: BTreeSet<(Subject, Subject)>,
+    /// The case under which the reader asked.
+    asked_in: &'a Subject,
     /// Who reads, and what they may read of each case that came up.
     reader: &'a ActorId,
     rights: BTreeMap<Subject, ReadRight>,
@@ -59,6 +63,8 @@ pub fn assemble(
         actors: BTreeSet::new(),
         orgs: BTreeSet::new(),
         blobs: BTreeSet::new(),
+        worked_on: BTreeSet::new(),
+        asked_in: &target.case,
         reader: &target.reader,
         rights: BTreeMap::from([(target.case.clone(), target.right.clone())]),
     };
@@ -96,9 +102,15 @@ impl Assembly<'_> {
                 continue;
             };
             // Nobody is told of files that they may not read.
-            if self.right(&record.case).covers(&self.known, &exhibit) {
+            if self
+                .right_to(&exhibit, &record.case)
+                .covers(&self.known, &exhibit)
+            {
                 let manifest = record.digest.filter(|d| d.kind == DigestKind::Manifest);
                 self.blobs.extend(manifest.map(|digest| digest.sha256));
+            }
+            for parent in &record.parents {
+                self.worked_on.insert((record.case.clone(), parent.clone()));
             }
             cases.insert(record.case);
             // What happened to a container happened to what was in it.
@@ -134,6 +146,17 @@ impl Assembly<'_> {
         right
     }
 
+    /// What the reader may read of an exhibit: by the case under which they asked, if that took it in, or by its own.
+    fn right_to(&mut self, exhibit: &Subject, own: &Subject) -> ReadRight {
+        let asked_in = self.asked_in.clone();
+        let taken_in = self.known.links(exhibit).contains_key(&asked_in);
+        let right = taken_in.then(|| self.right(&asked_in));
+        match right.filter(|right| right.covers(&self.known, exhibit)) {
+            Some(right) => right,
+            None => self.right(own),
+        }
+    }
+
     /// How much of an entry the reader may see, by their right in the case that it belongs to.
     fn view(&mut self, entry: &UnverifiedEntry) -> EntryView {
         let payload = entry.payload();
@@ -143,14 +166,16 @@ impl Assembly<'_> {
             Strand::Case | Strand::Exhibits => None,
             Strand::Custody | Strand::Notes | Strand::Access => self.known.exhibit(subject),
         };
-        let case = exhibit.map_or_else(|| subject.clone(), |exhibit| exhibit.case);
-        let right = self.right(&case);
+        let right = match exhibit {
+            Some(exhibit) => self.right_to(subject, &exhibit.case),
+            None => self.right(subject),
+        };
         match payload.strand {
             // What became of what an exhibit was made from is part of its own history, in codes and ids alone.
             Strand::Custody | Strand::Notes if !right.covers(&self.known, subject) => {
                 EntryView::WithoutDetails
             }
-            Strand::Case if right == ReadRight::None && self.founds(entry) => {
+            Strand::Case | Strand::Exhibits if right == ReadRight::None && self.founds(entry) => {
                 EntryView::WithoutDetails
             }
             _ => reads::view(&self.known, self.reader, &right, entry),
@@ -161,9 +186,15 @@ impl Assembly<'_> {
     /// acts of theirs that the bundle has could not be checked.
     fn founds(&self, entry: &UnverifiedEntry) -> bool {
         let payload = entry.payload();
-        let org = payload.body.get("org").and_then(serde_json::Value::as_str);
+        let named = |name: &str| payload.body.get(name).and_then(serde_json::Value::as_str);
+        let org = named("org");
         match payload.event.as_str() {
             "case-opened" => true,
+            "exhibit-linked" => named("exhibit")
+                .and_then(|exhibit| Subject::new(exhibit).ok())
+                .is_some_and(|exhibit| {
+                    self.worked_on.contains(&(payload.subject.clone(), exhibit))
+                }),
             "party-joined" | "party-left" => org
                 .and_then(|org| OrgId::new(org).ok())
                 .is_some_and(|org| self.orgs.contains(&org)),
@@ -198,7 +229,8 @@ impl Assembly<'_> {
                 .iter()
                 .filter_map(|text| ActorId::new(text.as_str()).ok());
             self.actors.extend(actors);
-            if matches!(strand, Strand::Custody | Strand::Notes) {
+            let links = entry.payload().event == "exhibit-linked";
+            if links || matches!(strand, Strand::Custody | Strand::Notes) {
                 self.orgs.insert(entry.payload().actor.org());
                 for text in named {
                     let of_actor = ActorId::new(text.as_str()).map(|actor| actor.org());

@@ -43,13 +43,26 @@ impl<'s> StoreKnown<'s> {
 
     /// The exhibits that a case's table of contents lists, as committed.
     pub fn exhibits_of(&self, case: &Subject) -> Result<Vec<Subject>, StoreError> {
-        let first = RecordKey::CaseExhibit(case.clone(), Subject::from_bytes([0; 16])).to_bytes();
+        self.listed(|exhibit| RecordKey::CaseExhibit(case.clone(), exhibit))
+    }
+
+    /// The exhibits of other cases that a case took in, as committed.
+    pub fn linked_into(&self, case: &Subject) -> Result<Vec<Subject>, StoreError> {
+        self.listed(|exhibit| RecordKey::Linked(case.clone(), exhibit))
+    }
+
+    /// The exhibits under which there is a record of a kind.
+    fn listed(&self, key_of: impl Fn(Subject) -> RecordKey) -> Result<Vec<Subject>, StoreError> {
+        let first = key_of(Subject::from_bytes([0; 16])).to_bytes();
         let prefix = &first[..first.len() - 16];
         let mut exhibits = Vec::new();
         for row in self.store.engine().rows(Family::Records, &first) {
             let (key, _) = row?;
+            if !key.starts_with(prefix) {
+                break;
+            }
             match RecordKey::from_bytes(&key) {
-                Some(RecordKey::CaseExhibit(_, exhibit)) if key.starts_with(prefix) => {
+                Some(RecordKey::CaseExhibit(_, exhibit) | RecordKey::Linked(_, exhibit)) => {
                     exhibits.push(exhibit);
                 }
                 _ => break,

@@ -153,12 +153,14 @@ fn parameters(route: &Route) -> Vec<Value> {
         let (description, schema) = path_parameter(name);
         json!({"name": name, "in": "path", "required": true, "description": description, "schema": schema})
     });
-    let in_query = route.query.iter().map(|(name, pattern, description)| {
+    let needed = route.query.iter().map(|one| (one, true));
+    let in_query = needed.chain(route.may_query.iter().map(|one| (one, false)));
+    let in_query = in_query.map(|((name, pattern, description), required)| {
         let mut schema = json!({"type": "string"});
         if !pattern.is_empty() {
             schema["pattern"] = json!(pattern);
         }
-        json!({"name": name, "in": "query", "required": true, "description": description, "schema": schema})
+        json!({"name": name, "in": "query", "required": required, "description": description, "schema": schema})
     });
     let in_headers = route.headers.iter().map(|(name, description)| {
         json!({"name": name, "in": "header", "required": false, "description": description, "schema": {"type": "string"}})

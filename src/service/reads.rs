@@ -18,7 +18,7 @@ use crate::ledger::effects::Effect;
 use crate::ledger::state::{Known as _, Record, RecordKey};
 use crate::ledger::{
     EntryView, Flag, ReadRight, Rules, access_view, entry_view, exhibit_of, explain, flags_of,
-    is_auditor, key_compromised, may_read, standing_flags, taken_in,
+    is_auditor, key_compromised, may_read, may_read_exhibit, standing_flags, taken_in,
 };
 use crate::protocol::bundle::ScopeKind;
 use crate::protocol::digest::EvidenceDigest;
@@ -35,8 +35,10 @@ pub struct Target {
     pub kind: ScopeKind,
     /// Which.
     pub subject: Subject,
-    /// The case: the target itself, or the exhibit's.
+    /// The case: the target itself, the exhibit's, or one that took the exhibit in.
     pub case: Subject,
+    /// Whether it is an exhibit of another case than that. Nobody who knows only that other case learns of it.
+    pub linked: bool,
     /// What the reader may see there.
     pub right: ReadRight,
     /// Who reads.
@@ -95,27 +97,33 @@ pub fn find(
     kind: ScopeKind,
     subject: &Subject,
 ) -> Result<Option<Target>, StoreError> {
+    find_under(store, reader, kind, subject, None)
+}
+
+/// The same; an exhibit that stands in several cases under one of them alone.
+fn find_under(
+    store: &dyn Store,
+    reader: &ActorId,
+    kind: ScopeKind,
+    subject: &Subject,
+    under: Option<&Subject>,
+) -> Result<Option<Target>, StoreError> {
     let known = StoreKnown::new(store);
-    let case = match kind {
-        ScopeKind::Case => Some(subject.clone()),
-        ScopeKind::Exhibit => known.exhibit(subject).map(|exhibit| exhibit.case),
+    let found = match kind {
+        ScopeKind::Case => Some((subject.clone(), may_read(&known, reader, subject)))
+            .filter(|(_, right)| *right != ReadRight::None),
+        ScopeKind::Exhibit => may_read_exhibit(&known, reader, subject, under),
     };
-    let target = case.map(|case| {
-        let right = may_read(&known, reader, &case);
-        Target {
-            kind,
-            subject: subject.clone(),
-            case,
-            right,
-            reader: reader.clone(),
-        }
-    });
-    let target = target.filter(|target| match kind {
-        ScopeKind::Case => target.right != ReadRight::None,
-        ScopeKind::Exhibit => target.right.covers(&known, &target.subject),
-    });
+    let own = known.exhibit(subject).map(|exhibit| exhibit.case);
     known.check()?;
-    Ok(target)
+    Ok(found.map(|(case, right)| Target {
+        kind,
+        subject: subject.clone(),
+        linked: own.is_some_and(|own| own != case),
+        case,
+        right,
+        reader: reader.clone(),
+    }))
 }
 
 /// The same for a request: anything that cannot be seen gets one and the same answer.
@@ -124,10 +132,13 @@ pub async fn find_named(
     reader: &Reader,
     kind: ScopeKind,
     subject: &str,
+    under: Option<&str>,
 ) -> Result<Target, Problem> {
-    let subject = Subject::new(subject).map_err(|_| Problem::not_visible())?;
+    let read = |text: &str| Subject::new(text).map_err(|_| Problem::not_visible());
+    let (subject, under) = (read(subject)?, under.map(read).transpose()?);
     let (store, reader) = (Arc::clone(&app.store), reader.actor.clone());
-    let found = on_disk(move || find(&*store, &reader, kind, &subject)).await?;
+    let found =
+        on_disk(move || find_under(&*store, &reader, kind, &subject, under.as_ref())).await?;
     found.ok_or_else(Problem::not_visible)
 }
 
@@ -225,17 +236,19 @@ pub async fn record(
     target: &Target,
     extent: &str,
 ) -> Result<(), Problem> {
-    let kind = match target.kind {
-        ScopeKind::Case => "case",
-        ScopeKind::Exhibit => "exhibit",
+    let linked = Some(&target.subject).filter(|_| target.linked);
+    let of = match target.kind {
+        ScopeKind::Exhibit if linked.is_none() => ("exhibit", &target.subject),
+        // The exhibit's own chain is read in its own case, where nothing shows the link.
+        ScopeKind::Case | ScopeKind::Exhibit => ("case", &target.case),
     };
-    write(app, reader, event, (kind, &target.subject), extent).await
+    write(app, reader, event, of, extent, linked).await
 }
 
 /// The same of something that is about the whole ledger.
 pub async fn record_on_ledger(app: &App, reader: &Reader, extent: &str) -> Result<(), Problem> {
     let ledger = ("ledger", &app.identity.subject);
-    write(app, reader, "viewed", ledger, extent).await
+    write(app, reader, "viewed", ledger, extent, None).await
 }
 
 async fn write(
@@ -244,8 +257,10 @@ async fn write(
     event: &str,
     (target, subject): (&str, &Subject),
     extent: &str,
+    linked: Option<&Subject>,
 ) -> Result<(), Problem> {
-    let body = object(json!({"target": target, "extent": extent}));
+    let mut body = object(json!({"target": target, "extent": extent}));
+    body.extend(linked.map(|exhibit| ("exhibit".to_owned(), json!(exhibit))));
     let details = object(json!({
         "reader": reader.actor,
         "purpose": reader.purpose,

@@ -19,8 +19,10 @@ pub struct Route {
     pub summary: &'static str,
     /// Whether it needs a read token.
     pub token: bool,
-    /// Query parameters, all required: name, pattern, what it is.
+    /// Query parameters that it needs: name, pattern, what it is.
     pub query: &'static [(&'static str, &'static str, &'static str)],
+    /// Query parameters that may be left out, likewise.
+    pub may_query: &'static [(&'static str, &'static str, &'static str)],
     /// Headers that it heeds: name, what it is.
     pub headers: &'static [(&'static str, &'static str)],
     /// Bodies that it takes: media type and schema.
@@ -45,12 +47,19 @@ const PLAIN: Route = Route {
     summary: "",
     token: false,
     query: &[],
+    may_query: &[],
     headers: &[],
     takes: &[],
     answers: &[],
     problems: &[],
     handler: || MethodRouter::new(),
 };
+
+const UNDER: &[(&str, &str, &str)] = &[(
+    "case",
+    "^[A-Za-z0-9_-]{22}$",
+    "For an exhibit that stands in several cases: the one under which it is read, and on whose record the reading goes.",
+)];
 
 /// The table.
 pub const ROUTES: &[Route] = &[
@@ -117,6 +126,7 @@ pub const ROUTES: &[Route] = &[
     Route {
         path: "/v1/{kind}/{subject}/history",
         summary: "The entries of an exhibit or case that you may see. That you read them becomes part of the record.",
+        may_query: UNDER,
         token: true,
         answers: &[(200, JSON, "History", "The entries, by log index.")],
         handler: || get(views::get_history),
@@ -125,6 +135,7 @@ pub const ROUTES: &[Route] = &[
     Route {
         path: "/v1/{kind}/{subject}/bundle",
         summary: "Everything needed to check an exhibit or case offline. That you took it becomes part of the record.",
+        may_query: UNDER,
         token: true,
         answers: &[(
             200,

@@ -25,9 +25,9 @@ use sha2::Sha256;
 
 use super::known::StoreKnown;
 use super::say::say;
-use crate::ledger::may_read;
 use crate::ledger::rules::{Named as Kind, Rules};
 use crate::ledger::state::Known;
+use crate::ledger::{may_read, may_read_exhibit};
 use crate::protocol::entry::UnverifiedEntry;
 use crate::protocol::id::{ActorId, Strand, Subject};
 use crate::protocol::tree::{EntryIndex, TreeSize};
@@ -348,23 +348,31 @@ impl Asked<'_> {
             }
         }
         let mut exhibits = self.named(Kind::Exhibit, id.as_ref(), reference)?;
+        let mut linked = Vec::new();
         // By the case's reference, a space, and the exhibit's.
         for (at, _) in reference.match_indices(' ') {
             let (case, exhibit) = (&reference[..at], reference[at..].trim_start());
             for case in self.named(Kind::Case, None, case)? {
                 let mac = mac_in_case(self.secret, &case, exhibit);
                 exhibits.extend(self.hits(mac, Kind::Exhibit, exhibit)?);
+                // What the case took in is named with that case alone: the index of another's says nothing of it.
+                for one in self.known.linked_into(&case)? {
+                    if self.name(Kind::Exhibit, &one)? == exhibit {
+                        linked.push((one, Some(case.clone())));
+                    }
+                }
             }
         }
         exhibits.sort();
         exhibits.dedup();
-        for exhibit in exhibits {
-            let Some(record) = self.known.exhibit(&exhibit) else {
-                continue;
-            };
-            if may_read(self.known, self.actor, &record.case).covers(self.known, &exhibit) {
+        let own = exhibits.into_iter().map(|exhibit| (exhibit, None));
+        for (exhibit, under) in own.chain(linked) {
+            let right = may_read_exhibit(self.known, self.actor, &exhibit, under.as_ref());
+            if let Some((case, _)) = right {
                 let name = self.name(Kind::Exhibit, &exhibit)?;
-                found.push(json!({"kind": "exhibit", "subject": exhibit, "reference": name, "case": record.case}));
+                found.push(
+                    json!({"kind": "exhibit", "subject": exhibit, "reference": name, "case": case}),
+                );
             }
         }
         let id = ActorId::new(reference).ok().map(|actor| actor.subject());

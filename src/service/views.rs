@@ -50,13 +50,22 @@ fn scope(kind: &str) -> Result<ScopeKind, Problem> {
     }
 }
 
+/// The query.
+#[derive(Deserialize)]
+pub struct Under {
+    /// The case under which an exhibit is read that stands in several.
+    case: Option<String>,
+}
+
 /// The entries of an exhibit or case that the reader may see.
 pub async fn get_history(
     State(app): Shared,
     Path((kind, subject)): Path<(String, String)>,
+    Query(query): Query<Under>,
     reader: Reader,
 ) -> Result<Response, Problem> {
-    let target = reads::find_named(&app, &reader, scope(&kind)?, &subject).await?;
+    let under = query.case.as_deref();
+    let target = reads::find_named(&app, &reader, scope(&kind)?, &subject, under).await?;
     reads::record(&app, &reader, "viewed", &target, "history").await?;
     let history = on_disk(move || reads::history(&*app.store, &target)).await?;
     Ok(json_answer(StatusCode::OK, &history))
@@ -66,9 +75,11 @@ pub async fn get_history(
 pub async fn get_bundle(
     State(app): Shared,
     Path((kind, subject)): Path<(String, String)>,
+    Query(query): Query<Under>,
     reader: Reader,
 ) -> Result<Response, Problem> {
-    let target = reads::find_named(&app, &reader, scope(&kind)?, &subject).await?;
+    let under = query.case.as_deref();
+    let target = reads::find_named(&app, &reader, scope(&kind)?, &subject, under).await?;
     reads::record(&app, &reader, "exported", &target, "bundle").await?;
     // The newest published checkpoint must cover all there is, this reading included.
     app.sequencer.write(Work::Publish).await?;

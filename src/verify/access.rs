@@ -9,10 +9,11 @@ use serde_json::Value;
 
 use super::checkpoints::TOLERANCE;
 use super::finding::{Asked, Findings, counted};
+use crate::ledger::schema::read;
 use crate::ledger::state::Known;
 use crate::protocol::entry::{EntryHash, UnverifiedEntry, VerifiedEntry};
 use crate::protocol::hash::Hash;
-use crate::protocol::id::Strand;
+use crate::protocol::id::{Strand, Subject};
 use crate::protocol::time::LogTime;
 use crate::protocol::token::{ReadRequest, UnverifiedRead};
 
@@ -121,9 +122,18 @@ impl Readings {
 }
 
 /// Whether the address asked for is of what the entry is about, where an address says so: histories and bundles
-/// name the exhibit or case, an entry its own hash.
+/// name the exhibit or case, an entry its own hash. What is said to be an exhibit that the case took in is one.
 fn asks_for(known: &impl Known, request: &ReadRequest, entry: &UnverifiedEntry) -> bool {
-    let subject = &entry.payload().subject;
+    let chain = &entry.payload().subject;
+    // An exhibit of another case that this case took in is read under this case.
+    let linked: Option<Subject> = read(&entry.payload().body, "exhibit");
+    if linked
+        .as_ref()
+        .is_some_and(|one| !known.links(one).contains_key(chain))
+    {
+        return false;
+    }
+    let subject = linked.as_ref().unwrap_or(chain);
     let path = request.uri.split(['?', '#']).next().unwrap_or_default();
     let mut segments = path.split('/');
     match entry.payload().body.get("extent").and_then(Value::as_str) {

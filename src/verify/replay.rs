@@ -192,9 +192,15 @@ impl Replay {
     /// A table of contents lists an exhibit of which the bundle holds nothing else.
     fn list_exhibit(&mut self, entry: &VerifiedEntry) {
         let case = entry.payload().subject.clone();
-        if let ("exhibit-added", Some(exhibit)) =
+        if let ("exhibit-added" | "exhibit-linked", Some(exhibit)) =
             (entry.payload().event.as_str(), exhibit_named(entry))
         {
+            if entry.payload().event == "exhibit-linked" {
+                let mut links = self.state.links(&exhibit);
+                links.insert(case.clone(), entry.hash());
+                let key = RecordKey::Links(exhibit.clone());
+                self.state.apply([(key, Record::Links(links))]);
+            }
             let key = RecordKey::CaseExhibit(case, exhibit);
             self.state.apply([(key, Record::Fact(entry.hash()))]);
         }
@@ -259,6 +265,7 @@ fn names_exhibit_elsewhere(known: &MemoryState, entry: &VerifiedEntry, refusal: 
     let expected = [
         ("exhibit-added", "not-in-case"),
         ("child-added", "not-a-child"),
+        ("exhibit-linked", "not-linkable"),
     ];
     expected.contains(&(event, refusal.code.as_str()))
         && exhibit_named(entry).is_some_and(|exhibit| known.exhibit(&exhibit).is_none())

@@ -25,14 +25,19 @@ impl Covered {
         let subject = &bundle.scope.subject;
         let mut cases = BTreeSet::new();
         let exhibits = match bundle.scope.kind {
-            ScopeKind::Exhibit => BTreeSet::from([subject.clone()]),
+            ScopeKind::Exhibit => {
+                // Read in a case that took it in, it stands in that case too.
+                cases.extend(state.links(subject).into_keys());
+                BTreeSet::from([subject.clone()])
+            }
             ScopeKind::Case => {
                 cases.insert(subject.clone());
                 let here = bundle.chains.iter().map(|chain| &chain.subject);
                 let of_case = |one: &&Subject| {
-                    state
+                    let own = state
                         .exhibit(one)
-                        .is_some_and(|exhibit| exhibit.case == *subject)
+                        .is_some_and(|exhibit| exhibit.case == *subject);
+                    own || state.links(one).contains_key(subject)
                 };
                 here.filter(of_case).cloned().collect()
             }
@@ -164,11 +169,18 @@ impl Covered {
     ) {
         let own_cases: BTreeSet<Subject> = match bundle.scope.kind {
             ScopeKind::Case => BTreeSet::from([bundle.scope.subject.clone()]),
-            ScopeKind::Exhibit => state
-                .exhibit(&bundle.scope.subject)
-                .map(|one| one.case)
-                .into_iter()
-                .collect(),
+            ScopeKind::Exhibit => {
+                let exhibit = &bundle.scope.subject;
+                let taken_in: BTreeSet<Subject> = state.links(exhibit).into_keys().collect();
+                match taken_in.is_empty() {
+                    true => state
+                        .exhibit(exhibit)
+                        .map(|one| one.case)
+                        .into_iter()
+                        .collect(),
+                    false => taken_in,
+                }
+            }
         };
         // By the case's table of contents, which names exhibits of which nothing can be read too.
         let listed: BTreeSet<Subject> = own_cases

@@ -41,6 +41,8 @@ pub struct Board {
     pub other: Person,
     pub case: Subject,
     pub bag: Subject,
+    /// An exhibit of a case of mine that is tried for nothing else.
+    pub of_my_other_case: Subject,
     pub genesis: EntryHash,
     /// A proposal that the police do not stand behind yet.
     pub proposal: EntryHash,
@@ -77,6 +79,7 @@ impl Board {
             other: prosecutor,
             case: s.case,
             bag: nobody.clone(),
+            of_my_other_case: nobody.clone(),
             genesis,
             proposal: genesis,
             fresh: SecretKey::from_seed([42; 32]),
@@ -164,10 +167,15 @@ impl Board {
         let held = self.opened(&["party-joined"]);
         let of_held = self.registered(&held, true);
         self.act(false, &held, "case-hold-placed", until);
+        // Taken into a case on hold, whose hold its own case does not know of.
+        let (other, own) = (self.opened(&[]), self.opened(&[]));
+        let of_own = self.registered(&own, true);
+        self.act(true, &other, "exhibit-linked", json!({"exhibit": of_own}));
+        self.act(true, &other, "case-hold-placed", json!({"until": null}));
         let foreign = self.foreign();
         let of_other = self.registered(&foreign, false);
         let nothing = self.world.subject();
-        for (name, exhibit) in [("not digested", phone), ("a working copy", copy), ("a bag", self.bag.clone()), ("its case on hold", of_held), ("of a case that I am not in", of_other), ("not there", nothing)] {
+        for (name, exhibit) in [("not digested", phone), ("a working copy", copy), ("a bag", self.bag.clone()), ("its case on hold", of_held), ("linked into a case on hold", of_own), ("of a case that I am not in", of_other), ("not there", nothing)] {
             self.exhibits.push(State { name, subject: exhibit.clone(), exhibit });
         }
     }
@@ -229,6 +237,12 @@ impl Board {
         let closed = self.opened(&["party-joined"]);
         add(self, "closed", closed.clone(), false);
         self.act(true, &closed, "case-closed", json!({}));
+        let taking = self.opened(&["party-joined"]);
+        let other = self.opened(&[]);
+        self.of_my_other_case = self.registered(&other, true);
+        let linked = json!({"exhibit": self.of_my_other_case});
+        self.act(true, &taking, "exhibit-linked", linked);
+        add(self, "that took it in before", taking, false);
         let foreign = self.foreign();
         add(self, "I am not in it", foreign, false);
         let nothing = self.world.subject();

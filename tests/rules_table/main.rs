@@ -9,6 +9,7 @@ mod erasures;
 #[cfg(feature = "service")]
 #[path = "../common/ledger.rs"]
 mod ledger;
+mod links;
 #[cfg(feature = "service")]
 #[path = "../common/live.rs"]
 mod live;

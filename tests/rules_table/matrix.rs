@@ -126,6 +126,9 @@ impl Trial<'_> {
         use MemberType as T;
         match (name, member.kind) {
             ("case", _) => json!(exhibit.map_or(&board.case, |one| &one.case)),
+            ("exhibit", T::Subject) if self.row.event == "exhibit-linked" => {
+                json!(board.of_my_other_case)
+            }
             ("container", _) => json!(board.bag),
             ("kind", _) => json!("other"),
             (_, T::Enum) => json!(member.values[0]),

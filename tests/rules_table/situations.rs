@@ -3,6 +3,7 @@
 use super::*;
 use crate::branches::{adoption, branches};
 use crate::erasures::erasures;
+use crate::links::links;
 use crate::organisations::organisations;
 use crate::practice::{bags, clocks, feeds, flags_of_practice, handovers, permissions};
 
@@ -170,6 +171,7 @@ pub fn play(mut play: Play) -> Play {
     clocks(p);
     branches(p);
     permissions(p);
+    links(p);
     let offer = |e: Option<EntryHash>| json!({"offer": e.unwrap()});
     let e = p.line("officer", &phone, "transfer-offered", org("northshire-forensics"), Flags(&[]));
     p.line("officer", &phone, "transfer-offered", org("northshire-forensics"), Refused("offer-open"));

@@ -39,8 +39,7 @@ const INCOMPLETE: u8 = 3;
 /// Runs the command.
 pub fn run(args: &BundleArgs, session: &Session) -> Outcome {
     let purpose = session.profile.stated_purpose()?;
-    let (kind, subject) = reference::either(session, &args.target)?;
-    let path = format!("/v1/{kind}s/{subject}/bundle");
+    let (kind, subject, path) = reference::to_read(session, &args.target, "bundle")?;
     let bytes = session.client.read(&session.reader, &path, purpose)?.body;
     let bundle = Bundle::parse(&bytes).map_err(|error| unexpected(&error.to_string()))?;
     write_atomically(&args.out, &bytes)?;

@@ -1,4 +1,4 @@
-//! `custodes case`: open a case, and let other organisations join it.
+//! `custodes case`: open a case, let other organisations join it, take an exhibit of another case into it.
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, json};
@@ -13,11 +13,12 @@ use super::when;
 use crate::cli::Outcome;
 use crate::protocol::id::{OrgId, Strand};
 
-/// Open a case, or let an organisation join it.
+/// Open a case, let an organisation join it, or take an exhibit of another case into it.
 #[derive(Debug, Subcommand)]
 pub enum CaseCommand {
     Open(OpenArgs),
     Join(JoinArgs),
+    Link(LinkArgs),
 }
 
 /// Open a case; your organisation becomes its first party.
@@ -62,11 +63,34 @@ pub struct JoinArgs {
     occurred_at: Option<String>,
 }
 
+/// Take an exhibit of another case into a case too; you must stand in both.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The parties of the case can then read the exhibit and disclose it there. Nothing of this stands in the record of the exhibit \
+                        or of its own case: who knows only that case learns nothing of this one. What you read of it, read as an exhibit of \
+                        this case, so that the reading goes on this case's record. A hold on this case keeps the exhibit from being disposed of.\n\n\
+                        Example: custodes case link 44NS1234526 \"44NS9876526 JSM/1\" --basis \"same van, burglary of 3 March\"\n\
+                        Then: custodes history \"44NS1234526 JSM/1\""
+)]
+pub struct LinkArgs {
+    /// The case that takes it in: its reference or opaque id.
+    case: String,
+    /// The exhibit of the other case: its reference there, or its opaque id.
+    exhibit: String,
+    /// On what basis.
+    #[arg(long)]
+    basis: String,
+    /// When, if not now.
+    #[arg(long, value_name = "TIME")]
+    occurred_at: Option<String>,
+}
+
 /// Runs the command.
 pub fn run(command: &CaseCommand, session: &Session) -> Outcome {
     match command {
         CaseCommand::Open(args) => open(args, session),
         CaseCommand::Join(args) => join(args, session),
+        CaseCommand::Link(args) => link(args, session),
     }
 }
 
@@ -110,6 +134,26 @@ fn join(args: &JoinArgs, session: &Session) -> Outcome {
             opens: false,
             event: "party-joined".to_owned(),
             body: values::body(&body)?,
+            details: details.into_map(),
+            occurred_at: when::occurred(args.occurred_at.as_deref())?,
+        },
+    )?
+    .say(session);
+    Ok(0)
+}
+
+fn link(args: &LinkArgs, session: &Session) -> Outcome {
+    let mut details = Details::default();
+    details.add("basis", args.basis.as_str())?;
+    let exhibit = reference::exhibit(session, &args.exhibit, None)?;
+    signing::record(
+        session,
+        &Act {
+            subject: reference::case(session, &args.case)?,
+            strand: Strand::Exhibits,
+            opens: false,
+            event: "exhibit-linked".to_owned(),
+            body: values::body(&[("exhibit".to_owned(), json!(exhibit))])?,
             details: details.into_map(),
             occurred_at: when::occurred(args.occurred_at.as_deref())?,
         },

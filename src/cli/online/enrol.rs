@@ -67,7 +67,7 @@ pub struct RevokeArgs {
     #[arg(long, value_name = "ACTOR")]
     of: String,
     /// The key id, as `key show` prints it.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     kid: String,
     /// Why.
     #[arg(long)]

@@ -30,8 +30,8 @@ pub struct HistoryArgs {
 /// Runs the command.
 pub fn run(args: &HistoryArgs, session: &Session) -> Outcome {
     session.profile.stated_purpose()?;
-    let (kind, subject) = reference::either(session, &args.target)?;
-    let answer = session.read_json(&format!("/v1/{kind}s/{subject}/history"))?;
+    let (kind, subject, path) = reference::to_read(session, &args.target, "history")?;
+    let answer = session.read_json(&path)?;
     let mut history = told::read(&answer)?;
     let hidden = add_containers(session, &mut history)?;
     let mut names = Names::new(session);

@@ -11,6 +11,8 @@ use super::told::Told;
 use crate::cli::failure::Failure;
 use crate::court::names::{name_of, plain, short};
 use crate::court::telling::{Erased, Past, SERVICE, Telling};
+use crate::ledger::Rules;
+use crate::ledger::state::Role;
 use crate::protocol::entry::EntryHash;
 use crate::protocol::id::{ActorId, Strand, Subject};
 use crate::protocol::tree::EntryIndex;
@@ -71,9 +73,8 @@ impl<'a> Names<'a> {
                 self.past.read(entry, told.index);
             }
             self.erased.read(entry, told.index);
-            let by_service = matches!(told.strand, Strand::Access | Strand::Exhibits)
-                || payload.event == "child-added";
-            match by_service {
+            let row = Rules::embedded().row(&payload.event);
+            match row.is_some_and(|row| row.roles == [Role::Service]) {
                 true => drop(self.service.insert(payload.actor.clone())),
                 false => self.ask(&payload.actor)?,
             }

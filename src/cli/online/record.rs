@@ -20,6 +20,7 @@ use crate::cli::failure::{Failure, read_limited};
 use crate::cli::{Outcome, evidence};
 use crate::ledger::rules::Row;
 use crate::ledger::schema::{self, MemberType};
+use crate::ledger::state::Role;
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ActorId, Strand, Subject};
 
@@ -148,7 +149,7 @@ fn about(args: &RecordArgs, session: &Session, row: &Row) -> Result<String, Fail
                 "Case, and the reference of the new exhibit, such as 44NS1234526 JSM/4"
             }
             (true, Strand::Case) => "Reference of the new case",
-            (_, Strand::Case) => "Case",
+            (_, Strand::Case | Strand::Exhibits) => "Case",
             (_, Strand::Keys) => "Person, by actor id",
             _ => "Exhibit, such as 44NS1234526 JSM/1",
         }),
@@ -183,7 +184,7 @@ fn subject(
             details.add("reference", about)?;
             random_subject()
         }
-        _ => target(session, row.strand, about),
+        _ => target(session, row, about),
     }
 }
 
@@ -214,20 +215,20 @@ pub fn attach(session: &Session, file: &Path) -> Result<Value, Failure> {
     Ok(json!(Hash::of(&[&bytes])))
 }
 
-fn target(session: &Session, strand: Strand, text: &str) -> Result<Subject, Failure> {
-    match strand {
-        Strand::Custody | Strand::Notes => reference::exhibit(session, text, None),
-        Strand::Case => reference::case(session, text),
+fn target(session: &Session, row: &Row, text: &str) -> Result<Subject, Failure> {
+    match row.strand {
+        _ if row.roles == [Role::Service] => Err(Failure::new(
+            "service-only",
+            "events of this kind are recorded by the service alone",
+        )
+        .next("nothing needs to be done: the service records each reading by itself")),
+        Strand::Custody | Strand::Notes | Strand::Access => reference::exhibit(session, text, None),
+        Strand::Case | Strand::Exhibits => reference::case(session, text),
         Strand::Keys => match ActorId::new(text) {
             Ok(actor) => Ok(actor.subject()),
             Err(_) => Subject::new(text).map_err(|error| Failure::new("usage", error.to_string())),
         },
         Strand::Rules => ledger_subject(session),
-        Strand::Access | Strand::Exhibits => Err(Failure::new(
-            "service-only",
-            "events of this kind are recorded by the service alone",
-        )
-        .next("nothing needs to be done: the service records each reading by itself")),
     }
 }
 

@@ -80,6 +80,12 @@ pub fn exhibit(
 
 /// A case or an exhibit, and which.
 pub fn either(session: &Session, text: &str) -> Result<(String, Subject), Failure> {
+    let (kind, subject, _) = either_in(session, text)?;
+    Ok((kind, subject))
+}
+
+/// The same, with the case of an exhibit that was named.
+fn either_in(session: &Session, text: &str) -> Result<(String, Subject, Option<Subject>), Failure> {
     let found = find(session, text, |one| {
         one.kind == "case" || one.kind == "exhibit"
     })?;
@@ -89,9 +95,30 @@ pub fn either(session: &Session, text: &str) -> Result<(String, Subject), Failur
         .to_owned();
     // The service knows opaque ids too; where it does not say, an id is taken to be an exhibit's.
     match Subject::new(text) {
-        Ok(subject) => Ok((kind, subject)),
-        Err(_) => Ok((kind, only(text, "case or exhibit", found)?)),
+        Ok(subject) => Ok((kind, subject, None)),
+        Err(_) => {
+            let one = one(text, "case or exhibit", found)?;
+            let subject = Subject::new(one.subject);
+            let subject = subject.map_err(|error| unexpected(&error.to_string()))?;
+            Ok((kind, subject, one.case))
+        }
     }
+}
+
+/// A case or an exhibit to be read: which, its id, and the path of what the service has of it. An exhibit that was named
+/// with a case is read under that case, even where it stands in others.
+pub fn to_read(
+    session: &Session,
+    text: &str,
+    what: &str,
+) -> Result<(String, Subject, String), Failure> {
+    let (kind, subject, case) = either_in(session, text)?;
+    let path = format!("/v1/{kind}s/{subject}/{what}");
+    let path = match case {
+        Some(case) => format!("{path}?case={case}"),
+        None => path,
+    };
+    Ok((kind, subject, path))
 }
 
 /// Says so where a reference is in use: two things of one name could no longer be told apart by it.
