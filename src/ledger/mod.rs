@@ -17,6 +17,7 @@ pub mod flags;
 pub mod grounds;
 mod listings;
 mod meanings;
+mod memory_state;
 pub mod outcome;
 pub mod page;
 mod proposals;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::branched;
 use super::known::StoreKnown;
 use super::problem::Problem;
 use super::reads::{self, Target, parse};
@@ -211,7 +212,7 @@ impl Assembly<'_> {
             return Ok(());
         }
         let mut indexes = Vec::new();
-        for (stored, entry, on_branch) in reads::with_branches(self.store, &chain)? {
+        for (stored, entry, on_branch) in branched::with_branches(self.store, &chain)? {
             let index = stored.index;
             // What takes in a branch is covered with all of it: they are written in one step.
             if index >= EntryIndex(self.newest.0) {

@@ -8,6 +8,7 @@ mod audit;
 mod auditing;
 mod batch;
 mod blobs;
+mod branched;
 mod bundles;
 mod clock;
 mod derived;

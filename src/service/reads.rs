@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::blobs::on_disk;
+use super::branched::{adoption, stored_entry, with_branches};
 use super::eraser;
 use super::http::App;
 use super::known::StoreKnown;
@@ -18,7 +19,7 @@ use crate::ledger::effects::Effect;
 use crate::ledger::state::{Known as _, Record, RecordKey};
 use crate::ledger::{
     EntryView, Flag, ReadRight, Rules, access_view, entry_view, exhibit_of, explain, flags_of,
-    is_auditor, key_compromised, may_read, may_read_exhibit, standing_flags, taken_in,
+    is_auditor, key_compromised, may_read, may_read_exhibit, standing_flags,
 };
 use crate::protocol::bundle::ScopeKind;
 use crate::protocol::digest::EvidenceDigest;
@@ -348,49 +349,6 @@ pub fn history(store: &dyn Store, target: &Target) -> Result<Value, Problem> {
     entries.sort_by_key(|(index, _)| *index);
     let entries: Vec<Value> = entries.into_iter().map(|(_, entry)| entry).collect();
     Ok(json!({"evaluated_at": evaluated_at, "entries": entries}))
-}
-
-/// The `adopted` entry by which an entry counts.
-fn adoption(known: &StoreKnown<'_>, entry: &UnverifiedEntry) -> Option<EntryHash> {
-    let key = RecordKey::Adopted(entry.payload().actor.subject(), entry.hash());
-    match known.get(&key)? {
-        Record::Fact(by) => Some(by),
-        _ => None,
-    }
-}
-
-fn stored_entry(
-    store: &dyn Store,
-    e: EntryHash,
-) -> Result<Option<(EntryIndex, StoredEntry)>, StoreError> {
-    let Some(index) = store.index_of(e)? else {
-        return Ok(None);
-    };
-    Ok(store.entry(index)?.map(|stored| (index, stored)))
-}
-
-/// An entry, and whether it is of a branch.
-pub type Branched = (StoredEntry, UnverifiedEntry, bool);
-
-/// The entries of a chain in order, and behind each that takes in a branch the entries of that.
-pub fn with_branches(store: &dyn Store, chain: &ChainId) -> Result<Vec<Branched>, StoreError> {
-    let read = |index: EntryIndex| {
-        let stored = store.entry(index)?;
-        let stored = stored.ok_or_else(|| StoreError::Corrupt(format!("entry {}", index.0)))?;
-        let entry = parse(&stored)?;
-        Ok::<_, StoreError>((stored, entry))
-    };
-    let mut all = Vec::new();
-    for index in store.chain(chain)? {
-        let (stored, entry) = read(index)?;
-        let branch = taken_in(&entry).len() as u64;
-        all.push((stored, entry, false));
-        for at in 1..=branch {
-            let (stored, entry) = read(EntryIndex(index.0 + at))?;
-            all.push((stored, entry, true));
-        }
-    }
-    Ok(all)
 }
 
 /// What is flagged of an exhibit at this log time, whatever was recorded last.
