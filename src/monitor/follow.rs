@@ -166,9 +166,16 @@ impl Look<'_> {
                 return Ok(None);
             }
             // 3. The tiles say the same as the leaves.
-            if let Err(why) = self.compare_tiles(from.0, head.size.0, &tree) {
-                self.seen.alarm("tile-differs", why);
-                return Ok(None);
+            match self.compare_tiles(from.0, head.size.0, &tree) {
+                Ok(None) => {}
+                Ok(Some(differs)) => {
+                    self.seen.alarm("tile-differs", differs);
+                    return Ok(None);
+                }
+                Err(why) => {
+                    self.seen.unchecked.push(why);
+                    return Ok(None);
+                }
             }
         }
         // 4. Witnesses keep up.
@@ -240,8 +247,16 @@ impl Look<'_> {
         Ok(hashes)
     }
 
-    /// Every tile that the new leaves touch holds the hashes that the leaves give.
-    fn compare_tiles(&self, from: u64, size: u64, tree: &MemoryTree) -> Result<(), String> {
+    /// Every tile that the new leaves touch holds the hashes that the leaves give: the first that does not, in words.
+    ///
+    /// # Errors
+    /// A tile cannot be fetched, which says nothing about what it holds.
+    fn compare_tiles(
+        &self,
+        from: u64,
+        size: u64,
+        tree: &MemoryTree,
+    ) -> Result<Option<String>, String> {
         use tree::NodeReader as _;
         let width = u64::from(TILE_WIDTH);
         for level in 0..=5u8 {
@@ -267,12 +282,12 @@ impl Look<'_> {
                     own.extend_from_slice(&node.map_err(|_| "a node is missing")?.0);
                 }
                 if body != own {
-                    return Err(format!("{place} is not what the leaves give"));
+                    return Ok(Some(format!("{place} is not what the leaves give")));
                 }
                 index += 1;
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// A smaller tree: a fork if it is not the beginning of the one known, and a step back if it is.
