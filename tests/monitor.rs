@@ -47,6 +47,7 @@ struct Served {
     size: u64,
     leaves: Vec<Vec<u8>>,
     spoilt: Option<String>,
+    hidden: Option<String>,
     cosigned: String,
     named: Value,
 }
@@ -73,6 +74,9 @@ impl Served {
 
     fn answer(&self, path: &str) -> Option<Vec<u8>> {
         let log = self.log.as_ref()?;
+        if self.hidden.as_deref() == Some(path) {
+            return None;
+        }
         if path == "/checkpoint" {
             let note = log.sign(&log.checkpoint(self.size)) + &self.cosigned;
             return Some(note.into_bytes());
@@ -216,6 +220,23 @@ fn a_log_that_lies_raises_an_alarm_with_the_proof() {
         let (exit, said) = look();
         assert_eq!((exit, codes(&said)), (1, vec![code]), "{said}");
     }
+    // What cannot be fetched was not looked at, which is no alarm; once it can be, all is well.
+    served.lock().unwrap().spoilt = None;
+    for path in [
+        "/tile/entries/258.p/52",
+        "/tile/0/258.p/52",
+        "/tile/1/001.p/2",
+    ] {
+        served.lock().unwrap().hidden = Some(path.to_owned());
+        let (exit, said) = look();
+        assert_eq!((exit, codes(&said).len()), (3, 0), "{said}");
+        let unchecked = said["unchecked"].to_string();
+        assert!(unchecked.contains(&path[1..]), "{said}");
+        assert_ne!(said["size"], 66_100, "{said}");
+    }
+    served.lock().unwrap().hidden = None;
+    let (exit, said) = look();
+    assert_eq!((exit, &said["size"]), (0, &66_100.into()), "{said}");
     // A stranger's signature, and nobody there.
     let stranger = policy_of(
         &home.path().join("monitor"),

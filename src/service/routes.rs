@@ -273,8 +273,8 @@ pub const ROUTES: &[Route] = &[
     },
     Route {
         path: "/v1/consistency/{old}/{new}",
-        summary: "Proof that the log of one size is a beginning of the log of another (RFC 6962).",
-        answers: &[(200, JSON, "Proof", "The proof.")],
+        summary: "Proof that the log of one size is a beginning of the log of another (RFC 6962), and the root of the smaller.",
+        answers: &[(200, JSON, "Proof", "The proof and the root.")],
         handler: || get(public_log::get_consistency),
         ..PLAIN
     },
