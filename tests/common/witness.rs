@@ -94,6 +94,8 @@ pub struct Witness {
     pub url: String,
     pub process: Option<Child>,
     pub vkeys: Vec<VerifierKey>,
+    /// What its process finds in its environment beside the test's.
+    pub env: Vec<(&'static str, String)>,
 }
 
 pub struct Answer {
@@ -129,6 +131,7 @@ impl Witness {
             folder,
             url: String::new(),
             process: None,
+            env: Vec::new(),
         };
         if !keys.is_empty() {
             witness.trust(keys);
@@ -173,6 +176,7 @@ impl Witness {
             .arg(self.dir())
             .arg("--ready-file")
             .arg(&ready)
+            .envs(self.env.clone())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
