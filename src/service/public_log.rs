@@ -16,7 +16,7 @@ use crate::protocol::checkpoint;
 use crate::protocol::hash::Hash;
 use crate::protocol::tile::{TilePath, encode_entries};
 use crate::protocol::tree::{self, EntryIndex, NodeId, NodeReader as _, TreeSize};
-use crate::storage::StoreError;
+use crate::storage::{Store, StoreError};
 
 /// What the ledger is: origin, genesis, log key, size.
 pub async fn get_ledger(State(app): Shared) -> Result<Response, Problem> {
@@ -94,27 +94,28 @@ pub async fn get_tile(State(app): Shared, Path(path): Path<String>) -> Result<Re
     if !tile.exists_in(published.size) {
         return Err(absent());
     }
+    let body = tile_of(&*app.store, tile)?;
+    Ok(text_answer("application/octet-stream", body))
+}
+
+/// The bytes of a tile or entry bundle of a stored log that has it.
+pub fn tile_of(store: &dyn Store, tile: TilePath) -> Result<Vec<u8>, StoreError> {
     let range = (0..u64::from(tile.width)).map(|at| tile.index * 256 + at);
-    let known = StoreKnown::new(&*app.store);
-    let body = match tile.level {
+    match tile.level {
         Some(level) => {
-            let hashes = range.map(|index| {
-                known.node(NodeId {
-                    level: 8 * level,
-                    index,
-                })
-            });
+            let known = StoreKnown::new(store);
+            let level = 8 * level;
+            let hashes = range.map(|index| known.node(NodeId { level, index }));
             let hashes = hashes.collect::<Result<Vec<Hash>, StoreError>>()?;
-            hashes.iter().flat_map(|hash| hash.0).collect()
+            Ok(hashes.iter().flat_map(|hash| hash.0).collect())
         }
         None => {
             let mut leaves = Vec::new();
             for index in range {
-                let leaf = app.store.leaf(EntryIndex(index))?;
+                let leaf = store.leaf(EntryIndex(index))?;
                 leaves.push(leaf.ok_or_else(|| StoreError::Corrupt(format!("leaf {index}")))?);
             }
-            encode_entries(leaves.iter().map(Vec::as_slice))
+            Ok(encode_entries(leaves.iter().map(Vec::as_slice)))
         }
-    };
-    Ok(text_answer("application/octet-stream", body))
+    }
 }
