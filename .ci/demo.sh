@@ -12,27 +12,31 @@ LEDGER="$DEMO/ledger"         # the service's own folder: keys, database
 PEOPLE="$DEMO/people"         # one profile a person, each on what would be their own machine
 EVIDENCE="$DEMO/evidence"
 DEFENCE="$DEMO/for-the-defence"
-POLICY="$LEDGER/policy"       # the log's public key, which the defence got when the case began
+POLICY="$LEDGER/policy"       # the log's and the witnesses' public keys, which the defence got when the case began
 CASE=44NS1234526
 PHONE="$CASE JSM/1"
 FOOTAGE="$CASE JSM/2"
 SERVICE_PID=""
+declare -A WITNESS_PID=()     # by sector
 
 # --- telling ---------------------------------------------------------------------------------------------------
 
+STEP=0
+step() { heading "$((STEP += 1)). $*"; }
 heading() { printf '\n\n%s\n%s\n' "$*" "$(printf '%*s' "${#1}" '' | tr ' ' '-')"; }
 say() { printf '\n%s\n' "$*" | fold -s -w 100; }
 
-# Shows a command as one could type it, and runs it.
+# Shows a command as one could type it, and runs it. Post-quantum keys, which fill a screen, are cut.
 run() {
     printf '  $ custodes'
     local word
     for word in "$@"; do
         word="${word//$PWD\//}"
+        [ "${#word}" -le 200 ] || word="${word:0:60}..."
         case "$word" in *[!A-Za-z0-9_./:=,@%+-]* | "") printf " '%s'" "$word" ;; *) printf ' %s' "$word" ;; esac
     done
     printf '\n'
-    "$CUSTODES" "$@" 2>&1 | sed "s|$PWD/||g; s/^/    /"
+    "$CUSTODES" "$@" 2>&1 | sed "s|$PWD/||g; s/\([A-Za-z0-9+/=]\{60\}\)[A-Za-z0-9+/=]\{200,\}/\1.../g; s/^/    /"
 }
 
 # as PERSON COMMAND...: the same, with that person's own key.
@@ -53,19 +57,24 @@ expect() {
 
 # --- the service -----------------------------------------------------------------------------------------------
 
-start_service() {
-    rm -f "$DEMO/ready"
-    "$CUSTODES" serve --dir "$LEDGER" --listen 127.0.0.1:0 --ready-file "$DEMO/ready" >>"$DEMO/service.log" 2>&1 &
-    SERVICE_PID=$!
+# await FILE PROCESS LOG: until it says in the file where it is reached.
+await() {
     local waited=0
-    until [ -s "$DEMO/ready" ]; do
-        if ! kill -0 "$SERVICE_PID" 2>/dev/null || [ "$((waited += 1))" -gt 300 ]; then
-            echo "The service did not start. What it said (ledger-demo/service.log):" >&2
-            tail -20 "$DEMO/service.log" >&2
+    until [ -s "$1" ]; do
+        if ! kill -0 "$2" 2>/dev/null || [ "$((waited += 1))" -gt 300 ]; then
+            echo "It did not start. What it said (${3#"$PWD"/}):" >&2
+            tail -20 "$3" >&2
             exit 1
         fi
         sleep 0.1
     done
+}
+
+start_service() {
+    rm -f "$DEMO/ready"
+    "$CUSTODES" serve --dir "$LEDGER" --listen 127.0.0.1:0 --ready-file "$DEMO/ready" >>"$DEMO/service.log" 2>&1 &
+    SERVICE_PID=$!
+    await "$DEMO/ready" "$SERVICE_PID" "$DEMO/service.log"
     CUSTODES_URL="$(cat "$DEMO/ready")"
     export CUSTODES_URL
 }
@@ -76,7 +85,54 @@ stop_service() {
     wait "$SERVICE_PID" 2>/dev/null || true
     SERVICE_PID=""
 }
-trap stop_service EXIT
+
+# ask PATH: what the service answers, whatever the status.
+ask() {
+    python3 - "$CUSTODES_URL$1" <<'PYTHON'
+import sys, urllib.error, urllib.request
+try:
+    answer = urllib.request.urlopen(sys.argv[1])
+except urllib.error.HTTPError as error:
+    answer = error
+print(answer.read().decode())
+PYTHON
+}
+
+# until_it_says PATH WORD: asks until the word is there, for a minute at most, and prints the answer.
+until_it_says() {
+    local waited=0
+    until ask "$1" >"$DEMO/told" && grep -q "$2" "$DEMO/told"; do
+        [ "$((waited += 1))" -le 200 ] || { echo "$2 does not come; it says: $(cat "$DEMO/told")" >&2; exit 1; }
+        sleep 0.3
+    done
+    cat "$DEMO/told"
+}
+
+# After a start nothing is recorded until the witnesses have confirmed what is there.
+await_quorum() { until_it_says /readyz "^ready" >/dev/null; }
+
+# start_witness SECTOR: under the address that it had before, if it had one.
+start_witness() {
+    local home="$DEMO/witness-$1" listen=127.0.0.1:0
+    [ ! -s "$home/address" ] || listen="$(sed 's|^http://||' "$home/address")"
+    rm -f "$home/address"
+    "$CUSTODES" witness serve --dir "$home" --listen "$listen" --ready-file "$home/address" >>"$home/log" 2>&1 &
+    WITNESS_PID[$1]=$!
+    await "$home/address" "${WITNESS_PID[$1]}" "$home/log"
+}
+
+stop_witness() {
+    kill -TERM "${WITNESS_PID[$1]}" 2>/dev/null || true
+    wait "${WITNESS_PID[$1]}" 2>/dev/null || true
+    unset "WITNESS_PID[$1]"
+}
+
+stop_all() {
+    local sector
+    stop_service
+    for sector in "${!WITNESS_PID[@]}"; do stop_witness "$sector"; done
+}
+trap stop_all EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
@@ -91,18 +147,43 @@ prepare() {
 }
 
 found_the_ledger() {
-    heading "1. Six organisations found a ledger"
+    step "Seven organisations found a ledger"
     say "Each brings a key of its own and accepts the ledger's first entry. The people, the case and the evidence \
 are invented. The demonstration keeps its keys unencrypted; a real ledger must not."
     run init --dir "$LEDGER" --origin evidence.northshire.example \
         --org northshire-police:police --org nfu:forensic --org cps:prosecution --org hmcts:court \
-        --org probation:probation --org defence-llp:defence --plain-keys
+        --org probation:probation --org defence-llp:defence --org inspectorate:oversight --plain-keys
+    run_witnesses
     start_service
+    await_quorum
     say "The service is up at $CUSTODES_URL. Each organisation accepts what the ledger's first entry says."
     local org
-    for org in northshire-police nfu cps hmcts probation defence-llp; do
+    for org in northshire-police nfu cps hmcts probation defence-llp inspectorate; do
         run key accept-genesis --authority "$LEDGER/authority/$org.pem" --org "$org"
     done
+}
+
+run_witnesses() {
+    step "Court, defence and inspectorate each run a witness"
+    say "A witness cosigns a checkpoint of the log only if it continues the last one that it cosigned. It sees sizes and \
+hashes, never an entry. The trust policy asks for two of the three."
+    local log sector home
+    mapfile -t log < <(sed -n 's/^\(# \)\{0,1\}log //p' "$POLICY")
+    printf 'log %s\n' "${log[@]}" >"$POLICY"
+    for sector in court defence oversight; do
+        home="$DEMO/witness-$sector"
+        run witness init --dir "$home" --name "witness.$sector.example" --plain-keys
+        run witness trust --dir "$home" "${log[@]}"
+        start_witness "$sector"
+        "$CUSTODES" --json witness show --dir "$home" >"$DEMO/told"
+        printf 'witness %s %s %s\n' \
+            "$sector-ed" "$(jq -r .ed25519 "$DEMO/told")" "$(cat "$home/address")" \
+            "$sector-pq" "$(jq -r .ml_dsa_44 "$DEMO/told")" "$(cat "$home/address")" >>"$POLICY"
+        printf 'group %s any %s-ed %s-pq\n' "$sector" "$sector" "$sector" >>"$POLICY"
+    done
+    printf 'group sectors 2 court defence oversight\nquorum sectors\n' >>"$POLICY"
+    for home in "$LEDGER"/authority/*/; do cp "$POLICY" "$home"; done
+    run policy explain "$POLICY"
 }
 
 # enrol PROFILE ORGANISATION ROLES NAME
@@ -113,7 +194,7 @@ enrol() {
 }
 
 enrol_people() {
-    heading "2. Each organisation vouches for its own people"
+    step "Each organisation vouches for its own people"
     say "Every person makes a key on their own machine. The service never has it, so it cannot write in their name."
     enrol smith northshire-police officer "DC Jo Smith"
     enrol hart northshire-police officer,disclosure-officer "DC Lee Hart"
@@ -124,7 +205,7 @@ enrol_people() {
 }
 
 open_the_case() {
-    heading "3. DC Smith opens a case, and the other parties join it"
+    step "DC Smith opens a case, and the other parties join it"
     as smith case open --reference "$CASE" --title "Burglary, Harbour Street car park"
     as smith case join "$CASE" --org nfu --part forensic
     as smith case join "$CASE" --org cps --part prosecution
@@ -133,7 +214,7 @@ open_the_case() {
 }
 
 seize_the_phone() {
-    heading "4. A phone was seized two days ago, and is entered only now"
+    step "A phone was seized two days ago, and is entered only now"
     say "A phone has no digest yet, so the record begins with the thing itself and its seal. It was recorded late, \
 and the ledger says so."
     local then
@@ -150,7 +231,7 @@ and the ledger says so."
 }
 
 register_the_footage() {
-    heading "5. The car park's footage is registered by its digest"
+    step "The car park's footage is registered by its digest"
     say "The file is read and hashed on DC Smith's machine; its bytes are not sent anywhere. The recorder's clock was \
 105 seconds fast: what it showed, and how the true time is known, is recorded with the footage."
     as smith register "$CASE" "$FOOTAGE_FILE" --kind surveillance-footage --reference JSM/2 \
@@ -158,7 +239,7 @@ register_the_footage() {
 }
 
 follow_the_tag() {
-    heading "6. Probation supplies the fixes of a GPS tag, and later more of them"
+    step "Probation supplies the fixes of a GPS tag, and later more of them"
     as dunn register "$CASE" "$EVIDENCE/tag-1.csv" --kind wearable-data --reference VDU/1 \
         --description "GPS fixes of tag 20417" --power "DPA 2018 Sch. 2, request of the police" --meta "$EVIDENCE/tag.toml"
     say "The second file begins with the first, and the entry carries the proof: nobody needs both files to check it."
@@ -166,7 +247,7 @@ follow_the_tag() {
 }
 
 hand_over_the_phone() {
-    heading "7. The phone goes to the forensic unit: first refused, then accepted from a courier"
+    step "The phone goes to the forensic unit: first refused, then accepted from a courier"
     say "Custody moves only when the recipient signs too. Kim Barnes refuses the first bag: the number on the form is \
 not the number on the seal."
     as smith transfer offer "$PHONE" --to nfu --seal K1234576 --purpose "extraction"
@@ -178,7 +259,7 @@ not the number on the seal."
 }
 
 image_the_phone() {
-    heading "8. The phone is unsealed and imaged"
+    step "The phone is unsealed and imaged"
     say "The image is an exhibit of its own, tied to the phone it came from."
     as barnes unseal "$PHONE" K1234567 --detail "reason=extraction"
     as barnes acquire "$PHONE" "$EVIDENCE/phone.img" --kind forensic-image --reference KBA/1 --description "Image of JSM/1" \
@@ -187,7 +268,7 @@ image_the_phone() {
 }
 
 make_a_clip() {
-    heading "9. A copy that failed, a good one, a clip, and a redaction"
+    step "A copy that failed, a good one, a clip, and a redaction"
     say "The first working copy of the footage ended early. That is recorded as it was, and flagged; the second is whole."
     as barnes copy "$FOOTAGE" "$EVIDENCE"/broken-copy.* --kind surveillance-footage --reference KBA/2 \
         --description "Working copy, failed" --detail "tool=cp, coreutils 9"
@@ -203,7 +284,7 @@ make_a_clip() {
 }
 
 search_for_the_face() {
-    heading "10. A face is searched for, and the whole list is kept"
+    step "A face is searched for, and the whole list is kept"
     say "The record says what was searched, with what, at which threshold, and who reviewed it; and it keeps every \
 candidate, also those who had nothing to do with it. It is a lead, not an identification."
     as hart register "$CASE" "$EVIDENCE/candidates.json" --kind facial-recognition-result --reference LHA/1 \
@@ -218,12 +299,12 @@ candidate, also those who had nothing to do with it. It is a lead, not an identi
 }
 
 prosecution_looks() {
-    heading "11. The prosecution looks at the footage, and that is recorded too"
+    step "The prosecution looks at the footage, and that is recorded too"
     as shah history "$FOOTAGE" --purpose "charging decision"
 }
 
 disclose_to_the_defence() {
-    heading "12. The footage is disclosed to the defence"
+    step "The footage is disclosed to the defence"
     as hart case join "$CASE" --org defence-llp --part defence
     as hart disclose "$CASE" --to defence-llp --exhibit JSM/2
     say "Alex Morgan takes a bundle: the entries, their proofs and the keys behind them, in one file. A copy of the \
@@ -233,15 +314,59 @@ footage comes with it."
     cp "$POLICY" "$DEFENCE/trust.policy"
 }
 
+# What an operator would need who wants to rewrite what comes from here on: an old copy of the folder.
+keep_an_old_copy() {
+    stop_service
+    cp -a "$LEDGER" "$DEMO/ledger-old"
+    cp -a "$PEOPLE/smith" "$PEOPLE/smith-old"
+    start_service
+    await_quorum
+}
+
+stop_one_witness() {
+    step "One witness stops, and nobody waits for it"
+    say "The inspectorate's machine is down. What is recorded now is witnessed all the same, by the other two."
+    stop_witness oversight
+    CUSTODES_HOME="$PEOPLE/hart" "$CUSTODES" --json record stage-set "$CASE" --set stage=ptph --set due=2026-04-10T10:00:00+01:00 >"$DEMO/told"
+    as hart receipt wait "$(jq -r .e "$DEMO/told")"
+    start_witness oversight
+}
+
+rewrite_history() {
+    step "The operator tries to rewrite the record, and the witnesses refuse"
+    say "The service starts on a copy of its folder from before the prosecution looked. A policy without witnesses lets it \
+record other things in the place of what was removed, until it is as long as before."
+    local newest="$LEDGER" policy size proofs other=0
+    stop_service
+    policy="$(cat "$POLICY")"
+    size="$(sed -n 2p "$newest/head")"
+    LEDGER="$DEMO/ledger-old"
+    { grep '^log ' <<<"$policy" && echo "quorum none"; } >"$LEDGER/policy"
+    start_service
+    until [ "$(ask /v1/ledger | jq .size)" -gt "$size" ]; do
+        CUSTODES_HOME="$PEOPLE/smith-old" "$CUSTODES" --json case open --reference "other-$((other += 1))" \
+            --title "Another case" >/dev/null
+    done
+    say "Then it wants the witnesses back. They have cosigned another history, and say so; nothing is recorded or signed any more."
+    stop_service
+    printf '%s\n' "$policy" >"$LEDGER/policy"
+    start_service
+    until_it_says /readyz ALARM | jq -r .detail | fold -s -w 100 | sed 's/^/    /'
+    say "The two checkpoints that contradict each other are kept: a proof that names the key of the log, for anyone to check."
+    proofs=("$LEDGER"/forks/*.custody-fork)
+    expect 0 verify "${proofs[0]}" --policy "$DEFENCE/trust.policy"
+    stop_service
+    LEDGER="$newest"
+}
+
 verify_offline() {
-    heading "13. The defence checks it, asking no one"
-    say "The service is stopped first. Only the bundle, the footage and the ledger's public key are used."
+    step "The defence checks it, asking no one"
+    say "The service is stopped first. Only the bundle, the footage and the trust policy are used."
     stop_service
     unset CUSTODES_URL
     COPY="$DEFENCE/$(basename "$FOOTAGE_FILE")"
     expect "0 3" verify "$DEFENCE/JSM-2.custody.json" --timeline --file "$COPY" --policy "$DEFENCE/trust.policy"
-    say "Exit code 3 means: nothing failed, but what is named above could not be shown. This ledger has no independent \
-witnesses yet, so it cannot be shown that the operator keeps only one history."
+    say "Exit code 3 means: nothing failed, but what is named above could not be shown."
 }
 
 # change_one FILE EVENT|byte: changes one byte in the middle of the file, or the year in the first entry of that event
@@ -269,7 +394,7 @@ PYTHON
 }
 
 tamper() {
-    heading "14. One byte is changed, and it shows"
+    step "One byte is changed, and it shows"
     say "First in a copy of the footage."
     local changed="$DEMO/changed"
     mkdir -p "$changed"
@@ -283,7 +408,7 @@ tamper() {
 }
 
 audit() {
-    heading "15. An auditor recomputes the whole ledger"
+    step "An auditor recomputes the whole ledger"
     expect "0 3" audit --dir "$LEDGER"
 }
 
@@ -294,6 +419,7 @@ finish() {
       custodes verify JSM-2.custody.json --file $(basename "$FOOTAGE_FILE") --policy trust.policy
   ledger-demo/evidence/          the evidence, and what was said about each piece
   ledger-demo/changed/           the two copies with one byte changed
+  ledger-demo/ledger-old/forks/  the proof that the operator kept two histories
   README.md, docs/THREATS.md     what this shows, and what it does not
   (custodes is ${CUSTODES#"$PWD"/})
 TEXT
@@ -303,7 +429,7 @@ TEXT
         printf "  CUSTODES_URL=%s CUSTODES_HOME=%s \\\\\n    %s history '%s' --purpose 'a look round'\n" \
             "$CUSTODES_URL" "${PEOPLE#"$PWD"/}/smith" "${CUSTODES#"$PWD"/}" "$FOOTAGE"
         say "Ctrl-C stops it."
-        trap 'stop_service; printf "\nStopped.\n"; exit 0' INT
+        trap 'stop_all; printf "\nStopped.\n"; exit 0' INT
         wait "$SERVICE_PID" || true
     fi
 }
@@ -320,10 +446,13 @@ story() {
     image_the_phone
     make_a_clip
     search_for_the_face
+    keep_an_old_copy
     prosecution_looks
     disclose_to_the_defence
+    stop_one_witness
     verify_offline
     tamper
+    rewrite_history
     audit
     finish
 }
