@@ -235,7 +235,11 @@ fn examples() -> BTreeMap<&'static str, String> {
         format!(
             "the 9 bytes \"evidence\" LF:\n{}\na folder with these bytes as \"clip 1.mp4\":\n{listed}{}\n",
             serde_json::to_string(&file).unwrap(),
-            serde_json::to_string(&manifest.digest()).unwrap()
+            serde_json::to_string(&EvidenceDigest::of_bytes(
+                DigestKind::Manifest,
+                listed.as_bytes()
+            ))
+            .unwrap()
         ),
     );
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 pub mod bundles;
+pub mod forks;
 pub mod seeds;
 pub mod signed;
 pub mod texts;
@@ -14,13 +15,14 @@ pub mod world;
 pub type Target = fn(&[u8]);
 
 /// Every target, by name.
-pub const TARGETS: [(&str, Target); 16] = [
+pub const TARGETS: [(&str, Target); 17] = [
     ("base64url", texts::base64url),
     ("bundle", bundles::bundle),
     ("bundle_edit", bundles::bundle_edit),
     ("checkpoint", signed::checkpoint),
     ("disclosure", signed::disclosure),
     ("entry", signed::entry),
+    ("fork", forks::fork),
     ("id", texts::id),
     ("json", texts::json),
     ("manifest", texts::manifest),

@@ -7,6 +7,7 @@ use custodes::protocol::token::{Possession, ReadRequest};
 use serde_json::{Value, json};
 
 use super::bundles::{honest, proof_of};
+use super::forks;
 use super::signed::{key, payload};
 use super::world::withhold;
 
@@ -175,6 +176,9 @@ pub fn seeds() -> Vec<Seed> {
     add("note", "nested", "a\n\n— log.example AAAAAAAA\n");
     add("note", "vkey", &witness.to_string());
 
+    for (name, text) in forks::seeds() {
+        add("fork", name, &text);
+    }
     add("tlog_proof", "entry-8", &proof_of(8));
     let mut bundle = world.exhibit_bundle(&sample.phone);
     let withheld = bundle
@@ -199,6 +203,16 @@ pub fn seeds() -> Vec<Seed> {
         ("map", &[1, 24, 0, 1, 0, 1]),
     ] {
         seeds.push(("bundle_edit", name, edits.to_vec()));
+    }
+    // Forks of each kind shown; one tree that goes on; a proof with a hash put in.
+    for (name, bytes) in [
+        ("edited-same-size", &[2u8, 8, 8, 0, 0][..]),
+        ("edited-prefix", &[2, 7, 11, 1, 0]),
+        ("edited-leaf", &[2, 8, 10, 2, 6]),
+        ("edited-none", &[0, 6, 9, 1, 0]),
+        ("edited-hash", &[1, 6, 9, 2, 5, 2, 1, 9]),
+    ] {
+        seeds.push(("fork", name, bytes.to_vec()));
     }
     seeds
 }

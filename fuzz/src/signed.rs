@@ -185,11 +185,13 @@ pub fn token(data: &[u8]) {
     assert!(UnverifiedRead::parse(&possession).is_err());
 }
 
-fn name() -> Origin {
+/// The log that signs.
+pub fn name() -> Origin {
     Origin::new("log.example").unwrap()
 }
 
-fn keys() -> &'static [VerifierKey; 3] {
+/// Its keys: Ed25519 as a log and as a witness, and the post-quantum one.
+pub fn keys() -> &'static [VerifierKey; 3] {
     static KEYS: OnceLock<[VerifierKey; 3]> = OnceLock::new();
     KEYS.get_or_init(|| {
         [

@@ -12,11 +12,13 @@
 
 use std::collections::BTreeMap;
 
-use super::digest::{DigestKind, EvidenceDigest};
 use super::hash::Hash;
 
 /// Largest manifest, in bytes: about half a million files.
 pub const MAX_MANIFEST: usize = 64 << 20;
+
+/// Bytes of a line beside the path: 64 digits, two spaces, LF.
+pub const LINE: usize = 67;
 
 /// Longest path, in bytes: the limit of common file systems.
 pub const MAX_PATH: usize = 4096;
@@ -52,6 +54,11 @@ impl Manifest {
         check_path(path)?;
         self.files.insert(escape(path), sha256);
         Ok(())
+    }
+
+    /// Adds the files of another part of the folder.
+    pub fn append(&mut self, mut other: Manifest) {
+        self.files.append(&mut other.files);
     }
 
     /// Real paths and their SHA-256.
@@ -98,16 +105,15 @@ impl Manifest {
 
     /// Writes the one spelling.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let lines = self
-            .files
-            .iter()
-            .map(|(path, hash)| format!("{}  {path}\n", hash.to_hex()));
-        lines.collect::<String>().into_bytes()
-    }
-
-    /// The digest under which the folder is registered.
-    pub fn digest(&self) -> EvidenceDigest {
-        EvidenceDigest::of_bytes(DigestKind::Manifest, &self.to_bytes())
+        let length = self.files.keys().map(|path| LINE + path.len()).sum();
+        let mut text = String::with_capacity(length);
+        for (path, hash) in &self.files {
+            text.push_str(&hash.to_hex());
+            text.push_str("  ");
+            text.push_str(path);
+            text.push('\n');
+        }
+        text.into_bytes()
     }
 }
 
@@ -123,6 +129,10 @@ fn check_path(path: &str) -> Result<(), ManifestError> {
 }
 
 fn escape(path: &str) -> String {
+    // As nearly all are.
+    if !path.contains(['%', '\r', '\n']) {
+        return path.to_owned();
+    }
     path.replace('%', "%25")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
