@@ -4,12 +4,17 @@
 
 #[path = "common/ledger.rs"]
 mod ledger;
+#[path = "common/submitter.rs"]
+mod submitter;
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
+use custodes::protocol::entry::UnverifiedEntry;
+use custodes::protocol::id::Subject;
 use ledger::{CASE, Ledger, ends, ok};
 use serde_json::Value;
+use submitter::{Submitter, fresh, submit};
 
 fn actor(ledger: &Ledger, home: &str) -> String {
     let config = std::fs::read_to_string(ledger.path(home).join("config.toml")).unwrap();
@@ -171,5 +176,118 @@ fn a_service_says_to_programs_where_it_is() {
             .as_str()
             .unwrap()
             .starts_with("http://127.0.0.1:")
+    );
+}
+
+/// Puts back what a command of this person's left that never saw the answer: the newest entry of an event, unsent.
+fn leave_unsent(ledger: &Ledger, home: &str, exhibit: &str, event: &str) {
+    let told = ok(&ledger.run(home, &["--json", "history", exhibit]));
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let entries = told["entries"].as_array().unwrap().iter();
+    let texts = entries.filter_map(|one| one["entry"].as_str());
+    let parse = |text| UnverifiedEntry::parse_whole(text).ok();
+    let mut of_event = texts
+        .filter_map(parse)
+        .filter(|one| one.payload().event == event);
+    let entry = of_event.next_back().unwrap();
+    let folder = ledger.path(home).join("unsent");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(entry.hash().to_string()), entry.to_text()).unwrap();
+}
+
+#[test]
+fn an_answer_to_an_offer_is_said_again_by_whoever_never_saw_that_it_was_recorded() {
+    let ledger = Ledger::new();
+    ledger.enrol("reed", "police", "store", "Ellis Reed");
+    let phone = format!("{CASE} JSM/1");
+    let seized = [
+        "record",
+        "seized",
+        &phone,
+        "--set",
+        "kind=device",
+        "--set",
+        "seal=K1",
+        "--detail",
+        "description=Phone",
+        "--detail",
+        "power_or_consent=PACE 1984 s.19",
+    ];
+    ok(&ledger.run("smith", &seized));
+    let offer = || {
+        let args = ["hand-over", &phone, "--to", "Ellis Reed", "--seal", "K1"];
+        ok(&ledger.run("smith", &args));
+    };
+    let count = |event: &str| {
+        ok(&ledger.run("smith", &["history", &phone]))
+            .matches(event)
+            .count()
+    };
+    for (answer, event, words) in [
+        (
+            ["refuse", "--reason", "wet"],
+            "transfer-refused",
+            "refused to take",
+        ),
+        (
+            ["accept", "--condition", "dry"],
+            "transfer-accepted",
+            "received exhibit",
+        ),
+    ] {
+        offer();
+        let [verb, name, value] = answer;
+        let args = ["transfer", verb, &phone, "--seal", "K1", name, value];
+        ok(&ledger.run("reed", &args));
+        leave_unsent(&ledger, "reed", &phone, event);
+        let said = ok(&ledger.run("reed", &args));
+        assert!(
+            said.contains("Recorded as entry ") && said.contains("Receipt verified"),
+            "{said}"
+        );
+        assert_eq!(count(words), 1, "{event}");
+        // Said in other words, it is another answer, to an offer that is not open any more.
+        leave_unsent(&ledger, "reed", &phone, event);
+        let other = ["transfer", verb, &phone, "--seal", "K2", name, value];
+        let said = ends(&ledger.run("reed", &other), 2);
+        assert!(
+            said.contains("no-open-offer") && said.contains("in other words"),
+            "{said}"
+        );
+        assert_eq!(count(words), 1, "{event}");
+    }
+}
+
+#[test]
+fn an_id_that_begins_with_a_hyphen_names_a_thing_like_any_other() {
+    let ledger = Ledger::new();
+    let officer = Submitter::of(&ledger, "smith");
+    let mut bytes = fresh();
+    bytes[0] = 0xfb; // base64url begins with 62 or 63: a hyphen is 62
+    let exhibit = Subject::from_bytes(bytes);
+    assert!(exhibit.as_str().starts_with('-'), "{exhibit}");
+    let told = ok(&ledger.run("smith", &["--json", "history", CASE]));
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let case = told["entries"][0]["chain"]["subject"].as_str().unwrap();
+    let entry = officer.exhibit(&Subject::new(case).unwrap(), &exhibit);
+    assert_eq!(submit(&ledger.url, &entry).unwrap().status, 201);
+    let id = exhibit.as_str();
+    ok(&ledger.run("smith", &["seal", id, "K1"]));
+    let said = ok(&ledger.run("smith", &["record", "stored", id, "--set", "place=shelf-4"]));
+    assert!(said.contains(&format!("It is about {id}.")), "{said}");
+    let told = ok(&ledger.run("smith", &["history", id, "--purpose", "checks"]));
+    assert!(
+        told.contains("sealed exhibit") && told.contains("shelf-4"),
+        "{told}"
+    );
+    let file = ledger.path("one.json").display().to_string();
+    ok(&ledger.run("smith", &["bundle", id, "--out", &file]));
+    let file = ledger.path("one.carry").display().to_string();
+    ok(&ledger.run("smith", &["carry", "--out", &file, "--", id]));
+    // A misspelt option is told as one.
+    let said = ends(&ledger.run("smith", &["history", "--purpos", "checks"]), 2);
+    assert!(
+        said.contains("'--purpos'") && said.contains("'--purpose'"),
+        "{said}"
     );
 }

@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 use custodes::court::access::access_history;
 use custodes::court::timeline;
 use custodes::ledger::Rules;
+use custodes::ledger::state::Known as _;
 use custodes::protocol::digest::{DigestKind, EvidenceDigest};
 use custodes::protocol::entry::EntryHash;
 use custodes::protocol::id::{Strand, Subject};
@@ -357,4 +358,53 @@ fn a_third_case_with_a_copy_made_there_verifies_and_shows_the_link_alone() {
     assert!(payloads(&text).contains("exhibit-linked"));
     assert!(!payloads(&text).contains("The same van"));
     assert!(!payloads(&text).contains("Operation Heron"));
+}
+
+#[test]
+fn what_is_erased_of_it_is_erased_in_every_case_that_has_it() {
+    let mut two = two();
+    let (video, other, open) = (two.s.video.clone(), two.other.clone(), two.s.case.clone());
+    let (officer, prosecutor) = (world::clone(&two.s.officer), world::clone(&two.prosecutor));
+    let world = &mut two.s.world;
+    let opened = world.state.exhibit(&video).unwrap().opened;
+    let erase = json!({"erase": [{"entry": opened, "names": ["address"]}]});
+    let mut attempt = |who: &Person| {
+        let (body, notes) = (erase.clone(), Strand::Notes);
+        world.attempt(who, &video, notes, "details-erased", body, details())
+    };
+    // Whoever stands in the other case alone does not write into its record.
+    assert_eq!(attempt(&prosecutor).unwrap_err(), "no-standing");
+    attempt(&officer).unwrap();
+    for (who, path) in [
+        (&prosecutor, format!("/v1/cases/{other}/bundle")),
+        (
+            &prosecutor,
+            format!("/v1/exhibits/{video}/bundle?case={other}"),
+        ),
+        (&officer, format!("/v1/cases/{open}/bundle")),
+    ] {
+        let (text, found) = two.bundle(who, &path);
+        assert!(failed(&found).is_empty(), "{path} {:#?}", failed(&found));
+        assert!(!payloads(&text).contains("4 Mill Lane"), "{path}");
+        let told = timeline::timeline(&found.verified.unwrap());
+        assert!(
+            told.contains("Erased by law under entry "),
+            "{path}\n{told}"
+        );
+    }
+    // A hold that its own case is not told of keeps the rest.
+    let until = json!({"until": null});
+    let (strand, world) = (Strand::Case, &mut two.s.world);
+    let hold = "case-hold-placed";
+    world.record(&prosecutor, &other, strand, hold, until, details());
+    let more = json!({"erase": [{"entry": opened, "names": ["description"]}]});
+    let refused = world.attempt(
+        &officer,
+        &video,
+        Strand::Notes,
+        "details-erased",
+        more,
+        details(),
+    );
+    assert_eq!(refused.unwrap_err(), "under-hold");
 }

@@ -18,6 +18,7 @@ mod evidence;
 mod failure;
 mod fork;
 pub mod hashing;
+mod opaque;
 mod output;
 
 #[cfg(all(test, feature = "service"))]
@@ -41,7 +42,7 @@ mod witness;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use self::failure::Failure;
 use self::output::Output;
@@ -91,7 +92,11 @@ enum Command {
 
 /// Reads the command line, runs the command, and says what it came to.
 pub fn run() -> ExitCode {
-    let line = match CommandLine::try_parse() {
+    let words: Vec<_> = std::env::args_os().collect();
+    let line = opaque::allow(CommandLine::command(), &words)
+        .try_get_matches_from(words)
+        .and_then(|matches| CommandLine::from_arg_matches(&matches));
+    let line = match line {
         Ok(line) => line,
         Err(error) => return misused(&error),
     };

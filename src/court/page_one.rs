@@ -191,7 +191,7 @@ fn whereabouts(record: &ExhibitRecord, holder: &str) -> String {
 }
 
 /// Flags that say that custody has one side only, the wrong one, two continuations, or a gap.
-const BREAKS: [&str; 16] = [
+const BREAKS: [&str; 18] = [
     "late-branch",
     "found-not-lost",
     "custody-gap",
@@ -201,6 +201,8 @@ const BREAKS: [&str; 16] = [
     "not-authorised",
     "container-sealed",
     "accepted-without-offer",
+    "accepted-by-other",
+    "while-outside",
     "accepted-from-other",
     "not-the-holder",
     "seal-differs",

@@ -1,14 +1,12 @@
 //! What predicates and effects look at: the entry, its place, and what was known before it.
 
-use std::collections::BTreeMap;
-
 use serde::de::DeserializeOwned;
 
 use super::admit::Place;
 use super::rules::Rules;
 use super::schema;
 use super::standing;
-use super::state::{CaseRecord, ExhibitRecord, Known, Offer};
+use super::state::{CaseRecord, ExhibitRecord, Known, Offer, Role};
 use crate::protocol::entry::{EntryHash, VerifiedEntry};
 use crate::protocol::id::{ActorId, OrgId, Subject};
 
@@ -51,8 +49,8 @@ impl<'a, K: Known + ?Sized> Context<'a, K> {
         entry.is_some_and(|entry| entry.chain.subject == *self.subject())
     }
 
-    /// Holds on the exhibit, on what is in it and on its case, or on the case itself, and who placed them.
-    pub fn holds(&self) -> BTreeMap<EntryHash, OrgId> {
+    /// Whether a hold is in force on the exhibit, on what is in it or on its case, or on the case itself.
+    pub fn is_held(&self) -> bool {
         let exhibit = self.exhibit();
         let case = match &exhibit {
             Some(exhibit) => self.known.case(&exhibit.case),
@@ -63,30 +61,38 @@ impl<'a, K: Known + ?Sized> Context<'a, K> {
             .filter_map(|content| self.known.exhibit(&content))
             .collect();
         let of_exhibits = exhibit.into_iter().chain(in_it);
-        of_exhibits
+        let mut holds = of_exhibits
             .flat_map(|one| one.holds)
-            .chain(case.into_iter().flat_map(|one| one.holds))
-            .collect()
+            .chain(case.into_iter().flat_map(|one| one.holds));
+        holds.any(|(_, hold)| hold.is_in_force(self.place.recorded_at))
     }
 
     /// Whether a hold is in force on another case that took the exhibit, or what is in it, in.
     pub fn held_by_another_case(&self) -> bool {
         let contents = self.exhibit().map(|exhibit| exhibit.contents);
         let all = contents.into_iter().flatten();
-        all.chain([self.subject().clone()])
+        let mut holds = all
+            .chain([self.subject().clone()])
             .flat_map(|exhibit| self.known.links(&exhibit).into_keys())
             .filter_map(|case| self.known.case(&case))
-            .any(|case| !case.holds.is_empty())
+            .flat_map(|case| case.holds.into_values());
+        holds.any(|hold| hold.is_in_force(self.place.recorded_at))
     }
 
-    /// Who placed the hold that the body names on this very exhibit or case, if it is in force.
+    /// Who placed the hold that the body names on this very exhibit or case, if nobody has lifted it.
     pub fn named_hold(&self) -> Option<OrgId> {
         let named = self.read::<EntryHash>("hold")?;
         let holds = match self.exhibit() {
             Some(exhibit) => exhibit.holds,
             None => self.case()?.holds,
         };
-        holds.get(&named).cloned()
+        holds.get(&named).map(|hold| hold.by.clone())
+    }
+
+    /// Whether the signer has one of these roles.
+    pub fn has_role(&self, roles: &[Role]) -> bool {
+        let signer = self.known.actor(self.actor());
+        signer.is_some_and(|signer| roles.iter().any(|role| signer.roles.contains(role)))
     }
 
     /// Reads a body member.

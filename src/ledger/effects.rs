@@ -178,7 +178,7 @@ pub fn apply<K: Known + ?Sized>(
         }),
         Effect::PlaceCaseHold => change_case(context, |case| {
             case.holds
-                .insert(context.entry.hash(), context.actor().org());
+                .insert(context.entry.hash(), exhibits::hold_of(context));
         }),
         Effect::LiftCaseHold => change_case(context, |case| {
             case.holds.retain(|e, _| Some(*e) != context.read("hold"));
@@ -468,7 +468,7 @@ fn open_exhibit<K: Known + ?Sized>(
         holds: BTreeMap::new(),
         retain_until: None,
         authorised: None,
-        privileged: false,
+        privilege: BTreeSet::new(),
         restatement: None,
     };
     Ok((

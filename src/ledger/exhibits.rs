@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::context::Context;
 use super::effects::{Changes, Effect};
 use super::state::{
-    Authorisation, ExhibitRecord, Explanation, Holder, Known, Recipient, Record, RecordKey,
+    Authorisation, ExhibitRecord, Explanation, Hold, Holder, Known, Recipient, Record, RecordKey,
     Restatement, Status,
 };
 use crate::protocol::entry::EntryHash;
@@ -20,12 +20,22 @@ pub(super) fn holder(actor: &ActorId) -> Holder {
     }
 }
 
-/// The exhibit is in this person's hands, wherever it was before.
+/// The exhibit is in this person's hands, wherever it was before; what somebody else had offered is offered no more.
 pub(super) fn hold(exhibit: &mut ExhibitRecord, actor: &ActorId) {
+    exhibit.offer = None;
     exhibit.holder = holder(actor);
     exhibit.status = Status::Held;
     exhibit.place = None;
     exhibit.carrier = None;
+}
+
+/// The hold that the entry places.
+pub(super) fn hold_of<K: Known + ?Sized>(context: &Context<'_, K>) -> Hold {
+    let until = context.read::<Option<Moment>>("until").flatten();
+    Hold {
+        by: context.actor().org(),
+        until: until.map(|until| until.unix_seconds()),
+    }
 }
 
 /// Changes the exhibit; effects that touch more than the exhibit are not for here.
@@ -64,7 +74,7 @@ pub(super) fn change<K: Known + ?Sized>(
         E::Return => exhibit.status = Status::Returned,
         E::Dispose => exhibit.status = Status::Disposed,
         E::Destroy => exhibit.status = Status::Destroyed,
-        E::PlaceHold => drop(exhibit.holds.insert(e, actor.org())),
+        E::PlaceHold => drop(exhibit.holds.insert(e, hold_of(context))),
         E::LiftHold => exhibit
             .holds
             .retain(|hold, _| Some(*hold) != context.read("hold")),
@@ -76,8 +86,12 @@ pub(super) fn change<K: Known + ?Sized>(
             let by = actor.clone();
             exhibit.authorised = Some(Authorisation { e, by });
         }
-        E::ClaimPrivilege => exhibit.privileged = true,
-        E::ResolvePrivilege => exhibit.privileged = context.text("outcome") == Some("upheld"),
+        E::ClaimPrivilege => drop(exhibit.privilege.insert(actor.org())),
+        E::ResolvePrivilege => match context.text("outcome") {
+            Some("waived") => drop(exhibit.privilege.remove(&actor.org())),
+            Some("rejected") => exhibit.privilege.clear(),
+            _ => {} // upheld, it stands
+        },
         E::Restate => restate(context, exhibit),
         other => panic!("{other:?} changes more than an exhibit and is applied elsewhere"),
     }

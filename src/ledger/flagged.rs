@@ -1,14 +1,16 @@
 //! When something is to be flagged: the predicates behind [`FlagRule`].
 
+use std::collections::BTreeSet;
+
 use super::admit::not_valid;
 use super::branches;
 use super::context::Context;
 use super::flags::FlagRule;
 use super::schema::{ExhibitDigest, Parent};
-use super::state::{ExhibitRecord, Known, Recipient, Status};
+use super::state::{ExhibitRecord, Holder, Known, Recipient, Role, Status};
 use crate::protocol::digest::{CHUNK, EvidenceDigest};
 use crate::protocol::entry::EntryHash;
-use crate::protocol::id::{ActorId, Strand, Subject};
+use crate::protocol::id::{ActorId, OrgId, Strand, Subject};
 use crate::protocol::token::Possession;
 use crate::protocol::tree::{ConsistencyProof, RootHash, TreeSize};
 
@@ -60,16 +62,16 @@ pub fn found<'r, K: Known + ?Sized>(
         F::Adopted => branches::needed_adoption(context),
         F::LateBranch | F::OnABranch => true,
         F::NoPurpose => !payload.details.contains_key("purpose"),
-        F::SourceSealed => sources().any(|source| source.seal.is_some()),
+        F::SourceSealed => sources().any(|source| is_sealed(context, &source)),
         F::SourceGone => sources().any(|source| source.status == Status::Lost || ended(&source)),
         F::UsedAfterEnd => exhibit_ref.is_some_and(ended),
         F::UsedWhileLost => exhibit_ref.is_some_and(|one| one.status == Status::Lost),
         F::NotTheHolder => holder.is_some_and(|holder| holder.org != org),
-        F::ColleagueOfHolder => holder.is_some_and(|holder| {
-            holder
-                .person
-                .as_ref()
-                .is_some_and(|person| person != context.actor())
+        // What is in a store is in the hands of whoever is on duty there.
+        F::ColleagueOfHolder => exhibit_ref.is_some_and(|exhibit| {
+            let Holder { org: of, person } = &exhibit.holder;
+            let other = person.as_ref().is_some_and(|one| one != context.actor());
+            *of == org && other && exhibit.place.is_none()
         }),
         F::DigestReplaced => registered.is_some() && own != registered,
         F::SealReused => exhibit_ref
@@ -80,6 +82,12 @@ pub fn found<'r, K: Known + ?Sized>(
         F::SealDiffers => exhibit_ref.is_some_and(|exhibit| {
             seal.is_some() && exhibit.seal.is_some() && exhibit.seal.as_deref() != seal
         }),
+        F::SealNotRecorded => {
+            seal.is_some() && exhibit_ref.is_some_and(|exhibit| exhibit.seal.is_none())
+        }
+        F::SealNotStated => {
+            seal.is_none() && exhibit_ref.is_some_and(|exhibit| exhibit.seal.is_some())
+        }
         F::VerificationDiffers => context
             .read::<EvidenceDigest>("verification")
             .is_some_and(|check| Some(check) != own),
@@ -94,10 +102,10 @@ pub fn found<'r, K: Known + ?Sized>(
             named_offer.is_none() || offer.as_ref().map(|offer| offer.e) != named_offer
         }
         F::AcceptedByColleague => offer.as_ref().is_some_and(|offer| match &offer.to {
-            Recipient::Actor(actor) => actor != context.actor(),
-            Recipient::Org(to) => *to != org,
-            Recipient::Store(store) => store.org != org,
+            Recipient::Actor(actor) => actor.org() == org && actor != context.actor(),
+            Recipient::Org(_) | Recipient::Store(_) => false,
         }),
+        F::AcceptedByOther => offer.as_ref().is_some_and(|offer| offer.to.org() != org),
         F::AcceptedFromOther => context.read::<ActorId>("from").is_some_and(|from| {
             let giver = offer.as_ref().map(|offer| offer.by.clone());
             giver
@@ -123,6 +131,7 @@ pub fn found<'r, K: Known + ?Sized>(
                 && payload.event != "found"
                 && exhibit_ref.is_some_and(|one| one.status == Status::Lost)
         }
+        F::WhileOutside => exhibit_ref.is_some_and(|one| one.status == Status::Outside),
         // A clip or a redaction of one source, or what is made of several, has other bytes.
         F::CopyDiffers => {
             let whole = matches!(context.text("role"), Some("master" | "working" | "defence"));
@@ -141,7 +150,7 @@ pub fn found<'r, K: Known + ?Sized>(
         | F::CustodyRestated
         | F::IrregularityRaised => true,
         F::FoundNotLost => exhibit_ref.is_some_and(|one| one.status != Status::Lost),
-        F::UnderHold => !context.holds().is_empty(),
+        F::UnderHold => context.is_held(),
         F::NotAuthorised => {
             let named = context.read::<Option<EntryHash>>("authorisation").flatten();
             let stands = exhibit_ref
@@ -164,6 +173,22 @@ pub fn found<'r, K: Known + ?Sized>(
         F::VerifiedDiffers => {
             let actual = context.read::<EvidenceDigest>("actual");
             actual != context.read("expected") || (registered.is_some() && actual != registered)
+        }
+        F::PrivilegeNotByCourt => {
+            let another = |claims: &BTreeSet<OrgId>| claims.iter().any(|by| *by != org);
+            context.text("outcome") == Some("rejected")
+                && !context.has_role(&[Role::Court])
+                && exhibit_ref.is_some_and(|one| another(&one.privilege))
+        }
+        F::PutOut => {
+            let named = context.read::<OrgId>("org");
+            named.is_some_and(|named| named != org) && !context.has_role(&[Role::Court])
+        }
+        F::PartChanged => {
+            let named = context.read::<OrgId>("org");
+            let part = context.case().zip(named);
+            let part = part.and_then(|(case, named)| case.parties.get(&named).cloned());
+            part.is_some_and(|part| Some(part.as_str()) != context.text("part"))
         }
         F::OutOfOrder => {
             custody && exhibit_ref.is_some_and(|one| payload.occurred_at.earliest() < one.latest)
@@ -194,7 +219,7 @@ pub fn found<'r, K: Known + ?Sized>(
             let named = |name: &&str| payload.details.contains_key(*name);
             ["md5", "sha1"].iter().any(named) && !["sha256", "sha512"].iter().any(named)
         }
-        F::WhileSealed => exhibit_ref.is_some_and(|one| one.seal.is_some()),
+        F::WhileSealed => exhibit_ref.is_some_and(|one| is_sealed(context, one)),
         F::ContainerSealed => context
             .read::<Subject>("container")
             .and_then(|container| context.known.exhibit(&container))
@@ -214,6 +239,13 @@ pub fn found<'r, K: Known + ?Sized>(
         F::OfferStillOpen | F::RetentionOverdue | F::KeyCompromised => false,
     };
     rules.copied().filter(holds).collect()
+}
+
+/// Whether a seal is recorded on an exhibit, or on the container that it is in.
+fn is_sealed<K: Known + ?Sized>(context: &Context<'_, K>, exhibit: &ExhibitRecord) -> bool {
+    let container = exhibit.container.as_ref();
+    let container = container.and_then(|container| context.known.exhibit(container));
+    exhibit.seal.is_some() || container.is_some_and(|container| container.seal.is_some())
 }
 
 /// Whether the exhibit was returned, disposed of or destroyed.

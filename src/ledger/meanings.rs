@@ -11,9 +11,9 @@ use super::refusals::RefuseRule;
 pub const TERMS: &str = "\
 - *The entry* is the one being decided on; `x` in this type is the member `x` of its body. *Signer*: its `actor`. *Their organisation*: the part of an actor id before the slash.
 - What is known is the state before the entry: the changes of every earlier entry of the log, in order.
-- *The exhibit*, *the case*: what the entry's `subject` opened. Every exhibit has a case, a kind, a role, parents, a holder (a person and their organisation), a status (held, outside, lost, returned, disposed, destroyed) and, where they are known, a *registered digest*, an open offer, a seal, a place, a carrier, a container, holds, an authorisation of disposal, a claim of privilege.
+- *The exhibit*, *the case*: what the entry's `subject` opened. Every exhibit has a case, a kind, a role, parents, a holder (a person and their organisation), a status (held, outside, lost, returned, disposed, destroyed) and, where they are known, a *registered digest*, an open offer, a seal, a place, a carrier, a container, holds, an authorisation of disposal, organisations that claim privilege in it.
 - *Party of a case*: an organisation that opened it or joined it, and has not left it.
-- *Holds in force* on an exhibit: its own, and those of its case.
+- *Holds in force* on an exhibit: its own, and those of its case, that nobody has lifted, and whose `until` is null or not before log time.
 - Two digests are the same if kind, size, SHA-256 and chunk root are. A comparison with something that is not known or not stated raises no flag, unless it says otherwise.
 - *Log time*: the `recorded_at` of the entry. A time range counts by its beginning.
 - A refusing predicate must hold, or the entry is refused; predicates are tried in the row's order and the first that does not hold gives the code. Flags are raised where their predicate holds, `always_flag` first, then in the row's order.
@@ -94,7 +94,9 @@ impl RefuseRule {
             R::RestatementMatches => {
                 "`countersigns` is null; or it is the restatement that waits on this exhibit, made by another person, with the same `holder`"
             }
-            R::HoldInForce => "`hold` is a hold in force on the entry's subject itself",
+            R::HoldInForce => {
+                "`hold` is a hold on the entry's subject itself that nobody has lifted, whatever its `until`"
+            }
             R::HoldOfMine => {
                 "`hold` was placed by the signer's organisation, or the signer has the role `court`"
             }
@@ -103,12 +105,19 @@ impl RefuseRule {
             }
             R::NotOwnDisposal => "the signer is not the person who holds the exhibit",
             R::PrivilegeClaimed => "privilege in the exhibit is claimed, or was upheld",
+            R::ResolvesPrivilege => {
+                "`outcome` is `waived` and the signer's organisation claims privilege in the exhibit; or it is another and the signer has the role `prosecutor` or `court`"
+            }
+            R::MayPutOut => {
+                "`org` is the signer's organisation, or the signer has the role `officer`, `disclosure-officer`, `prosecutor` or `court`"
+            }
+            R::NotLastParty => "the case has more than one party",
             R::InCaseOrAuditor => {
                 "as `in-case-of-exhibit` or, where the entry is about a case, `in-case`; or the exhibit or case is known and the signer has the role `auditor` and is of an organisation of the sector `oversight`"
             }
             R::PartyOfCase => "`org` is a party of the case",
             R::InBothCases => {
-                "`exhibit` is an exhibit of another case than the entry's subject, and the signer's organisation is a party of that other case with a part other than `defence`"
+                "`exhibit` is an exhibit of another case than the entry's subject, and the signer's organisation is a party of that other case with a part other than `defence` and `custodian`"
             }
             R::NotListed => "the table of contents of the case does not list `exhibit`",
             R::ExhibitInCase => "the table of contents of the case lists `exhibit`",
@@ -160,19 +169,25 @@ impl FlagRule {
                 "the entry is on the strand `custody`, the signer's key is revoked, not valid yet or no longer valid at this place, and an earlier `adopted` entry on the signer's `keys` chain names the entry"
             }
             F::NoPurpose => "the entry names no detail `purpose`",
-            F::SourceSealed => "a seal is on an exhibit of `parents`",
+            F::SourceSealed => {
+                "a seal is on an exhibit of `parents`, or on the container that it is in"
+            }
             F::SourceGone => {
                 "the status of an exhibit of `parents` is lost, returned, disposed or destroyed"
             }
             F::UsedAfterEnd => "the exhibit's status is returned, disposed or destroyed",
             F::UsedWhileLost => "the exhibit's status is lost",
             F::NotTheHolder => "the exhibit's holder is of another organisation than the signer's",
-            F::ColleagueOfHolder => "the exhibit is held by a person other than the signer",
+            F::ColleagueOfHolder => {
+                "the exhibit is held by another person of the signer's organisation, and is in no store"
+            }
             F::DigestReplaced => "a digest is registered, and `digest` is not the same",
             F::SealReused => "`seal` is a number that an earlier entry put on this exhibit",
             F::SealedTwice => "a seal is on the exhibit",
             F::NotSealed => "no seal is on the exhibit",
             F::SealDiffers => "`seal` is stated, a seal is on the exhibit, and the numbers differ",
+            F::SealNotRecorded => "`seal` is stated, and no seal is on the exhibit",
+            F::SealNotStated => "`seal` is not stated, and a seal is on the exhibit",
             F::VerificationDiffers => "`verification` is stated and is not the same as `digest`",
             F::ReadErrors => "`read_errors` is stated and above 0",
             F::ParentDigestDiffers => {
@@ -180,7 +195,10 @@ impl FlagRule {
             }
             F::AcceptedWithoutOffer => "`offer` is null, or is not the exhibit's open offer",
             F::AcceptedByColleague => {
-                "the open offer names a person who is not the signer, or an organisation or a store of an organisation that is not the signer's"
+                "the open offer names another person of the signer's organisation"
+            }
+            F::AcceptedByOther => {
+                "the open offer is to another organisation than the signer's, or to a person or store of another"
             }
             F::AcceptedFromOther => {
                 "`from` is stated, and is not who made the open offer; where none is open, not the person who holds it"
@@ -201,6 +219,7 @@ impl FlagRule {
             F::WhileLost => {
                 "the entry is on the strand `custody`, is neither `found` nor `late-branch`, and the exhibit's status is lost"
             }
+            F::WhileOutside => "the exhibit's status is outside",
             F::CopyDiffers => {
                 "`role` is `master`, `working` or `defence`, `parents` names one exhibit, that has a registered digest, and `digest` is not the same"
             }
@@ -230,6 +249,13 @@ impl FlagRule {
             F::VerifiedDiffers => {
                 "`actual` is not the same as `expected`, or not the same as the registered digest"
             }
+            F::PrivilegeNotByCourt => {
+                "`outcome` is `rejected`, another organisation than the signer's claims privilege in the exhibit, and the signer has not the role `court`"
+            }
+            F::PutOut => {
+                "`org` is not the signer's organisation, and the signer has not the role `court`"
+            }
+            F::PartChanged => "`org` is a party of the case with another part than `part`",
             F::OutOfOrder => {
                 "the entry is on the strand `custody`, and its `occurred_at` is earlier than that of an earlier entry that changed this exhibit on that strand (than its log time, where `occurred_at` is later)"
             }
@@ -241,7 +267,7 @@ impl FlagRule {
             F::WeakDigestOnly => {
                 "the entry names the detail `md5` or `sha1`, and neither `sha256` nor `sha512`"
             }
-            F::WhileSealed => "a seal is on the exhibit",
+            F::WhileSealed => "a seal is on the exhibit, or on the container that it is in",
             F::ContainerSealed => "a seal is on `container`",
             F::CustodyGap => "the exhibit's status is lost",
             F::WhilePacked => "the exhibit is in a container",
@@ -308,8 +334,10 @@ impl Effect {
             }
             E::Disclose => "every organisation of `to` may read every exhibit of `exhibits`",
             E::LeaveParty => "`org` is a party no more",
-            E::PlaceHold | E::PlaceCaseHold => "this entry is a hold in force",
-            E::LiftHold | E::LiftCaseHold => "`hold` is in force no more",
+            E::PlaceHold | E::PlaceCaseHold => {
+                "this entry is a hold of the signer's organisation, until `until` where that is stated"
+            }
+            E::LiftHold | E::LiftCaseHold => "`hold` is a hold no more",
             E::ChangeRoles => "the actor's roles are `roles`",
             E::ProposeRule => {
                 "the signer's organisation stands behind the change of `threshold`; where that makes more than half of the organisations that are not suspended, for the first time, it holds from the next entry on"
@@ -342,7 +370,7 @@ impl Effect {
                 "its status, and that of all that is in it, is lost; no offer of it is open; it is in no container"
             }
             E::Find => {
-                "the signer holds it and all that is in it, with status held, in no store and with no carrier; it is in no container"
+                "no offer is open; the signer holds it and all that is in it, with status held, in no store and with no carrier; it is in no container"
             }
             E::Return => {
                 "its status, and that of all that is in it, is returned; no offer of it is open; it is in no container"
@@ -364,8 +392,10 @@ impl Effect {
             E::Supplement => "an `incomplete` flag on `target` has this explanation too",
             E::SetRetention => "it is to be kept until `until`; null lifts that",
             E::AuthoriseDisposal => "this entry is its authorisation of disposal",
-            E::ClaimPrivilege => "privilege in it is claimed",
-            E::ResolvePrivilege => "privilege lasts if `outcome` is `upheld`, and else ends",
+            E::ClaimPrivilege => "the signer's organisation claims privilege in it",
+            E::ResolvePrivilege => {
+                "with `outcome` `waived` the signer's organisation claims privilege no more; with `rejected` nobody does; with `upheld` the claims stand"
+            }
             E::TakeInBranch => {
                 "the entries of `entries` follow in the log at once, in that order, each on the same chain: the first has `from` as `prev`, each other the one before it, and `seq` is one more than that entry's. They take no place in the chain and change nothing; none of them is a `late-branch`. Of what rows and `always_flag` name, `in-case-of-exhibit` is asked of them, and the flags of `branch_flag` are tried"
             }
@@ -373,7 +403,7 @@ impl Effect {
                 "each entry of `entries` that is signed by the actor of the chain, on the strand `custody`, counts though its key is revoked, not valid yet or no longer valid"
             }
             E::Restate => {
-                "with `countersigns` null, the restatement waits, in the place of an earlier one; else the exhibit is held by `holder`, as after `accept` but with the offer left as it is"
+                "with `countersigns` null, the restatement waits, in the place of an earlier one; else the exhibit is held by `holder`, as after `found`"
             }
         }
     }

@@ -12,6 +12,7 @@ pub mod context;
 pub mod effects;
 pub mod erasure;
 mod exhibits;
+mod flag_words;
 mod flagged;
 pub mod flags;
 pub mod grounds;

@@ -1,9 +1,9 @@
 //! Who may read what: auditors of oversight bodies everything; organisations that joined a case, all of it; the defence
-//! what was disclosed to it, and what it opened itself.
+//! what was disclosed to it, and what it opened itself, holds or is offered; a custodian the same.
 
 use serde_json::Value;
 
-use super::state::{Known, RecordKey, Role};
+use super::state::{ExhibitRecord, Known, RecordKey, Role};
 use crate::protocol::entry::Payload;
 use crate::protocol::id::{ActorId, OrgId, Subject};
 
@@ -11,14 +11,22 @@ use crate::protocol::id::{ActorId, OrgId, Subject};
 pub(super) const OVERSIGHT: &str = "oversight";
 
 /// The part of those who are given what is disclosed to them.
-pub(super) const DEFENCE: &str = "defence";
+const DEFENCE: &str = "defence";
+
+/// The part of those who keep or examine what they are handed, and have no business with the rest of the case.
+const CUSTODIAN: &str = "custodian";
+
+/// Whether organisations with this part read all of the case.
+pub(super) fn reads_all(part: &str) -> bool {
+    part != DEFENCE && part != CUSTODIAN
+}
 
 /// What an actor may read of a case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadRight {
     /// Everything.
     All,
-    /// The case itself, and of its exhibits those disclosed to this organisation, or opened by it.
+    /// The case itself, and of its exhibits those disclosed to this organisation, opened or held by it, or offered to it.
     Disclosed(Subject, OrgId),
     /// Nothing, not even that it exists.
     None,
@@ -31,8 +39,14 @@ impl ReadRight {
             ReadRight::All => true,
             ReadRight::Disclosed(case, org) => {
                 let key = RecordKey::Disclosed(case.clone(), exhibit.clone(), org.clone());
-                let opened = || known.entry(known.exhibit(exhibit)?.opened);
-                known.get(&key).is_some() || opened().is_some_and(|one| one.actor.org() == *org)
+                let opened = |one: &ExhibitRecord| known.entry(one.opened);
+                let theirs = |one: &ExhibitRecord| {
+                    let handed = one.offer.as_ref().map(|offer| offer.to.org());
+                    one.holder.org == *org
+                        || handed.as_ref() == Some(org)
+                        || opened(one).is_some_and(|opened| opened.actor.org() == *org)
+                };
+                known.get(&key).is_some() || known.exhibit(exhibit).as_ref().is_some_and(theirs)
             }
             ReadRight::None => false,
         }
@@ -62,7 +76,7 @@ pub fn may_read(known: &(impl Known + ?Sized), actor: &ActorId, case: &Subject) 
     let org = actor.org();
     match record.parties.get(&org).map(String::as_str) {
         None => ReadRight::None,
-        Some(DEFENCE) => ReadRight::Disclosed(case.clone(), org),
+        Some(part) if !reads_all(part) => ReadRight::Disclosed(case.clone(), org),
         Some(_) => ReadRight::All,
     }
 }

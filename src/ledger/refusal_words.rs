@@ -70,7 +70,7 @@ impl RefuseRule {
             ),
             R::InBothCases => (
                 "not-linkable",
-                "It is not an exhibit of another case that your organisation is in, other than for the defence.",
+                "It is not an exhibit of another case that your organisation is in, other than for the defence or as a custodian.",
                 "Check its reference; an exhibit is linked by somebody who stands in both cases.",
             ),
             R::NotListed => (
@@ -91,7 +91,7 @@ impl RefuseRule {
             R::RecipientInCase => (
                 "recipient-not-in-case",
                 "The recipient is not in the case, or their organisation is suspended.",
-                "Let their organisation join first (custodes case join).",
+                "Let their organisation join first (custodes case join); with the part \"custodian\" it reads only what it is handed.",
             ),
             R::NoOpenOffer => (
                 "offer-open",
@@ -177,6 +177,21 @@ impl RefuseRule {
                 "no-claim",
                 "No privilege is claimed in this exhibit.",
                 "Look at the exhibit's history.",
+            ),
+            R::ResolvesPrivilege => (
+                "not-your-claim",
+                "A claim of privilege is waived by the organisation that made it, and upheld or rejected by a prosecutor or a court.",
+                "Ask them to record it.",
+            ),
+            R::MayPutOut => (
+                "not-yours-to-put-out",
+                "That another organisation left is recorded by an officer, a disclosure officer, a prosecutor or a court.",
+                "Ask one of them, or that organisation.",
+            ),
+            R::NotLastParty => (
+                "last-party",
+                "It is the only organisation in the case: nobody could record anything of it any more.",
+                "Let another organisation join first (custodes case join), or close the case.",
             ),
             R::PartyOfCase => (
                 "not-a-party",

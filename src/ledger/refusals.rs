@@ -9,7 +9,7 @@ use super::context::Context;
 use super::erasure;
 use super::outcome::Refusal;
 use super::proposals;
-use super::read::{DEFENCE, OVERSIGHT, is_auditor};
+use super::read::{OVERSIGHT, is_auditor, reads_all};
 use super::schema::Parent;
 use super::state::{Known, Recipient, Record, RecordKey, Role, Status};
 use crate::protocol::entry::EntryHash;
@@ -93,10 +93,16 @@ pub enum RefuseRule {
     NotOwnDisposal,
     /// Only a claim of privilege can be decided.
     PrivilegeClaimed,
+    /// A claim is waived by whoever made it, and decided by a prosecutor or a court.
+    ResolvesPrivilege,
     /// The signer's organisation must be a party of the case, or of the exhibit's, or the signer an auditor.
     InCaseOrAuditor,
     /// The organisation must be a party of the case.
     PartyOfCase,
+    /// An organisation leaves by itself, or those who run the case put it out.
+    MayPutOut,
+    /// A case has one party at least.
+    NotLastParty,
     /// An exhibit is taken in from another case, by somebody who stands in both.
     InBothCases,
     /// A case takes an exhibit in once.
@@ -314,11 +320,19 @@ pub fn refuse<K: Known + ?Sized>(
                     .actor(context.actor())
                     .is_some_and(|actor| actor.roles.contains(&Role::Court))
         }
-        R::NoHold => context.holds().is_empty() && !context.held_by_another_case(),
+        R::NoHold => !context.is_held() && !context.held_by_another_case(),
         R::NotOwnDisposal => context
             .exhibit()
             .is_some_and(|one| one.holder.person.as_ref() != Some(context.actor())),
-        R::PrivilegeClaimed => context.exhibit().is_some_and(|one| one.privileged),
+        R::PrivilegeClaimed => context
+            .exhibit()
+            .is_some_and(|one| !one.privilege.is_empty()),
+        R::ResolvesPrivilege => match context.text("outcome") {
+            Some("waived") => context
+                .exhibit()
+                .is_some_and(|one| one.privilege.contains(&org)),
+            _ => context.has_role(&[Role::Prosecutor, Role::Court]),
+        },
         R::InCaseOrAuditor => {
             let exhibit = context.exhibit();
             let holds = exhibit.as_ref().is_some_and(|one| one.holder.org == org);
@@ -333,13 +347,23 @@ pub fn refuse<K: Known + ?Sized>(
                 .read("org")
                 .is_some_and(|named| case.parties.contains_key::<OrgId>(&named))
         }),
+        R::MayPutOut => {
+            let runs = [
+                Role::Officer,
+                Role::DisclosureOfficer,
+                Role::Prosecutor,
+                Role::Court,
+            ];
+            context.read::<OrgId>("org").as_ref() == Some(&org) || context.has_role(&runs)
+        }
+        R::NotLastParty => context.case().is_some_and(|case| case.parties.len() > 1),
         // The defence may not know all that its case has, and so makes none of it known elsewhere.
         R::InBothCases => context
             .read("exhibit")
             .and_then(|exhibit| known.exhibit(&exhibit))
             .filter(|exhibit| exhibit.case != *context.subject())
             .and_then(|exhibit| known.case(&exhibit.case))
-            .is_some_and(|case| case.parties.get(&org).is_some_and(|part| part != DEFENCE)),
+            .is_some_and(|case| case.parties.get(&org).is_some_and(|part| reads_all(part))),
         R::NotListed => context
             .read("exhibit")
             .is_some_and(|one| !known.has_exhibit(context.subject(), &one)),
@@ -355,7 +379,7 @@ pub fn refuse<K: Known + ?Sized>(
                 .all(|one| {
                     known
                         .exhibit(&one)
-                        .is_none_or(|exhibit| !exhibit.privileged)
+                        .is_none_or(|exhibit| exhibit.privilege.is_empty())
                 })
         }
         R::ContainerOfCase => context.read::<Subject>("container").is_some_and(|named| {

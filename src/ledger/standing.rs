@@ -27,8 +27,9 @@ pub fn standing_flags(
             (FlagRule::RetentionOverdue, _, Some(until)) => {
                 let kept = matches!(record.status, Status::Held | Status::Outside);
                 let case = known.case(&record.case);
-                let held =
-                    !record.holds.is_empty() || case.is_some_and(|one| !one.holds.is_empty());
+                let of_case = case.into_iter().flat_map(|one| one.holds.into_values());
+                let mut holds = record.holds.values().cloned().chain(of_case);
+                let held = holds.any(|hold| hold.is_in_force(at));
                 (kept && !held && now > until).then_some(record.opened)
             }
             _ => None,

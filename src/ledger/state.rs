@@ -136,8 +136,25 @@ pub struct CaseRecord {
     pub opened_by: ActorId,
     /// Organisations in the case, and their part.
     pub parties: BTreeMap<OrgId, String>,
-    /// Holds on the whole case, and who placed them.
-    pub holds: BTreeMap<EntryHash, OrgId>,
+    /// Holds on the whole case, by the entries that placed them.
+    pub holds: BTreeMap<EntryHash, Hold>,
+}
+
+/// A hold: nothing is disposed of, or erased, while it is in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Who placed it.
+    pub by: OrgId,
+    /// The last Unix second at which it is in force, if it ends by itself.
+    pub until: Option<i64>,
+}
+
+impl Hold {
+    /// Whether it is in force at a log time, unless somebody lifts it before.
+    pub fn is_in_force(&self, at: LogTime) -> bool {
+        let now = i64::try_from(at.0 / 1000).unwrap_or(i64::MAX);
+        self.until.is_none_or(|until| now <= until)
+    }
 }
 
 /// Who has an exhibit.
@@ -281,14 +298,14 @@ pub struct ExhibitRecord {
     pub contents: BTreeSet<Subject>,
     /// When the latest act on its custody chain happened, by its signer, in Unix seconds.
     pub latest: i64,
-    /// Holds on it, and who placed them.
-    pub holds: BTreeMap<EntryHash, OrgId>,
+    /// Holds on it, by the entries that placed them.
+    pub holds: BTreeMap<EntryHash, Hold>,
     /// To be kept until this Unix second, if set.
     pub retain_until: Option<i64>,
     /// Who authorised its disposal, if anybody did.
     pub authorised: Option<Authorisation>,
-    /// Whether privilege is claimed, or was upheld.
-    pub privileged: bool,
+    /// Organisations whose claim of privilege waits for a decision, or was upheld.
+    pub privilege: BTreeSet<OrgId>,
     /// A restatement of its custody that waits for a second person.
     pub restatement: Option<Restatement>,
 }

@@ -34,21 +34,27 @@ pub type Branched = (StoredEntry, UnverifiedEntry, bool);
 
 /// The entries of a chain in order, and behind each that takes in a branch the entries of that.
 pub fn with_branches(store: &dyn Store, chain: &ChainId) -> Result<Vec<Branched>, StoreError> {
+    let mut all = Vec::new();
+    for index in store.chain(chain)? {
+        all.extend(with_branch(store, index)?);
+    }
+    Ok(all)
+}
+
+/// An entry of a chain, and behind it the entries of the branch that it takes in, if it does.
+pub fn with_branch(store: &dyn Store, index: EntryIndex) -> Result<Vec<Branched>, StoreError> {
     let read = |index: EntryIndex| {
         let stored = store.entry(index)?;
         let stored = stored.ok_or_else(|| StoreError::Corrupt(format!("entry {}", index.0)))?;
         let entry = parse(&stored)?;
         Ok::<_, StoreError>((stored, entry))
     };
-    let mut all = Vec::new();
-    for index in store.chain(chain)? {
-        let (stored, entry) = read(index)?;
-        let branch = taken_in(&entry).len() as u64;
-        all.push((stored, entry, false));
-        for at in 1..=branch {
-            let (stored, entry) = read(EntryIndex(index.0 + at))?;
-            all.push((stored, entry, true));
-        }
+    let (stored, entry) = read(index)?;
+    let branch = taken_in(&entry).len() as u64;
+    let mut all = vec![(stored, entry, false)];
+    for at in 1..=branch {
+        let (stored, entry) = read(EntryIndex(index.0 + at))?;
+        all.push((stored, entry, true));
     }
     Ok(all)
 }

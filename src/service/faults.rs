@@ -35,6 +35,8 @@ pub(super) struct Bench {
     pub entries: Vec<UnverifiedEntry>,
     /// Who signed each.
     keys: Vec<SecretKey>,
+    /// What the last of them takes in with it, beside its chain.
+    branch: Vec<UnverifiedEntry>,
     pub case: Subject,
     counter: u8,
     chains: BTreeMap<ChainId, (u64, EntryHash)>,
@@ -79,6 +81,7 @@ impl Bench {
             identity: Arc::new(identity),
             entries: vec![],
             keys: vec![],
+            branch: vec![],
             case: subject([5; 16]),
             counter: 0,
             chains: BTreeMap::from([(rules.clone(), (1, genesis))]),
@@ -130,7 +133,27 @@ impl Bench {
             offer,
             json!({"purpose": "store"}),
         );
+        bench.sign_branch(&officer, &chain(&subject([6; 16]), Strand::Custody));
         bench
+    }
+
+    /// Two acts that go on from the registration of an exhibit, as the offer does, and what takes them in.
+    fn sign_branch(&mut self, officer: &(ActorId, u8), custody: &ChainId) {
+        let (end, entries) = (self.chains[custody], self.entries.len());
+        let mut registered = self.entries.iter().map(|one| (one.payload(), one.hash()));
+        let registered = registered.find(|one| one.0.chain() == *custody).unwrap().1;
+        self.chains.insert(custody.clone(), (1, registered));
+        for place in ["cells", "locker-2"] {
+            let (body, details) = (json!({"place": place}), json!({"location": "out of reach"}));
+            self.sign(officer, custody.clone(), "stored", body, details);
+        }
+        self.branch = self.entries.split_off(entries);
+        self.keys.truncate(entries);
+        self.chains.insert(custody.clone(), end);
+        let names: Vec<EntryHash> = self.branch.iter().map(UnverifiedEntry::hash).collect();
+        let body = json!({"from": registered, "entries": names});
+        let why = json!({"reason": "no network"});
+        self.sign(officer, custody.clone(), "late-branch", body, why);
     }
 
     fn sign(
@@ -169,11 +192,15 @@ impl Bench {
     }
 
     pub(super) fn work(&self, at: usize) -> Work {
-        let entry = self.entries[at].clone();
-        let entry = entry.verify(&self.keys[at].public()).unwrap();
+        let key = self.keys[at].public();
+        let verify = |entry: &UnverifiedEntry| entry.clone().verify(&key).unwrap();
+        let branch = match at + 1 == self.entries.len() {
+            true => self.branch.iter().map(verify).collect(),
+            false => Vec::new(),
+        };
         Work::Submitted(Box::new(Sent {
-            entry,
-            branch: Vec::new(),
+            entry: verify(&self.entries[at]),
+            branch,
         }))
     }
 
@@ -336,6 +363,17 @@ fn fails_at_every_operation(together: bool) {
                 assert_eq!(entry.recorded_at, receipt.recorded_at, "{context}");
             }
             clean(&store, &context);
+            // A branch is there whole, behind what takes it in, or not at all.
+            let late = bench.entries.last().unwrap().hash();
+            let late = store.index_of(late).unwrap().map(|index| index.0);
+            for (at, of_branch) in (1..).zip(&bench.branch) {
+                let index = store.index_of(of_branch.hash()).unwrap();
+                assert_eq!(
+                    index.map(|one| one.0),
+                    late.map(|one| one + at),
+                    "{context}"
+                );
+            }
             drop(store);
 
             // The same entries again: each is there once.
@@ -352,9 +390,10 @@ fn fails_at_every_operation(together: bool) {
             }
             let store = disk.open(Mode::Read).unwrap();
             clean(&store, &context);
-            // Genesis, what was submitted, two companions, and a reading for each run that got there.
+            // Genesis, what was submitted with its branch, two companions, and a reading for each run that got there.
             let readings = store.chain(&chain(&bench.case, Strand::Access)).unwrap();
-            let expected = 1 + bench.entries.len() + 2 + readings.len();
+            let submitted = bench.entries.len() + bench.branch.len();
+            let expected = 1 + submitted + 2 + readings.len();
             assert_eq!(store.size().unwrap().0, expected as u64, "{context}");
             assert!(matches!(readings.len(), 1 | 2), "{context}");
             if !reached {

@@ -20,6 +20,7 @@ mod folder;
 mod followers;
 mod forks;
 mod gate;
+mod history;
 mod http;
 mod known;
 mod limits;

@@ -1,32 +1,27 @@
 //! Reading: rights first, then the access entry on disk, then content.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::blobs::on_disk;
-use super::branched::{adoption, stored_entry, with_branches};
 use super::eraser;
 use super::http::App;
 use super::known::StoreKnown;
 use super::problem::Problem;
 use super::sequencer::{Answer, OwnEntry, Work};
 use super::tokens::Reader;
-use super::writer::last_recorded;
 use crate::ledger::effects::Effect;
 use crate::ledger::state::{Known as _, Record, RecordKey};
 use crate::ledger::{
-    EntryView, Flag, ReadRight, Rules, access_view, entry_view, exhibit_of, explain, flags_of,
-    is_auditor, key_compromised, may_read, may_read_exhibit, standing_flags,
+    EntryView, ReadRight, Rules, access_view, entry_view, is_auditor, may_read, may_read_exhibit,
 };
 use crate::protocol::bundle::ScopeKind;
 use crate::protocol::digest::EvidenceDigest;
 use crate::protocol::entry::{EntryHash, UnverifiedEntry};
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ActorId, ChainId, Strand, Subject};
-use crate::protocol::time::LogTime;
 use crate::protocol::tree::EntryIndex;
 use crate::storage::{BlobFolder, Store, StoreError, StoredEntry};
 
@@ -288,98 +283,6 @@ fn object(value: Value) -> Map<String, Value> {
         Value::Object(map) => map,
         _ => Map::new(),
     }
-}
-
-/// The entries of an exhibit or case that the reader may see, by log index.
-pub fn history(store: &dyn Store, target: &Target) -> Result<Value, Problem> {
-    let strands: &[Strand] = match target.kind {
-        ScopeKind::Exhibit => &[Strand::Custody, Strand::Notes, Strand::Access],
-        ScopeKind::Case => &[Strand::Case, Strand::Exhibits, Strand::Access],
-    };
-    let known = StoreKnown::new(store);
-    let evaluated_at = last_recorded(store, store.size()?)?;
-    let standing = standing(&known, target, evaluated_at);
-    let mut entries = Vec::new();
-    let mut adoptions = BTreeSet::new();
-    for strand in strands {
-        let chain = ChainId {
-            subject: target.subject.clone(),
-            strand: *strand,
-        };
-        for (stored, entry, on_branch) in with_branches(store, &chain)? {
-            let flags = flags_at(&known, &stored, &entry, &standing);
-            if flags.iter().any(|flag| flag.code == "adopted") {
-                adoptions.extend(adoption(&known, &entry));
-            }
-            let content = match target.view(store, &entry)? {
-                EntryView::Whole => ("entry", json!(text(&stored.jws, &stored.disclosures))),
-                EntryView::WithoutDetails => ("entry", json!(text(&stored.jws, &[]))),
-                EntryView::Withheld => ("e", json!(EntryHash(Hash::of(&[stored.jws.as_bytes()])))),
-            };
-            entries.push((
-                stored.index,
-                json!({
-                    "index": stored.index,
-                    "recorded_at": stored.recorded_at,
-                    "flags": flags,
-                    "chain": {"subject": target.subject, "strand": strand},
-                    "on_branch": on_branch,
-                    content.0: content.1,
-                }),
-            ));
-        }
-    }
-    // Who took in what was signed with a key that did not count, and why, is told with it.
-    for e in adoptions {
-        let Some((index, stored)) = stored_entry(store, e)? else {
-            continue;
-        };
-        let chain = parse(&stored)?.payload().chain();
-        let told = json!({
-            "index": index,
-            "recorded_at": stored.recorded_at,
-            "flags": flags_of(&known, e),
-            "chain": chain,
-            "on_branch": false,
-            "entry": text(&stored.jws, &stored.disclosures),
-        });
-        entries.push((index, told));
-    }
-    known.check()?;
-    entries.sort_by_key(|(index, _)| *index);
-    let entries: Vec<Value> = entries.into_iter().map(|(_, entry)| entry).collect();
-    Ok(json!({"evaluated_at": evaluated_at, "entries": entries}))
-}
-
-/// What is flagged of an exhibit at this log time, whatever was recorded last.
-fn standing(known: &StoreKnown<'_>, target: &Target, at: LogTime) -> Vec<Flag> {
-    if target.kind != ScopeKind::Exhibit {
-        return Vec::new();
-    }
-    known.exhibit(&target.subject).map_or_else(Vec::new, |one| {
-        standing_flags(Rules::embedded(), known, &target.subject, &one, at)
-    })
-}
-
-/// The flags on an entry, with its explanations: those that its recording raised, then those that stand at the
-/// stated time.
-fn flags_at(
-    known: &StoreKnown<'_>,
-    stored: &StoredEntry,
-    entry: &UnverifiedEntry,
-    standing: &[Flag],
-) -> Vec<Flag> {
-    let e = entry.hash();
-    let rules = Rules::embedded();
-    let compromised = key_compromised(rules, known, entry.kid(), stored.recorded_at);
-    let exhibit = exhibit_of(known, &entry.payload().chain());
-    let of_key = compromised.map(|rule| rule.raise(e, exhibit));
-    let of_time = standing.iter().filter(|flag| flag.entries.contains(&e));
-    let mut later: Vec<Flag> = of_key.into_iter().chain(of_time.cloned()).collect();
-    explain(known, &mut later);
-    let mut flags = flags_of(known, e);
-    flags.append(&mut later);
-    flags
 }
 
 /// An entry as text, with these disclosures.

@@ -55,11 +55,25 @@ const PLAIN: Route = Route {
     handler: || MethodRouter::new(),
 };
 
-const UNDER: &[(&str, &str, &str)] = &[(
+const CASE: (&str, &str, &str) = (
     "case",
     "^[A-Za-z0-9_-]{22}$",
     "For an exhibit that stands in several cases: the one under which it is read, and on whose record the reading goes.",
-)];
+);
+const UNDER: &[(&str, &str, &str)] = &[CASE];
+const PART: &[(&str, &str, &str)] = &[
+    CASE,
+    (
+        "strand",
+        "^(custody|notes|access|case|exhibits)$",
+        "One strand alone.",
+    ),
+    (
+        "from",
+        "^[0-9]+$",
+        "The place of the log to begin at: the `next` of the answer before.",
+    ),
+];
 
 /// The table.
 pub const ROUTES: &[Route] = &[
@@ -126,9 +140,14 @@ pub const ROUTES: &[Route] = &[
     Route {
         path: "/v1/{kind}/{subject}/history",
         summary: "The entries of an exhibit or case that you may see. That you read them becomes part of the record.",
-        may_query: UNDER,
+        may_query: PART,
         token: true,
-        answers: &[(200, JSON, "History", "The entries, by log index.")],
+        answers: &[(
+            200,
+            JSON,
+            "History",
+            "The entries, by log index: 1000 at most, or about 4 MiB. Where there are more, `next` says where they begin.",
+        )],
         handler: || get(views::get_history),
         ..PLAIN
     },

@@ -105,9 +105,12 @@ impl Tokens {
         known.check()?;
         who.is(unverified.claimed_actor(), By::Claimed);
         let unknown = || {
-            refuse(
+            Problem::new(
+                StatusCode::UNAUTHORIZED,
                 "token-key",
-                "The token's key is not a valid key of its actor.",
+                "The key that signed the request is not enrolled for you here, or was revoked, or its time is not yet or no more.",
+                "Ask the authority of your organisation to enrol a new key (custodes key new). What you signed offline with this \
+                 one need not be signed again: the authority, or you with the new key, takes it in (custodes key adopt).",
             )
         };
         let (Some(key), Some(_)) = (key, reader) else {

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::blobs::on_disk;
+use super::history::{self, Part};
 use super::http::{App, Shared, head, json_answer, text_answer};
 use super::problem::Problem;
 use super::publish;
@@ -22,6 +23,7 @@ use crate::protocol::hash::Hash;
 use crate::protocol::id::{Strand, Subject};
 use crate::protocol::receipt::Receipt;
 use crate::protocol::tlog_proof::TlogProof;
+use crate::protocol::tree::EntryIndex;
 
 /// How long a bundle waits for the witnesses; without them it is handed out all the same, and says so.
 const WITNESS_PATIENCE: Duration = Duration::from_secs(10);
@@ -57,17 +59,37 @@ pub struct Under {
     case: Option<String>,
 }
 
+/// The query of a history.
+#[derive(Deserialize)]
+pub struct Asked {
+    case: Option<String>,
+    strand: Option<String>,
+    from: Option<u64>,
+}
+
+impl Asked {
+    fn part(&self) -> Result<Part, Problem> {
+        let unknown = || Problem::bad("bad-strand", "There is no such strand.");
+        let read = |text: &String| Strand::parse(text).ok_or_else(unknown);
+        Ok(Part {
+            strand: self.strand.as_ref().map(read).transpose()?,
+            from: EntryIndex(self.from.unwrap_or(0)),
+        })
+    }
+}
+
 /// The entries of an exhibit or case that the reader may see.
 pub async fn get_history(
     State(app): Shared,
     Path((kind, subject)): Path<(String, String)>,
-    Query(query): Query<Under>,
+    Query(query): Query<Asked>,
     reader: Reader,
 ) -> Result<Response, Problem> {
     let under = query.case.as_deref();
+    let part = query.part()?;
     let target = reads::find_named(&app, &reader, scope(&kind)?, &subject, under).await?;
     reads::record(&app, &reader, "viewed", &target, "history").await?;
-    let history = on_disk(move || reads::history(&*app.store, &target)).await?;
+    let history = on_disk(move || history::history(&*app.store, &target, part)).await?;
     Ok(json_answer(StatusCode::OK, &history))
 }
 

@@ -2,6 +2,7 @@
 #![cfg(feature = "service")]
 #![allow(clippy::unwrap_used)]
 
+mod branches;
 #[path = "../common/ledger.rs"]
 mod ledger;
 mod limits;
@@ -262,7 +263,10 @@ fn what_was_signed_before_a_key_was_revoked_is_adopted() {
     );
     assert!(said.contains("not-adopter"), "{said}");
     let said = ends(&ledger.run("smith", &adopt), 2);
-    assert!(said.contains("token-key"), "{said}");
+    assert!(
+        said.contains("token-key") && said.contains("custodes key adopt"),
+        "what to do is said: {said}"
+    );
     let said = ends(&ledger.run("hart", &adopt), 2);
     assert!(said.contains("nothing-to-adopt"), "{said}");
     let said = ok(&ledger.run("nobody", &[&adopt[..], &by[..]].concat()));

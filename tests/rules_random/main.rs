@@ -26,7 +26,7 @@ use custodes::protocol::id::{Strand, Subject};
 use custodes::protocol::policy::Policy;
 use custodes::verify::audit::Audit;
 use custodes::verify::{Inputs, Severity, VerifiedBundle, verify};
-use model::{ORGS, OUTSIDER, PROSECUTOR, Thing, To, verdict};
+use model::{EXAMINER, ORGS, OUTCOMES, OUTSIDER, PROSECUTOR, Thing, To, verdict};
 use serde_json::{Value, json};
 use world::{Person, Sample, World, details, sample};
 
@@ -52,6 +52,10 @@ struct Game {
     things: Vec<(Subject, Thing)>,
     /// Every entry that was ever named, of whatever kind, and what it is about.
     named: Vec<(EntryHash, usize)>,
+    /// A case that may take the things in: of the officer and the outsider.
+    other: Subject,
+    /// Holds on that, and who placed them.
+    other_holds: BTreeMap<EntryHash, usize>,
     dice: Dice,
 }
 
@@ -79,7 +83,7 @@ impl Game {
         for kind in ["container", "device", "device"] {
             let subject = world.subject();
             let body = json!({"case": s.case, "kind": kind, "from": null});
-            world.record(
+            let opened = world.record(
                 &s.officer,
                 &subject,
                 Strand::Custody,
@@ -95,22 +99,167 @@ impl Game {
                 status: Status::Held,
                 holds: BTreeMap::new(),
                 authorised: None,
-                privileged: false,
+                claims: BTreeSet::new(),
                 packed: false,
+                linked: false,
+                custody: vec![opened],
             };
             things.push((subject, thing));
+        }
+        let other = world.subject();
+        let join = json!({"org": ORGS[OUTSIDER], "part": "prosecution"});
+        for (event, body) in [("case-opened", json!({})), ("party-joined", join)] {
+            world.record(&s.officer, &other, Strand::Case, event, body, details());
         }
         Game {
             world,
             people: vec![s.officer, s.examiner, prosecutor, outsider],
             things,
             named: Vec::new(),
+            other,
+            other_holds: BTreeMap::new(),
             dice: Dice(seed),
         }
     }
 
-    /// One act: what the rules say of it, beside what the model says.
+    /// One act, of whatever kind.
     fn act(&mut self) -> &'static str {
+        match self.dice.roll(12) {
+            0 => self.act_elsewhere(),
+            // A batch holds no branch: a service is sent one by itself.
+            1 if self.world.queue.is_none() => self.branch(),
+            _ => self.act_here(),
+        }
+    }
+
+    /// One act in the other case: it takes a thing in, and is put under a hold.
+    fn act_elsewhere(&mut self) -> &'static str {
+        let (who, at) = (self.dice.roll(4), self.dice.roll(3));
+        let hold = self.other_holds.iter().next().map(|(e, by)| (*e, *by));
+        let until = [json!(null), json!("2026-01-05T09:00:00+00:00")][self.dice.roll(2)].clone();
+        let over = !until.is_null();
+        let (event, body) = match (self.dice.roll(3), hold) {
+            (0, Some((e, _))) => ("case-hold-lifted", json!({"hold": e})),
+            (0 | 1, _) => ("case-hold-placed", json!({"until": until})),
+            _ => ("exhibit-linked", json!({"exhibit": self.things[at].0})),
+        };
+        let refusals = [
+            (who == EXAMINER, "no-role"),
+            (who == PROSECUTOR, "no-standing"),
+            // Who does not stand in the thing's own case.
+            (event == "exhibit-linked" && who == OUTSIDER, "not-linkable"),
+            (
+                event == "exhibit-linked" && self.things[at].1.linked,
+                "listed-already",
+            ),
+            (
+                event == "case-hold-lifted"
+                    && hold.is_some_and(|one| one.1 != who && who != OUTSIDER),
+                "not-your-hold",
+            ),
+        ];
+        let refused = refusals.iter().find(|(refused, _)| *refused);
+        let wanted = refused.map_or(Ok(BTreeSet::new()), |one| Err(one.1));
+        let (strand, other) = (
+            Rules::embedded().row(event).unwrap().strand,
+            self.other.clone(),
+        );
+        let got = self.attempt(who, &other, strand, event, body, wanted);
+        match (event, got) {
+            (_, None) => {}
+            ("exhibit-linked", _) => self.things[at].1.linked = true,
+            ("case-hold-lifted", _) => drop(self.other_holds.remove(&hold.unwrap().0)),
+            (_, Some(e)) if !over => drop(self.other_holds.insert(e, who)),
+            _ => {} // over before it began
+        }
+        event
+    }
+
+    /// What somebody signed to follow an entry of a custody chain, taken in beside it; it moves nothing.
+    fn branch(&mut self) -> &'static str {
+        let (who, by, at) = (self.dice.roll(4), self.dice.roll(4), self.dice.roll(3));
+        let (subject, thing) = self.things[at].clone();
+        let from = self.dice.roll(thing.custody.len());
+        let mut after = (from as u64, thing.custody[from]);
+        let (signer, person) = (
+            world::clone(&self.people[by]),
+            world::clone(&self.people[who]),
+        );
+        let mut signed = Vec::new();
+        for _ in 0..=self.dice.roll(2) {
+            let place = (after.0 + 1, Some(after.1));
+            let (body, custody) = (json!({"place": "cells"}), Strand::Custody);
+            let world = &mut self.world;
+            let entry = world.sign_at(&signer, &subject, custody, "stored", body, details(), place);
+            after = (after.0 + 1, entry.hash());
+            signed.push(entry);
+        }
+        let names: Vec<EntryHash> = signed.iter().map(|entry| entry.hash()).collect();
+        let body = json!({"from": thing.custody[from], "entries": names});
+        let strand = Strand::Custody;
+        let late = self
+            .world
+            .sign(&person, &subject, strand, "late-branch", body, details());
+        let (e, before) = (late.hash(), self.world.state.clone());
+        let got = self.world.submit_branch(late, &signed);
+        let wanted = match () {
+            () if who == OUTSIDER => Err("no-standing"),
+            () if from + 1 == thing.custody.len() => Err("no-fork"),
+            () if by == OUTSIDER => Err("no-standing"),
+            () => Ok(()),
+        };
+        let context = format!("late-branch by {who} of {by}'s of {at}");
+        match got {
+            Ok(flags) => {
+                assert_eq!(Ok(()), wanted, "{context}");
+                assert_eq!(flags[0], BTreeSet::from(["late-branch"]), "{context}");
+                let mut beside = BTreeSet::from(["on-a-branch"]);
+                beside.extend((by == PROSECUTOR).then_some("unusual-role"));
+                assert!(flags[1..].iter().all(|one| *one == beside), "{flags:?}");
+                let stands = self.world.state.exhibit(&subject);
+                assert_eq!(stands, before.exhibit(&subject), "a branch moves nothing");
+                self.things[at].1.custody.push(e);
+                let named = std::iter::once(e).chain(names);
+                self.named.extend(named.map(|e| (e, at)));
+            }
+            Err(code) => {
+                assert_eq!(Err(code.as_str()), wanted, "{context}");
+                assert_eq!(self.world.state, before, "all of it or nothing");
+            }
+        }
+        "late-branch"
+    }
+
+    /// Has something recorded, or refused, as the model wants.
+    fn attempt(
+        &mut self,
+        who: usize,
+        subject: &Subject,
+        strand: Strand,
+        event: &str,
+        body: Value,
+        wanted: model::Verdict,
+    ) -> Option<EntryHash> {
+        let state = self.world.state.clone();
+        let person = world::clone(&self.people[who]);
+        let got = self
+            .world
+            .attempt(&person, subject, strand, event, body, details());
+        match got {
+            Ok((e, flags)) => {
+                assert_eq!(Ok(flags), wanted, "{event} by {who} of {subject}");
+                Some(e)
+            }
+            Err(code) => {
+                assert_eq!(Err(code.as_str()), wanted, "{event} by {who} of {subject}");
+                assert_eq!(self.world.state, state, "what is refused changes nothing");
+                None
+            }
+        }
+    }
+
+    /// One act upon a thing: what the rules say of it, beside what the model says.
+    fn act_here(&mut self) -> &'static str {
         let who = self.dice.roll(4);
         let at = self.dice.roll(3);
         let number = self.dice.roll(4);
@@ -143,6 +292,10 @@ impl Game {
         let is_held_back = together.any(|(one, (_, thing))| {
             (one == at || (at == 0 && thing.packed)) && !thing.holds.is_empty()
         });
+        let mut together = self.things.iter().enumerate();
+        let held_elsewhere = !self.other_holds.is_empty()
+            && together
+                .any(|(one, (_, thing))| thing.linked && (one == at || (at == 0 && thing.packed)));
         let into_bag = bag["container"] == json!(self.things[0].0);
         let (event, body): (&'static str, Value) = match self.dice.roll(27) {
             0 => ("sealed", seal),
@@ -177,7 +330,7 @@ impl Game {
                 json!({"authorisation": allowed, "method": "shredding"}),
             ),
             16 => ("privilege-claimed", json!({})),
-            17 => ("privilege-resolved", json!({"outcome": "rejected"})),
+            17 => ("privilege-resolved", json!({"outcome": OUTCOMES[number]})),
             18 if number == 0 => ("unpacked", bag),
             19 => (
                 "consigned",
@@ -208,25 +361,17 @@ impl Game {
             into_bag,
             about == Some(at),
             is_held_back,
+            held_elsewhere,
             through_seal,
         );
-        let state = self.world.state.clone();
         let strand = Rules::embedded().row(event).unwrap().strand;
         let subject = self.things[at].0.clone();
-        let person = world::clone(&self.people[who]);
-        let got = self
-            .world
-            .attempt(&person, &subject, strand, event, body, details());
-        match got {
-            Ok((e, flags)) => {
-                assert_eq!(Ok(flags), wanted, "{event} by {who} of {at}");
-                self.named.push((e, at));
-                self.change(at, who, event, number, to, e, hold);
+        if let Some(e) = self.attempt(who, &subject, strand, event, body, wanted) {
+            self.named.push((e, at));
+            if strand == Strand::Custody {
+                self.things[at].1.custody.push(e);
             }
-            Err(code) => {
-                assert_eq!(Err(code.as_str()), wanted, "{event} by {who} of {at}");
-                assert_eq!(self.world.state, state, "what is refused changes nothing");
-            }
+            self.change(at, who, event, number, to, e, hold);
         }
         event
     }
@@ -254,9 +399,13 @@ impl Game {
             "hold-placed" => drop(thing.holds.insert(e, who)),
             "hold-lifted" => drop(thing.holds.remove(&hold.unwrap())),
             "disposal-authorised" => thing.authorised = Some((e, who)),
-            "privilege-claimed" | "quarantined" => thing.privileged = true,
+            "privilege-claimed" | "quarantined" => drop(thing.claims.insert(who)),
             "annotated" => {}
-            "privilege-resolved" => thing.privileged = false,
+            "privilege-resolved" => match OUTCOMES[number] {
+                "waived" => drop(thing.claims.remove(&who)),
+                "rejected" => thing.claims.clear(),
+                _ => {}
+            },
             "packed" => thing.packed = true,
             "unpacked" => thing.packed = false,
             _ => {
@@ -279,6 +428,7 @@ impl Game {
                             thing.status = Status::Held;
                         }
                         "found" => {
+                            thing.offer = None;
                             thing.holder = who;
                             thing.status = Status::Held;
                         }
@@ -299,6 +449,15 @@ impl Game {
     fn check(&self, case: &Subject) {
         let bundle = self.world.case_bundle(case).to_bytes();
         let verified = self.verified(&bundle, &self.world.policy());
+        // In the case that took some of them in, those stand as in their own.
+        let elsewhere = self.world.case_bundle(&self.other).to_bytes();
+        let elsewhere = replayed(&elsewhere, &self.world.policy());
+        for (subject, thing) in self.things.iter().filter(|one| one.1.linked) {
+            let there = elsewhere.state.exhibit(subject).unwrap();
+            let holder = &self.people[thing.holder].actor;
+            assert_eq!(there.holder.person.as_ref(), Some(holder));
+            assert_eq!(there.status, thing.status);
+        }
         for (subject, _) in &self.things {
             let told = self.world.state.exhibit(subject);
             assert_eq!(verified.state.exhibit(subject), told);
@@ -313,19 +472,7 @@ impl Game {
 
     /// What a bundle gives, against the model.
     fn verified(&self, bundle: &[u8], policy: &Policy) -> VerifiedBundle {
-        let found = verify(Inputs {
-            bundle,
-            policy,
-            rules: Rules::embedded(),
-            evidence: &[],
-            sidecars: &[],
-        });
-        let failed = found
-            .findings
-            .iter()
-            .filter(|one| one.severity == Severity::Failed);
-        assert_eq!(failed.count(), 0, "{:?}", found.findings);
-        let verified = found.verified.unwrap();
+        let verified = replayed(bundle, policy);
         for (subject, thing) in &self.things {
             let told = verified.state.exhibit(subject).unwrap();
             let person = &self.people[thing.holder].actor;
@@ -333,7 +480,13 @@ impl Game {
             assert_eq!(told.status, thing.status);
             assert_eq!(told.seal, thing.seal.map(|number| format!("S{number}")));
             assert_eq!(told.offer.map(|one| one.e), thing.offer.map(|one| one.0));
-            assert_eq!(told.privileged, thing.privileged);
+            let claims = thing.claims.iter().map(|who| ORGS[*who]);
+            assert!(
+                told.privilege
+                    .iter()
+                    .map(|org| org.as_str())
+                    .eq(sorted(claims))
+            );
             assert_eq!(told.container.is_some(), thing.packed);
             assert!(told.holds.keys().eq(thing.holds.keys()));
         }
@@ -345,6 +498,27 @@ impl Game {
         assert_eq!(offline, self.world.flags);
         verified
     }
+}
+
+fn sorted<'t>(names: impl Iterator<Item = &'t str>) -> impl Iterator<Item = &'t str> {
+    names.collect::<BTreeSet<_>>().into_iter()
+}
+
+/// What a bundle gives, in which nothing fails.
+fn replayed(bundle: &[u8], policy: &Policy) -> VerifiedBundle {
+    let found = verify(Inputs {
+        bundle,
+        policy,
+        rules: Rules::embedded(),
+        evidence: &[],
+        sidecars: &[],
+    });
+    let failed = found
+        .findings
+        .iter()
+        .filter(|one| one.severity == Severity::Failed);
+    assert_eq!(failed.count(), 0, "{:?}", found.findings);
+    found.verified.unwrap()
 }
 
 #[test]
@@ -361,7 +535,7 @@ fn random_histories_agree_with_a_naive_model_offline_and_in_an_audit() {
     }
     assert_eq!(
         events.len(),
-        26,
+        30,
         "every event of the game came up: {events:?}"
     );
 }

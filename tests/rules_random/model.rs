@@ -43,9 +43,17 @@ pub struct Thing {
     pub status: Status,
     pub holds: BTreeMap<EntryHash, usize>,
     pub authorised: Option<(EntryHash, usize)>,
-    pub privileged: bool,
+    /// Who claims privilege in it.
+    pub claims: BTreeSet<usize>,
     pub packed: bool,
+    /// Whether the other case took it in.
+    pub linked: bool,
+    /// Its custody chain, as far as acts that follow one another.
+    pub custody: Vec<EntryHash>,
 }
+
+/// What may be decided of a claim of privilege.
+pub const OUTCOMES: [&str; 4] = ["upheld", "rejected", "waived", "waived"];
 
 pub type Verdict = Result<BTreeSet<&'static str>, &'static str>;
 
@@ -64,6 +72,7 @@ pub fn verdict(
     into_bag: bool,
     of_this: bool,
     is_held_back: bool,
+    held_elsewhere: bool,
     through_seal: bool,
 ) -> Verdict {
     let open = thing.offer;
@@ -85,14 +94,20 @@ pub fn verdict(
         "disposal-authorised" => &[
             (who == EXAMINER, "no-role"),
             (who == OUTSIDER, "no-standing"),
-            (is_held_back, "under-hold"),
+            (is_held_back || held_elsewhere, "under-hold"),
             (thing.holder == who, "own-disposal"),
         ],
-        "privilege-resolved" => &[
-            (who < PROSECUTOR, "no-role"),
-            (who == OUTSIDER, "no-standing"),
-            (!thing.privileged, "no-claim"),
-        ],
+        "privilege-resolved" => {
+            let own = match OUTCOMES[number] {
+                "waived" => thing.claims.contains(&who),
+                _ => who == PROSECUTOR,
+            };
+            &[
+                (who == OUTSIDER, "no-standing"),
+                (thing.claims.is_empty(), "no-claim"),
+                (!own, "not-your-claim"),
+            ]
+        }
         "transfer-offered" => &[
             (who == OUTSIDER, "no-standing"),
             (
@@ -138,6 +153,9 @@ pub fn verdict(
     let lost = thing.status == Status::Lost;
     let held = (is_held_back, "under-hold");
     let sealed_in = (through_seal, "container-sealed");
+    let unrecorded = (thing.seal.is_none(), "seal-not-recorded");
+    let unsaid = (thing.seal.is_some(), "seal-not-stated");
+    let outside = (thing.status == Status::Outside, "while-outside");
     let authorised = allowed.is_some() && thing.authorised.map(|one| one.0) == allowed;
     let ended = [Status::Returned, Status::Disposed, Status::Destroyed].contains(&thing.status);
     let flags: &[(bool, &'static str)] = match event {
@@ -145,42 +163,64 @@ pub fn verdict(
             holder,
             reused,
             (thing.seal.is_some(), "sealed-twice"),
+            outside,
             handler,
         ],
         "unsealed" => &[
             holder,
             (differs, "seal-differs"),
             (thing.seal.is_none(), "not-sealed"),
+            outside,
             handler,
         ],
         "resealed" => &[
             holder,
             reused,
             (thing.seal.is_some(), "sealed-twice"),
+            outside,
             handler,
         ],
-        "stored" => &[holder, packed, handler],
-        "consigned" => &[holder, (differs, "seal-differs"), packed, handler],
+        "stored" => &[holder, packed, outside, handler],
+        "consigned" => &[
+            holder,
+            (differs, "seal-differs"),
+            unrecorded,
+            packed,
+            outside,
+            handler,
+        ],
         "handed-to-unenrolled" => &[holder, (true, "one-side-only"), packed],
-        "received-from-unenrolled" => &[(true, "one-side-only"), (differs, "seal-differs"), packed],
-        "custody-assumed" => &[(true, "custody-assumed"), packed],
+        "received-from-unenrolled" => &[
+            (true, "one-side-only"),
+            (differs, "seal-differs"),
+            unrecorded,
+            packed,
+        ],
+        "custody-assumed" => &[(true, "custody-assumed"), unsaid, packed],
         "returned" => &[(!authorised, "not-authorised"), held, holder, packed],
         "destroyed-unplanned" => &[(true, "destroyed-unplanned"), held, packed],
-        "packed" => &[holder, packed, sealed_in, handler],
+        "packed" => &[holder, packed, sealed_in, outside, handler],
         "unpacked" => &[
             holder,
             (!thing.packed || !into_bag, "not-packed"),
             sealed_in,
+            outside,
             handler,
         ],
         "lost" => &[(true, "lost"), holder, packed],
-        "found" => &[(!lost, "found-not-lost"), (lost, "custody-gap"), packed],
+        "found" => &[
+            (!lost, "found-not-lost"),
+            (lost, "custody-gap"),
+            unsaid,
+            packed,
+        ],
         "transfer-accepted" => &[
             (!is_open, "accepted-without-offer"),
             (
                 open.is_some_and(|one| one.1.org() != who),
-                "accepted-by-colleague",
+                "accepted-by-other",
             ),
+            unsaid,
             packed,
         ],
         "disposed" => &[

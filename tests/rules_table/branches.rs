@@ -110,8 +110,11 @@ pub fn branches(p: &mut Play) {
     let three = p.signed("officer", &thing, "unsealed", seal("B1"), (2, two.hash()));
     p.branch(&thing, two.hash(), &[&three], &[&three], Flags(&["late-branch"]));
     p.line("officer", &thing, "unsealed", seal("B2"), Flags(&[]));
-    // What it says can be spoken of like anything else.
+    // What it says can be spoken of like anything else, and erased by whoever signed it.
     p.line("examiner", &thing, "annotated", json!({"target": one.hash()}), Flags(&[]));
+    let erase = json!({"erase": [{"entry": two.hash(), "names": ["location"]}]});
+    p.line("examiner", &thing, "details-erased", erase.clone(), Refused("not-erasable"));
+    p.line("officer", &thing, "details-erased", erase, Flags(&[]));
 }
 
 /// The officer's key was revoked; an entry signed before that is taken in by the authority, or with a key that counts.
@@ -137,6 +140,6 @@ pub fn adoption(p: &mut Play) {
     let got = p.s.world.submit(note);
     p.expect("annotated", got, Refused("key-not-valid"));
     let got = p.s.world.submit(custody);
-    p.expect("found", got, Flags(&["adopted", "found-not-lost"]));
+    p.expect("found", got, Flags(&["adopted", "found-not-lost", "seal-not-stated"]));
     p.line("officer", &phone, "lost", json!({}), Refused("key-not-valid"));
 }

@@ -48,7 +48,7 @@ pub fn links(p: &mut Play) {
     );
     link(p, "prosecutor", &thing, Refused("not-linkable"));
     let leave = json!({"org": "crown-prosecution"});
-    p.line("officer", &open, "party-left", leave, Flags(&[]));
+    p.line("prosecutor", &open, "party-left", leave, Flags(&[]));
     link(p, "examiner", &thing, Refused("no-role"));
     link(p, "officer", &thing, Flags(&[]));
     link(p, "officer", &thing, Refused("listed-already"));

@@ -5,6 +5,7 @@
 
 mod board;
 mod branches;
+mod claims;
 mod erasures;
 #[cfg(feature = "service")]
 #[path = "../common/ledger.rs"]

@@ -146,7 +146,7 @@ pub fn handovers(p: &mut Play) {
     let holder = std::mem::replace(&mut p.s.officer, colleague);
     let e = p.line("officer", &disc, "transfer-offered", to, Flags(&["colleague-of-holder"]));
     let from = p.s.officer.actor.clone();
-    p.s.officer = holder;
+    let colleague = std::mem::replace(&mut p.s.officer, holder);
     let accepted = |e: Option<EntryHash>, from: &ActorId, digest: Option<&EvidenceDigest>| json!({"offer": e, "from": from, "digest": digest});
     p.line("examiner", &disc, "transfer-accepted", accepted(e, &from, None), Flags(&["accepted-without-digest"]));
     let back = |p: &mut Play| p.line("examiner", &disc, "transfer-offered", json!({"to": {"actor": officer}, "method": "van"}), Flags(&[]));
@@ -154,8 +154,13 @@ pub fn handovers(p: &mut Play) {
     p.line("officer", &disc, "transfer-accepted", accepted(e, &examiner, Some(&bad)), Flags(&["accepted-digest-differs"]));
     p.line("officer", &disc, "transfer-accepted", accepted(e, &officer, Some(&good)), Flags(&["accepted-without-offer"]));
     p.line("examiner", &disc, "custody-assumed", json!({"from": officer}), Flags(&["custody-assumed"]));
+    let e = back(p);
+    let holder = std::mem::replace(&mut p.s.officer, colleague);
+    p.line("officer", &disc, "transfer-accepted", accepted(e, &examiner, Some(&good)), Flags(&["accepted-by-colleague"]));
+    p.s.officer = holder;
+    p.line("examiner", &disc, "custody-assumed", json!({"from": from}), Flags(&["custody-assumed"]));
     let e = p.line("examiner", &disc, "transfer-offered", json!({"to": {"actor": p.prosecutor.actor}, "method": "van"}), Flags(&[]));
-    p.line("officer", &disc, "transfer-accepted", accepted(e, &from, Some(&good)), Flags(&["accepted-by-colleague", "accepted-from-other"]));
+    p.line("officer", &disc, "transfer-accepted", accepted(e, &from, Some(&good)), Flags(&["accepted-by-other", "accepted-from-other"]));
     p.line("officer", &disc, "handed-to-unenrolled", json!({"digest": bad}), Flags(&["handed-digest-differs", "one-side-only"]));
     let allowed = p.line("prosecutor", &disc, "disposal-authorised", json!({"method": "shredding"}), Flags(&[]));
     p.line("prosecutor", &disc, "hold-placed", json!({"until": null}), Flags(&[]));

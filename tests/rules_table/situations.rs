@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::branches::{adoption, branches};
+use crate::claims::claims;
 use crate::erasures::erasures;
 use crate::links::links;
 use crate::organisations::organisations;
@@ -155,15 +156,15 @@ pub fn play(mut play: Play) -> Play {
     let none = json!({"digest": null});
     p.line("officer", &phone, "handed-to-unenrolled", none.clone(), Flags(&["one-side-only"]));
     assert_eq!(p.s.world.state.exhibit(&phone).unwrap().status, Status::Outside);
-    p.line("officer", &phone, "received-from-unenrolled", none, Flags(&["one-side-only"]));
-    p.line("examiner", &phone, "custody-assumed", json!({"from": officer}), Flags(&["custody-assumed"]));
+    p.line("officer", &phone, "received-from-unenrolled", none, Flags(&["one-side-only", "seal-not-stated"]));
+    p.line("examiner", &phone, "custody-assumed", json!({"from": officer}), Flags(&["custody-assumed", "seal-not-stated"]));
     p.line("officer", &phone, "transfer-offered", org("northshire-forensics"), Refused("not-holder"));
     p.line("examiner", &phone, "transfer-offered", org("northshire-forensics"), Refused("offer-to-self"));
     p.line("examiner", &phone, "transfer-offered", org("ash-and-co"), Refused("recipient-not-in-case"));
     p.line("examiner", &phone, "lost", json!({}), Flags(&["lost"]));
     p.line("examiner", &phone, "sealed", seal("S9"), Flags(&["sealed-twice", "while-lost"]));
-    p.line("officer", &phone, "found", json!({}), Flags(&["custody-gap"]));
-    p.line("officer", &phone, "found", json!({}), Flags(&["found-not-lost"]));
+    p.line("officer", &phone, "found", json!({}), Flags(&["custody-gap", "seal-not-stated"]));
+    p.line("officer", &phone, "found", json!({}), Flags(&["found-not-lost", "seal-not-stated"]));
     bags(p);
     feeds(p);
     flags_of_practice(p);
@@ -172,6 +173,7 @@ pub fn play(mut play: Play) -> Play {
     branches(p);
     permissions(p);
     links(p);
+    claims(p);
     let offer = |e: Option<EntryHash>| json!({"offer": e.unwrap()});
     let e = p.line("officer", &phone, "transfer-offered", org("northshire-forensics"), Flags(&[]));
     p.line("officer", &phone, "transfer-offered", org("northshire-forensics"), Refused("offer-open"));
@@ -184,7 +186,7 @@ pub fn play(mut play: Play) -> Play {
     p.line("officer", &phone, "transfer-withdrawn", offer(e), Flags(&[]));
     let e = p.line("officer", &phone, "transfer-offered", org("northshire-forensics"), Flags(&[]));
     let accepted = json!({"offer": e.unwrap(), "from": officer, "digest": null});
-    p.line("examiner", &phone, "transfer-accepted", accepted, Flags(&[]));
+    p.line("examiner", &phone, "transfer-accepted", accepted, Flags(&["seal-not-stated"]));
     p.line("examiner", &phone, "digested", json!({"digest": bytes}), Flags(&[]));
     p.line("examiner", &phone, "digested", json!({"digest": other}), Flags(&["digest-differs"]));
 
@@ -342,7 +344,7 @@ pub fn play(mut play: Play) -> Play {
     p.line("northshire-police", &keys, "key-revoked", revoked, Flags(&[]));
     p.line("officer", &phone, "found", json!({}), Refused("key-not-valid"));
     adoption(p);
-    p.line("examiner", &case, "party-left", json!({"org": "crown-prosecution"}), Refused("no-role"));
+    p.line("examiner", &case, "party-left", json!({"org": "crown-prosecution"}), Refused("not-yours-to-put-out"));
     p.line("prosecutor", &case, "party-left", json!({"org": "crown-prosecution"}), Flags(&[]));
     p.line("prosecutor", &video, "annotated", json!({"target": examined.unwrap()}), Refused("no-standing"));
     let service = world::clone(&p.s.world.service);

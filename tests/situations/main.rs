@@ -69,9 +69,10 @@ const PEOPLE: &[(&str, &str, &str, &str)] = &[
 #[test]
 fn each_situation_can_be_recorded_and_reads_as_a_person_would_tell_it() {
     let wanted = std::env::var("SITUATION").unwrap_or_default();
-    let scripts: Vec<PathBuf> = scripts()
-        .into_iter()
-        .filter(|path| name(path).contains(&wanted))
+    // Each has its number in the whole list, whichever are played: it is that of its case.
+    let scripts: Vec<(usize, PathBuf)> = (1..)
+        .zip(scripts())
+        .filter(|(_, path)| name(path).contains(&wanted))
         .collect();
     assert!(!scripts.is_empty(), "no situation is called {wanted:?}");
     if wanted.is_empty() {
@@ -83,8 +84,8 @@ fn each_situation_can_be_recorded_and_reads_as_a_person_would_tell_it() {
     }
     let ledger = found();
     let mut wrong = Vec::new();
-    for (number, path) in (1..).zip(&scripts) {
-        let told = Situation::new(&ledger, number).play(path);
+    for (number, path) in &scripts {
+        let told = Situation::new(&ledger, *number).play(path);
         println!("{}", told.text);
         wrong.extend(
             told.wrong

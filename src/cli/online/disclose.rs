@@ -137,7 +137,7 @@ pub fn acknowledge(args: &AcknowledgeArgs, session: &Session) -> Outcome {
 
 fn newest_disclosure(session: &Session, case: &Subject) -> Result<EntryHash, Failure> {
     let path = format!("/v1/cases/{case}/history");
-    let told = told::read(&session.read_json_for(&path, "acknowledging a disclosure")?)?;
+    let told = told::read(&session.history_for(&path, "acknowledging a disclosure")?)?;
     let org = session.reader.actor.org();
     told.iter()
         .filter_map(|one| one.entry.as_ref())

@@ -226,7 +226,7 @@ fn record(
 
 fn history(session: &Session, kind: &str, subject: &Subject) -> Result<Vec<Told>, Failure> {
     let path = format!("/v1/{kind}s/{subject}/history");
-    told::read(&session.read_json_for(&path, "erasing details by law")?)
+    told::read(&session.history_for(&path, "erasing details by law")?)
 }
 
 /// Places as the body has them.

@@ -31,7 +31,7 @@ pub struct HistoryArgs {
 pub fn run(args: &HistoryArgs, session: &Session) -> Outcome {
     session.profile.stated_purpose()?;
     let (kind, subject, path) = reference::to_read(session, &args.target, "history")?;
-    let answer = session.read_json(&path)?;
+    let answer = session.history(&path)?;
     let mut history = told::read(&answer)?;
     let hidden = add_containers(session, &mut history)?;
     let mut names = Names::new(session);
@@ -88,7 +88,7 @@ fn add_containers(session: &Session, history: &mut Vec<Told>) -> Result<Vec<Subj
     stays.extend(inside.map(|(bag, from)| (bag, from, EntryIndex(u64::MAX))));
     let mut hidden = Vec::new();
     for (bag, from, until) in stays {
-        let answer = match session.read_json(&format!("/v1/exhibits/{bag}/history")) {
+        let answer = match session.history(&format!("/v1/exhibits/{bag}/history?strand=custody")) {
             Ok(answer) => answer,
             Err(failure) if failure.code == "not-registered-or-not-visible" => {
                 hidden.push(bag);

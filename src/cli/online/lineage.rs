@@ -96,7 +96,7 @@ pub fn run(args: &LineageArgs, session: &Session) -> Outcome {
 }
 
 fn read(session: &Session, exhibit: &Subject, names: &mut Names<'_>) -> Result<Node, Failure> {
-    let answer = match session.read_json(&format!("/v1/exhibits/{exhibit}/history")) {
+    let answer = match session.history(&format!("/v1/exhibits/{exhibit}/history")) {
         Ok(answer) => answer,
         Err(failure) if failure.code == "not-registered-or-not-visible" => {
             return Ok(Node {

@@ -144,7 +144,7 @@ impl<'a> Members<'a> {
         };
         let path = format!("/v1/{kind}/{}/history", self.subject);
         let purpose = format!("recording {}", self.row.event.replace('-', " "));
-        let answer = self.session.read_json_for(&path, &purpose)?;
+        let answer = self.session.history_for(&path, &purpose)?;
         let told = told::read(&answer)?;
         Ok(self.history.get_or_init(|| told))
     }

@@ -134,9 +134,21 @@ pub fn run(args: &RecordArgs, session: &Session) -> Outcome {
             occurred_at,
         },
     )?;
-    let words = format!("{}\nIt is about {}.", recorded.words(), recorded.subject);
+    let words = format!(
+        "{}\nIt is about {}.",
+        recorded.words(),
+        called(&about, &recorded.subject)
+    );
     session.output.result(&words, &recorded.to_json());
     Ok(0)
+}
+
+/// What people called it in the command, with its id: both lead to it again.
+fn called(about: &str, subject: &Subject) -> String {
+    match about == subject.as_str() {
+        true => about.to_owned(),
+        false => format!("{about} (id {subject})"),
+    }
 }
 
 /// What it is about, as people call it: as stated, or asked for.

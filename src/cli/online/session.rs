@@ -6,6 +6,7 @@ use super::agent;
 use super::carry::{self, Carry};
 use super::client::{Client, Reader};
 use super::home::Profile;
+use super::told;
 use super::unsent::{self, Settled};
 use super::watch;
 use crate::cli::failure::Failure;
@@ -113,6 +114,17 @@ impl Session {
     pub fn read_json_for(&self, path: &str, purpose: &str) -> Result<serde_json::Value, Failure> {
         let purpose = self.profile.purpose.as_deref().unwrap_or(purpose);
         self.client.read_json(&self.reader, path, purpose)
+    }
+
+    /// Reads a history, for a purpose that the person stated.
+    pub fn history(&self, path: &str) -> Result<serde_json::Value, Failure> {
+        told::whole(self, path, self.profile.stated_purpose()?)
+    }
+
+    /// Reads a history that is needed to carry out a command, for that purpose.
+    pub fn history_for(&self, path: &str, purpose: &str) -> Result<serde_json::Value, Failure> {
+        let purpose = self.profile.purpose.as_deref().unwrap_or(purpose);
+        told::whole(self, path, purpose)
     }
 
     /// Reads a signed checkpoint under a log key that the policy lists.

@@ -252,7 +252,7 @@ pub fn check_receipt(
 }
 
 /// The same act, where an earlier command had signed it and this one has sent it: who saw no answer says it again.
-fn recorded_before(session: &Session, act: &Act) -> Result<Option<Recorded>, Failure> {
+pub fn recorded_before(session: &Session, act: &Act) -> Result<Option<Recorded>, Failure> {
     let mut settled = session.settled.borrow_mut();
     let at = settled.iter().position(|one| {
         let payload = one.entry.payload();

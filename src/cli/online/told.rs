@@ -1,9 +1,12 @@
 //! Entries as the service tells them: read, not verified (for that there are bundles).
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::client::unexpected;
+use super::session::Session;
 use crate::cli::failure::Failure;
 use crate::ledger::outcome::Severity;
 use crate::ledger::state::Explanation;
@@ -58,6 +61,28 @@ struct Raw {
 #[derive(Deserialize)]
 struct Chain {
     strand: Strand,
+}
+
+/// A whole history, in however many parts the service gives it, as one answer.
+pub fn whole(session: &Session, path: &str, purpose: &str) -> Result<Value, Failure> {
+    let (client, reader) = (&session.client, &session.reader);
+    let joined = if path.contains('?') { '&' } else { '?' };
+    let mut answer = client.read_json(reader, path, purpose)?;
+    let mut entries: BTreeMap<u64, Value> = BTreeMap::new();
+    loop {
+        // What somebody adopted is told with each part that it is about.
+        let Some(Value::Array(part)) = answer.get_mut("entries").map(Value::take) else {
+            return Err(unexpected("a history without entries"));
+        };
+        let placed = |one: Value| Some((one["index"].as_u64()?, one));
+        entries.extend(part.into_iter().filter_map(placed));
+        let Some(next) = answer["next"].as_u64() else {
+            break;
+        };
+        answer = client.read_json(reader, &format!("{path}{joined}from={next}"), purpose)?;
+    }
+    answer["entries"] = entries.into_values().collect();
+    Ok(answer)
 }
 
 /// Reads `{"entries":[…]}`.

@@ -14,6 +14,7 @@ use super::values::{self, Details};
 use super::when;
 use crate::cli::failure::Failure;
 use crate::cli::{Outcome, evidence};
+use crate::ledger::schema;
 use crate::protocol::id::{ActorId, Strand, Subject};
 
 /// Hand an exhibit on: offer, accept, refuse, withdraw.
@@ -129,7 +130,8 @@ pub fn offer(args: &OfferArgs, session: &Session) -> Outcome {
 
 fn accept(args: &AnswerArgs, session: &Session) -> Outcome {
     let exhibit = reference::exhibit(session, &args.common.exhibit, None)?;
-    let (offer, from) = match (find_offer(session, &exhibit)?, &args.from) {
+    let open = open_offer(session, &exhibit, "transfer-accepted")?;
+    let (offer, from) = match (open, &args.from) {
         (Some(offer), None) => (json!(offer.e), offer.by),
         (Some(offer), Some(from)) if *from == offer.by => (json!(offer.e), offer.by),
         (_, Some(from)) => (Value::Null, from.clone()),
@@ -167,8 +169,8 @@ fn decline(args: &AnswerArgs, session: &Session, event: &str) -> Outcome {
         ));
     }
     let exhibit = reference::exhibit(session, &args.common.exhibit, None)?;
-    let offer =
-        find_offer(session, &exhibit)?.ok_or_else(|| no_offer("nothing is open to be answered"))?;
+    let offer = open_offer(session, &exhibit, event)?
+        .ok_or_else(|| no_offer("nothing is open to be answered"))?;
     let mut body = Map::new();
     body.insert("offer".to_owned(), json!(offer.e));
     if event == "transfer-refused" {
@@ -197,8 +199,41 @@ fn act(
         details: details.into_map(),
         occurred_at: when::occurred(common.occurred_at.as_deref())?,
     };
+    if answered_before(session, &act.event, &act.subject).is_some() {
+        let before = signing::recorded_before(session, &act)?;
+        let before = before.ok_or_else(|| {
+            no_offer(
+                "you answered it before, in other words: `custodes history` shows what is recorded",
+            )
+        })?;
+        before.say(session);
+        return Ok(0);
+    }
     signing::record(session, &act)?.say(session);
     Ok(0)
+}
+
+/// The open offer; or where none is, the one that this person answered without seeing that the service recorded it.
+fn open_offer(
+    session: &Session,
+    exhibit: &Subject,
+    event: &str,
+) -> Result<Option<OpenOffer>, Failure> {
+    let open = find_offer(session, exhibit)?;
+    Ok(open.or_else(|| answered_before(session, event, exhibit)))
+}
+
+/// The offer that an earlier command answered with this event, where that was sent only now.
+fn answered_before(session: &Session, event: &str, exhibit: &Subject) -> Option<OpenOffer> {
+    let settled = session.settled.borrow();
+    let payloads = settled.iter().map(|one| one.entry.payload());
+    let mut answers = payloads.filter(|one| one.event == event && one.subject == *exhibit);
+    let answer = answers.next_back()?;
+    let own = session.reader.actor.clone();
+    Some(OpenOffer {
+        e: schema::read(&answer.body, "offer")?,
+        by: schema::read(&answer.body, "from").unwrap_or(own),
+    })
 }
 
 fn find_offer(session: &Session, exhibit: &Subject) -> Result<Option<OpenOffer>, Failure> {
@@ -213,8 +248,8 @@ fn find_offer(session: &Session, exhibit: &Subject) -> Result<Option<OpenOffer>,
             by: offer.by,
         }));
     }
-    let path = format!("/v1/exhibits/{exhibit}/history");
-    let told = told::read(&session.read_json_for(&path, "answering a transfer")?)?;
+    let path = format!("/v1/exhibits/{exhibit}/history?strand=custody");
+    let told = told::read(&session.history_for(&path, "answering a transfer")?)?;
     Ok(told::open_offer(&told, exhibit))
 }
 

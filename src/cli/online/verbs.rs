@@ -311,8 +311,8 @@ pub fn run(verb: &Verb, session: &Session) -> Outcome {
 /// The digest that an exhibit has by now.
 fn registered(session: &Session, exhibit: &str) -> Result<EvidenceDigest, Failure> {
     let exhibit = reference::exhibit(session, exhibit, None)?;
-    let path = format!("/v1/exhibits/{exhibit}/history");
-    let told = told::read(&session.read_json_for(&path, "checking the bytes")?)?;
+    let path = format!("/v1/exhibits/{exhibit}/history?strand=custody");
+    let told = told::read(&session.history_for(&path, "checking the bytes")?)?;
     let mut past = Past::default();
     for one in told.iter().filter(|one| !one.on_branch) {
         if let Some(entry) = &one.entry {

@@ -46,12 +46,12 @@ pub fn event_or_kind(name: &str) -> Result<&'static Row, Failure> {
 
 /// Parts that an organisation can have in a case.
 pub fn parts() -> PossibleValuesParser {
-    PossibleValuesParser::new(sectors())
+    PossibleValuesParser::new(values("party-joined", "part"))
 }
 
-/// Sectors that an organisation can belong to: the same words.
+/// Sectors that an organisation can belong to.
 pub fn sectors() -> Vec<&'static str> {
-    values("party-joined", "part")
+    values("organisation-admitted", "sector")
 }
 
 /// Reads a role that an authority can give.

@@ -60,8 +60,8 @@ pub fn run(args: &CarryArgs, session: &Session) -> Outcome {
             cases.insert(subject, called);
             continue;
         }
-        let path = format!("/v1/exhibits/{subject}/history");
-        let answer = session.read_json_for(&path, purpose)?;
+        let path = format!("/v1/exhibits/{subject}/history?strand=custody");
+        let answer = session.history_for(&path, purpose)?;
         for told in told::read(&answer)? {
             let Some(entry) = told.entry else { continue };
             let payload = entry.payload();
