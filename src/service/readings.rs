@@ -2,8 +2,9 @@
 //! hour, are the reading that is on record already. A player asks for a recording in a hundred ranges, and that is
 //! one viewing.
 //!
-//! In scope is only what cannot say anything new the second time. A history or a bundle may, so each reading of one
-//! is an entry of its own. What is remembered here is forgotten with the process: one more entry, never one fewer.
+//! In scope is only what cannot say anything new the second time, and the further parts of a long history, which go on
+//! from the first. A history from its beginning or a bundle may say something new, so each reading of one is an entry
+//! of its own. What is remembered here is forgotten with the process: one more entry, never one fewer.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex as Lock};
@@ -28,10 +29,15 @@ pub struct Reading {
     pub reader: ActorId,
     /// The exhibit under whose rights it is read.
     pub exhibit: Subject,
-    /// The blob.
+    /// The blob; of a history, what [`history`] gives.
     pub blob: Hash,
     /// Why, in the reader's words.
     pub purpose: String,
+}
+
+/// What stands for the history of a target under a case, where no blob is read.
+pub fn history(target: &Subject, case: &Subject) -> Hash {
+    Hash::of(&[b"history", &target.to_bytes(), &case.to_bytes()])
 }
 
 /// When a reading was recorded, if it was; held locked while it is being recorded.
@@ -61,6 +67,20 @@ impl Readings {
         }
         record().await?;
         *recorded = Some(begun);
+        Ok(())
+    }
+
+    /// Records a reading with `record`, whether or not it is on record, and remembers it for [`Readings::once`].
+    pub async fn anew<E>(
+        &self,
+        reading: Reading,
+        record: impl AsyncFnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let begun = Instant::now();
+        record().await?;
+        if let Some(recorded) = self.place(reading) {
+            *recorded.lock().await = Some(begun);
+        }
         Ok(())
     }
 
@@ -118,6 +138,11 @@ mod tests {
         assert_eq!(recorded(&readings, other.into_iter()).await, 2);
         tokio::time::advance(WINDOW - Duration::from_secs(1)).await;
         assert_eq!(recorded(&readings, same()).await, 0);
+        // Recorded anew, it is remembered from then on.
+        let anew = readings.anew(reading(3, "interview"), async || Ok::<_, ()>(()));
+        anew.await.unwrap();
+        let third = std::iter::repeat_n(reading(3, "interview"), 2);
+        assert_eq!(recorded(&readings, third).await, 0);
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(recorded(&readings, same()).await, 1);
     }

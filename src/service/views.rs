@@ -16,6 +16,7 @@ use super::problem::Problem;
 use super::publish;
 use super::sequencer::Work;
 use super::tokens::Reader;
+use super::readings::{self, Reading};
 use super::{bundles, reads};
 use crate::protocol::bundle::ScopeKind;
 use crate::protocol::entry::EntryHash;
@@ -88,7 +89,17 @@ pub async fn get_history(
     let under = query.case.as_deref();
     let part = query.part()?;
     let target = reads::find_named(&app, &reader, scope(&kind)?, &subject, under).await?;
-    reads::record(&app, &reader, "viewed", &target, "history").await?;
+    let reading = Reading {
+        reader: reader.actor.clone(),
+        exhibit: target.subject.clone(),
+        blob: readings::history(&target.subject, &target.case),
+        purpose: reader.purpose.clone(),
+    };
+    let record = async || reads::record(&app, &reader, "viewed", &target, "history").await;
+    match part.from.0 {
+        0 => app.readings.anew(reading, record).await?,
+        _ => app.readings.once(reading, record).await?,
+    }
     let history = on_disk(move || history::history(&*app.store, &target, part)).await?;
     Ok(json_answer(StatusCode::OK, &history))
 }
