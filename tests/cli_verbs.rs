@@ -6,6 +6,7 @@
 mod ledger;
 
 use ledger::{CASE, Ledger, ends, ok};
+use sha2::{Digest as _, Sha256};
 
 fn seize(ledger: &Ledger, reference: &str, kind: &str) {
     let target = format!("{CASE} {reference}");
@@ -141,6 +142,19 @@ fn a_copy_a_clip_and_a_feed_that_grows() {
     assert_eq!(make("derive", &other, "JSM/6", &[]).status.code(), Some(2));
     ok(&make("derive", &other, "JSM/6", &["--role", "clip"]));
     smith(&["extend", tag, &old, &new, "--period", "second week"]);
+    // The registered bytes are those that it grew to; what somebody else digested replaces nothing.
+    smith(&["check", tag, &new]);
+    let with = ["--detail", "tool=test 1"];
+    let digested = ["record", "digested", tag, "--digest-file", &other];
+    smith(&[&digested[..], &with].concat());
+    smith(&["check", tag, &new]);
+    for wrong in [&old, &other] {
+        ends(&ledger.run("smith", &["check", tag, wrong]), 1);
+    }
+    let lineage = smith(&["lineage", tag]);
+    let hash = Sha256::digest(&grown);
+    let grown: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(lineage.contains(&grown[..16]), "{grown}\n{lineage}");
     smith(&["extend", tag, &new, &old, "--period", "nothing"]);
 
     let bundle = ledger.path("case.custody.json").display().to_string();

@@ -88,20 +88,23 @@ impl Past {
             let known = self.references.entry(subject()).or_default();
             known.push((index, name_of(reference)));
         }
-        // The receiver of an exhibit states what they found, which changes nothing.
-        if !matches!(row.effect, Effect::OpenExhibit | Effect::SetDigest) {
-            return;
-        }
-        let digest = payload.body.get("digest").cloned();
-        if let Some(Ok(digest)) = digest.map(serde_json::from_value) {
-            self.digests
-                .entry(subject())
-                .or_default()
-                .push((index, digest));
+        // The receiver of an exhibit states what they found, which changes nothing; nor does another first digest.
+        let stated = |name: &str| payload.body.get(name).cloned();
+        let read = |name: &str| serde_json::from_value::<EvidenceDigest>(stated(name)?).ok();
+        let known = self.digests.entry(subject()).or_default();
+        let registered = known.last().map(|(_, digest)| digest);
+        let counts = match row.effect {
+            Effect::OpenExhibit => true,
+            Effect::SetDigest => registered.is_none(),
+            Effect::Extend => registered.is_none() || registered == read("previous").as_ref(),
+            _ => false,
+        };
+        if let (true, Some(digest)) = (counts, read("digest")) {
+            known.push((index, digest));
         }
     }
 
-    /// The newest digest of an exhibit before an entry.
+    /// The registered digest of an exhibit before an entry.
     pub fn digest(&self, exhibit: &Subject, before: EntryIndex) -> Option<EvidenceDigest> {
         newest(self.digests.get(exhibit)?, before).cloned()
     }

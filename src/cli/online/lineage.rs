@@ -12,11 +12,10 @@ use super::told;
 use crate::cli::Outcome;
 use crate::cli::failure::Failure;
 use crate::cli::output::plain;
-use crate::ledger::Rules;
 use crate::ledger::schema::Parent;
-use crate::protocol::digest::EvidenceDigest;
 use crate::protocol::entry::UnverifiedEntry;
 use crate::protocol::id::{Strand, Subject};
+use crate::protocol::tree::EntryIndex;
 
 /// Most exhibits in one tree; more cannot be read on paper either.
 const MAX_NODES: usize = 1000;
@@ -122,14 +121,8 @@ fn read(session: &Session, exhibit: &Subject, names: &mut Names<'_>) -> Result<N
         .ok_or_else(|| Failure::new("unexpected-answer", "an exhibit without custody entries"))?;
     let payload = opening.payload();
     let text = |name: &str| payload.body.get(name).and_then(Value::as_str);
-    // The newest digest that its custody states: a thing is digested after it is seized, a feed grows.
-    let digest = of(Strand::Custody)
-        .filter(|entry| sets_digest(entry))
-        .filter_map(|entry| {
-            let digest = entry.payload().body.get("digest")?.clone();
-            serde_json::from_value::<EvidenceDigest>(digest).ok()
-        })
-        .next_back();
+    // A thing is digested after it is seized, a feed grows.
+    let digest = told::past(&told).digest(exhibit, EntryIndex(u64::MAX));
     let parents: Vec<Parent> = payload
         .body
         .get("parents")
@@ -168,15 +161,6 @@ fn read(session: &Session, exhibit: &Subject, names: &mut Names<'_>) -> Result<N
         parents,
         children,
     })
-}
-
-/// Whether the exhibit's digest is from then on that of the entry: not one that a recipient merely computed.
-fn sets_digest(entry: &UnverifiedEntry) -> bool {
-    let payload = entry.payload();
-    let opens = Rules::embedded()
-        .row(&payload.event)
-        .is_some_and(|row| row.opens);
-    opens || matches!(payload.event.as_str(), "digested" | "extended")
 }
 
 /// A node and what hangs below it, with lines as `tree` draws them.

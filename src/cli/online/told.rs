@@ -8,6 +8,9 @@ use serde_json::Value;
 use super::client::unexpected;
 use super::session::Session;
 use crate::cli::failure::Failure;
+use crate::court::telling::Past;
+use crate::ledger::Rules;
+use crate::ledger::effects::Effect;
 use crate::ledger::outcome::Severity;
 use crate::ledger::state::Explanation;
 use crate::protocol::entry::{EntryHash, UnverifiedEntry};
@@ -109,6 +112,17 @@ pub fn read(answer: &Value) -> Result<Vec<Told>, Failure> {
         .collect()
 }
 
+/// What these entries come to over time; those beside their chain change nothing.
+pub fn past(told: &[Told]) -> Past {
+    let mut past = Past::default();
+    for one in told.iter().filter(|one| !one.on_branch) {
+        if let Some(entry) = &one.entry {
+            past.read(entry, one.index);
+        }
+    }
+    past
+}
+
 /// An offer that nobody has accepted, refused or withdrawn.
 #[derive(Debug, Clone)]
 pub struct OpenOffer {
@@ -130,21 +144,26 @@ pub fn open_offer(told: &[Told], exhibit: &Subject) -> Option<OpenOffer> {
         });
     for entry in custody {
         let payload = entry.payload();
-        match payload.event.as_str() {
-            "transfer-offered" => {
+        let row = Rules::embedded().row(&payload.event);
+        match row.map(|row| row.effect) {
+            Some(Effect::Offer) => {
                 open = Some(OpenOffer {
                     e: entry.hash(),
                     by: payload.actor.clone(),
                 })
             }
-            // An acceptance moves custody, whichever offer it names.
-            "transfer-accepted" => open = None,
-            "transfer-refused" | "transfer-withdrawn" => {
-                let named = payload.body.get("offer").and_then(Value::as_str);
-                open = open.filter(|offer| named != Some(offer.e.to_string().as_str()));
-            }
+            Some(effect) if closes_offer(effect) => open = None,
             _ => {}
         }
     }
     open
+}
+
+/// Whether an act leaves no offer open: it is answered, or whoever made it has the exhibit no more.
+pub fn closes_offer(effect: Effect) -> bool {
+    use Effect as E;
+    matches!(
+        effect,
+        E::CloseOffer | E::Accept | E::Find | E::Lose | E::Return | E::Dispose | E::Destroy
+    )
 }

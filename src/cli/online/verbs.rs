@@ -18,7 +18,6 @@ use super::values;
 use super::vocabulary;
 use crate::cli::failure::{CHECK_FAILED, Failure};
 use crate::cli::{Outcome, evidence};
-use crate::court::telling::Past;
 use crate::protocol::digest::{CHUNK, DigestKind, EvidenceDigest};
 use crate::protocol::tree::{self, EntryIndex, MemoryTree, TreeSize, leaf_hash, prove_consistency};
 
@@ -313,13 +312,7 @@ fn registered(session: &Session, exhibit: &str) -> Result<EvidenceDigest, Failur
     let exhibit = reference::exhibit(session, exhibit, None)?;
     let path = format!("/v1/exhibits/{exhibit}/history?strand=custody");
     let told = told::read(&session.history_for(&path, "checking the bytes")?)?;
-    let mut past = Past::default();
-    for one in told.iter().filter(|one| !one.on_branch) {
-        if let Some(entry) = &one.entry {
-            past.read(entry, one.index);
-        }
-    }
-    let newest = past.digest(&exhibit, EntryIndex(u64::MAX));
+    let newest = told::past(&told).digest(&exhibit, EntryIndex(u64::MAX));
     newest.ok_or_else(|| {
         Failure::new("no-digest", "this exhibit has no registered digest").next(
             "record its first one: custodes record digested EXHIBIT --digest-file FILE --detail tool=TOOL",

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::cli::online::told;
 use crate::ledger::Rules;
 use crate::ledger::effects::Effect;
 use crate::protocol::entry::{EntryHash, UnverifiedEntry};
@@ -97,6 +98,9 @@ impl Standing {
             let seal = payload.body.get("seal").and_then(Value::as_str);
             seal.map(str::to_owned)
         };
+        if told::closes_offer(row.effect) {
+            exhibit.offer = None;
+        }
         match row.effect {
             Effect::Offer => {
                 exhibit.offer = Some(Offer {
@@ -105,12 +109,7 @@ impl Standing {
                 });
             }
             // Custody moves on acceptance, whichever offer it names.
-            Effect::Accept => {
-                exhibit.offer = None;
-                exhibit.holder = payload.actor.org();
-            }
-            Effect::Find => exhibit.holder = payload.actor.org(),
-            Effect::CloseOffer => exhibit.offer = None,
+            Effect::Accept | Effect::Find => exhibit.holder = payload.actor.org(),
             Effect::Seal => exhibit.seal = seal(),
             Effect::Unseal => exhibit.seal = None,
             _ => {}
