@@ -11,12 +11,12 @@ use super::grounds::Ground;
 use super::outcome::Refusal;
 use super::schema::{Identity, Organisation, Parent};
 use super::state::{
-    ActorRecord, CaseRecord, Change, ExhibitRecord, KeyRecord, Known, LedgerRecord, Offer,
-    OrgRecord, Recipient, Record, RecordKey, Role, Status,
+    ActorRecord, Change, ExhibitRecord, KeyRecord, Known, LedgerRecord, Offer, OrgRecord,
+    Recipient, Record, RecordKey, Role, Status,
 };
-use super::{branches, erasure, exhibits, listings, proposals};
+use super::{branches, cases, erasure, exhibits, listings, proposals};
 use crate::protocol::entry::EntryHash;
-use crate::protocol::id::{ActorId, ChainId, Code, OrgId, Strand, Subject};
+use crate::protocol::id::{ActorId, ChainId, Code, Strand, Subject};
 use crate::protocol::time::Moment;
 
 /// The closed list.
@@ -138,13 +138,9 @@ pub fn apply<K: Known + ?Sized>(
         Effect::AcceptGenesis => accept_genesis(context),
         Effect::EnrolKey => enrol_key(context)?,
         Effect::RevokeKey => revoke_key(context),
-        Effect::OpenCase => open_case(context),
+        Effect::OpenCase => cases::open(context),
         Effect::OpenExhibit => return open_exhibit(context),
-        Effect::JoinParty => change_case(context, |case| {
-            if let (Some(org), Some(part)) = (context.read::<OrgId>("org"), context.text("part")) {
-                case.parties.insert(org, part.to_owned());
-            }
-        }),
+        Effect::JoinParty => cases::change(context, cases::join),
         Effect::AddExhibit => listings::add_exhibit(context),
         Effect::LinkExhibit => listings::link_exhibit(context),
         Effect::Disclose => listings::disclose(context),
@@ -171,18 +167,9 @@ pub fn apply<K: Known + ?Sized>(
             });
         }),
         Effect::CloseOffer => change_exhibit(context, |exhibit| exhibit.offer = None),
-        Effect::LeaveParty => change_case(context, |case| {
-            if let Some(org) = context.read::<OrgId>("org") {
-                case.parties.remove(&org);
-            }
-        }),
-        Effect::PlaceCaseHold => change_case(context, |case| {
-            case.holds
-                .insert(context.entry.hash(), exhibits::hold_of(context));
-        }),
-        Effect::LiftCaseHold => change_case(context, |case| {
-            case.holds.retain(|e, _| Some(*e) != context.read("hold"));
-        }),
+        Effect::LeaveParty => cases::change(context, cases::leave),
+        Effect::PlaceCaseHold => cases::change(context, cases::place_hold),
+        Effect::LiftCaseHold => cases::change(context, cases::lift_hold),
         Effect::ChangeRoles => change_roles(context),
         Effect::ProposeRule => proposed(context, proposals::threshold(context)),
         Effect::AdmitOrganisation => proposed(context, proposals::admission(context)),
@@ -216,20 +203,6 @@ pub fn apply<K: Known + ?Sized>(
 
 fn proposed<K: Known + ?Sized>(context: &Context<'_, K>, change: Option<Change>) -> Changes {
     change.map_or_else(Changes::new, |change| proposals::propose(context, change)) // the schema has checked the body
-}
-
-fn change_case<K: Known + ?Sized>(
-    context: &Context<'_, K>,
-    change: impl FnOnce(&mut CaseRecord),
-) -> Changes {
-    let Some(mut case) = context.case() else {
-        return Vec::new();
-    };
-    change(&mut case);
-    vec![(
-        RecordKey::Case(context.subject().clone()),
-        Record::Case(case),
-    )]
 }
 
 fn change_exhibit<K: Known + ?Sized>(
@@ -396,23 +369,6 @@ fn revoke_key<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
     let earliest = record.compromised_since.into_iter().chain(stated).min();
     record.compromised_since = earliest;
     vec![(RecordKey::Key(kid), Record::Key(record))]
-}
-
-fn open_case<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
-    let org = context.actor().org();
-    let sector = context
-        .known
-        .org(&org)
-        .map_or_else(|| "police".to_owned(), |record| record.sector);
-    let case = CaseRecord {
-        opened_by: context.actor().clone(),
-        parties: BTreeMap::from([(org, sector)]),
-        holds: BTreeMap::new(),
-    };
-    vec![(
-        RecordKey::Case(context.subject().clone()),
-        Record::Case(case),
-    )]
 }
 
 fn open_exhibit<K: Known + ?Sized>(

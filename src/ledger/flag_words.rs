@@ -269,7 +269,7 @@ impl FlagRule {
             F::PartChanged => (
                 "part-changed",
                 Notice,
-                "The organisation was in the case already with another part, which decides what it may read.",
+                "The organisation is or was in the case with another part, and the part decides what it may read.",
             ),
             F::OutOfOrder => (
                 "out-of-order",

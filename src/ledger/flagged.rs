@@ -186,8 +186,10 @@ pub fn found<'r, K: Known + ?Sized>(
         }
         F::PartChanged => {
             let named = context.read::<OrgId>("org");
-            let part = context.case().zip(named);
-            let part = part.and_then(|(case, named)| case.parties.get(&named).cloned());
+            let part = context.case().zip(named).and_then(|(case, named)| {
+                let part = case.parties.get(&named).or_else(|| case.left.get(&named));
+                part.cloned()
+            });
             part.is_some_and(|part| Some(part.as_str()) != context.text("part"))
         }
         F::OutOfOrder => {

@@ -255,7 +255,9 @@ impl FlagRule {
             F::PutOut => {
                 "`org` is not the signer's organisation, and the signer has not the role `court`"
             }
-            F::PartChanged => "`org` is a party of the case with another part than `part`",
+            F::PartChanged => {
+                "`org` is a party of the case with another part than `part`, or had another when it left last"
+            }
             F::OutOfOrder => {
                 "the entry is on the strand `custody`, and its `occurred_at` is earlier than that of an earlier entry that changed this exhibit on that strand (than its log time, where `occurred_at` is later)"
             }
@@ -333,7 +335,7 @@ impl Effect {
                 "the table of contents of the case lists `exhibit`, and the case took it in; nothing of the exhibit or of its own case changes"
             }
             E::Disclose => "every organisation of `to` may read every exhibit of `exhibits`",
-            E::LeaveParty => "`org` is a party no more",
+            E::LeaveParty => "`org` is a party no more; the part it had is remembered",
             E::PlaceHold | E::PlaceCaseHold => {
                 "this entry is a hold of the signer's organisation, until `until` where that is stated"
             }

@@ -7,6 +7,7 @@
 
 pub mod admit;
 mod branches;
+mod cases;
 mod change;
 pub mod context;
 pub mod effects;

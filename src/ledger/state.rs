@@ -136,6 +136,8 @@ pub struct CaseRecord {
     pub opened_by: ActorId,
     /// Organisations in the case, and their part.
     pub parties: BTreeMap<OrgId, String>,
+    /// Organisations that left it, and the part they had last.
+    pub left: BTreeMap<OrgId, String>,
     /// Holds on the whole case, by the entries that placed them.
     pub holds: BTreeMap<EntryHash, Hold>,
 }

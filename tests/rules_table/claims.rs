@@ -108,6 +108,8 @@ fn parties(p: &mut Play) {
     p.line("officer", &case, "party-joined", join("ash-and-co", "defence"), Flags(&[]));
     p.line("officer", &case, "party-joined", join("ash-and-co", "prosecution"), Flags(&["part-changed"]));
     other(p, &solicitor, &case, "party-left", left("ash-and-co"), Flags(&[]));
+    p.line("officer", &case, "party-joined", join("ash-and-co", "defence"), Flags(&["part-changed"]));
+    other(p, &solicitor, &case, "party-left", left("ash-and-co"), Flags(&[]));
     // A court puts out whom it will, but not the last.
     p.line("officer", &alone, "case-opened", json!({}), Flags(&[]));
     p.line("officer", &alone, "party-left", left("northshire-police"), Refused("last-party"));
