@@ -7,14 +7,13 @@ use serde_json::{Map, Value};
 
 use super::admit::Companion;
 use super::context::Context;
-use super::grounds::Ground;
 use super::outcome::Refusal;
-use super::schema::{Identity, Organisation, Parent};
+use super::schema::Parent;
 use super::state::{
-    ActorRecord, Change, ExhibitRecord, KeyRecord, Known, LedgerRecord, Offer, OrgRecord,
-    Recipient, Record, RecordKey, Role, Status,
+    ActorRecord, Change, ExhibitRecord, KeyRecord, Known, Offer, Recipient, Record, RecordKey,
+    Role, Status,
 };
-use super::{branches, cases, erasure, exhibits, listings, proposals};
+use super::{branches, cases, erasure, exhibits, founding, listings, proposals};
 use crate::protocol::entry::EntryHash;
 use crate::protocol::id::{ActorId, ChainId, Code, Strand, Subject};
 use crate::protocol::time::Moment;
@@ -29,6 +28,8 @@ pub enum Effect {
     Genesis,
     /// The authority's organisation may write.
     AcceptGenesis,
+    /// Further keys sign checkpoints.
+    AddLogKeys,
     /// A key, and its actor if new, come to be; roles are those stated.
     EnrolKey,
     /// A key counts no more from here on.
@@ -134,8 +135,9 @@ pub fn apply<K: Known + ?Sized>(
 ) -> Result<(Changes, Vec<Companion>), Refusal> {
     let changes = match effect {
         Effect::None => Vec::new(),
-        Effect::Genesis => genesis(context)?,
-        Effect::AcceptGenesis => accept_genesis(context),
+        Effect::Genesis => founding::genesis(context)?,
+        Effect::AcceptGenesis => founding::accept_genesis(context),
+        Effect::AddLogKeys => founding::add_log_keys(context)?,
         Effect::EnrolKey => enrol_key(context)?,
         Effect::RevokeKey => revoke_key(context),
         Effect::OpenCase => cases::open(context),
@@ -218,93 +220,6 @@ fn change_exhibit<K: Known + ?Sized>(
         RecordKey::Exhibit(context.subject().clone()),
         Record::Exhibit(exhibit),
     )]
-}
-
-fn genesis<K: Known + ?Sized>(context: &Context<'_, K>) -> Result<Changes, Refusal> {
-    let refuse = |why: &str| Ground::BadGenesis.because(why);
-    let read = |name: &str| refuse(&format!("Genesis lacks \"{name}\"."));
-    let service: Identity = context.read("service").ok_or_else(|| read("service"))?;
-    let organisations: Vec<Organisation> = context
-        .read("organisations")
-        .ok_or_else(|| read("organisations"))?;
-    if service.actor != *context.actor() || service.key.id() != context.entry.kid() {
-        return Err(refuse(
-            "Genesis must be signed by the service key it names.",
-        ));
-    }
-    let mut changes = Changes::new();
-    let mut keys = BTreeSet::new();
-    let mut orgs = BTreeSet::new();
-    let mut enrol = |identity: &Identity, role: Role| -> Result<(), Refusal> {
-        let kid = identity.key.id();
-        if !keys.insert(kid) {
-            return Err(refuse("Genesis names one key twice."));
-        }
-        let key = KeyRecord {
-            actor: identity.actor.clone(),
-            key: identity.key,
-            valid_from: None,
-            valid_until: None,
-            revoked: None,
-            compromised_since: None,
-        };
-        let actor = ActorRecord {
-            actor: identity.actor.clone(),
-            roles: BTreeSet::from([role]),
-            keys: BTreeSet::from([kid]),
-        };
-        changes.push((RecordKey::Key(kid), Record::Key(key)));
-        changes.push((
-            RecordKey::Actor(identity.actor.subject()),
-            Record::Actor(actor),
-        ));
-        Ok(())
-    };
-    enrol(&service, Role::Service)?;
-    for one in &organisations {
-        if !orgs.insert(one.org.clone()) || one.authority.actor.org() != one.org {
-            return Err(refuse(
-                "Each organisation stands once, with an authority of its own.",
-            ));
-        }
-        enrol(&one.authority, Role::Authority)?;
-    }
-    // Its authority could revoke the service's key.
-    if orgs.contains(&service.actor.org()) {
-        return Err(refuse(
-            "No organisation has the name that the service's own id has.",
-        ));
-    }
-    for one in organisations {
-        let record = OrgRecord {
-            sector: one.sector.as_str().to_owned(),
-            authority: one.authority.actor,
-            accepted: false,
-            suspended: false,
-        };
-        changes.push((RecordKey::Org(one.org), Record::Org(record)));
-    }
-    let ledger = LedgerRecord {
-        origin: context.entry.payload().ledger.clone(),
-        subject: context.subject().clone(),
-        genesis: context.entry.hash(),
-        service: service.actor,
-        log_keys: context.read("log").ok_or_else(|| read("log"))?,
-        rules: context.read("rules").ok_or_else(|| read("rules"))?,
-        orgs,
-        thresholds: BTreeMap::new(),
-    };
-    changes.push((RecordKey::Ledger, Record::Ledger(ledger)));
-    Ok(changes)
-}
-
-fn accept_genesis<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
-    let org = context.actor().org();
-    let Some(mut record) = context.known.org(&org) else {
-        return Vec::new();
-    };
-    record.accepted = true;
-    vec![(RecordKey::Org(org), Record::Org(record))]
 }
 
 fn enrol_key<K: Known + ?Sized>(context: &Context<'_, K>) -> Result<Changes, Refusal> {

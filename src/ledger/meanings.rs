@@ -306,6 +306,9 @@ impl Effect {
             E::AcceptGenesis => {
                 "the signer's organisation has accepted genesis, and its people may write"
             }
+            E::AddLogKeys => {
+                "the keys of `log` are the log's from here on, beside those that it had; each is new to it, has the ledger's origin as its name and is of type 0x01 or 0x06, or the entry is refused with `bad-body`"
+            }
             E::EnrolKey => {
                 "`key` is one of `actor`'s, within the validity stated; the actor's roles are `roles`, in the place of earlier ones"
             }

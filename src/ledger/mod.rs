@@ -16,6 +16,7 @@ mod exhibits;
 mod flag_words;
 mod flagged;
 pub mod flags;
+mod founding;
 pub mod grounds;
 mod listings;
 mod meanings;

@@ -49,7 +49,7 @@ struct Assembly<'a> {
 pub fn assemble(
     store: &dyn Store,
     witnessing: &Witnessing,
-    log: &VerifierKey,
+    log: &[VerifierKey],
     note: String,
     target: &Target,
 ) -> Result<Bundle, Problem> {
@@ -74,8 +74,9 @@ pub fn assemble(
     assembly.finish(log, note, &newest, target)
 }
 
-fn open(note: &str, log: &VerifierKey) -> Result<(Checkpoint, ()), StoreError> {
-    let opened = checkpoint::open(note, log);
+fn open(note: &str, log: &[VerifierKey]) -> Result<(Checkpoint, ()), StoreError> {
+    let log: Vec<&VerifierKey> = log.iter().collect();
+    let opened = checkpoint::open_with(note, &log, &[]);
     opened
         .map(|(one, _)| (one, ()))
         .map_err(|_| StoreError::Corrupt("a published checkpoint".to_owned()))
@@ -256,7 +257,7 @@ impl Assembly<'_> {
 
     fn finish(
         mut self,
-        log: &VerifierKey,
+        log: &[VerifierKey],
         newest_note: String,
         newest: &Checkpoint,
         target: &Target,

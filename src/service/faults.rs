@@ -63,10 +63,11 @@ impl Bench {
             service_key: key(3),
             log_key: key(4),
             log_pq_key: PqSecretKey::from_seed([5; 32]),
+            next_log_keys: None,
         };
         let body = json!({
             "service": {"actor": service, "key": key(3).public()},
-            "log": identity.log_vkeys().map(|key| key.to_string()),
+            "log": identity.log_vkeys().iter().map(ToString::to_string).collect::<Vec<_>>(),
             "organisations": [{"org": org, "sector": "police", "authority": {"actor": authority, "key": key(1).public()}}],
             "witnesses": [],
             "rules": rules,

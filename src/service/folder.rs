@@ -9,12 +9,12 @@ use serde_json::{Map, Value, json};
 use super::sequencer;
 use crate::ledger::Rules;
 use crate::ledger::state::LedgerRecord;
-use crate::protocol::checkpoint;
+use crate::protocol::checkpoint::{self, Checkpoint};
 use crate::protocol::entry::EntryHash;
 use crate::protocol::id::{ActorId, OrgId, Origin, Subject};
 use crate::protocol::key::{PublicKey, SecretKey};
 use crate::protocol::mldsa::PqSecretKey;
-use crate::protocol::note::{SignatureKind, VerifierKey};
+use crate::protocol::note::{self, SignatureKind, VerifierKey};
 use crate::protocol::tree;
 use crate::storage::{Mode, RocksStore, Store, StoreError};
 
@@ -40,7 +40,7 @@ pub enum FolderError {
     #[error("{0} is not a ledger's: {1}")]
     Settings(String, String),
     /// The keys given are not those of the ledger.
-    #[error("the {0} key is not the one this ledger was founded with; check the keys folder")]
+    #[error("the {0} key is not one that this ledger names; check the keys folder")]
     OtherKey(&'static str),
     /// The names that the service could have are organisations'.
     #[error("no organisation may be called \"service\" here: the service's own id bears that name")]
@@ -126,16 +126,62 @@ pub struct Identity {
     pub log_key: SecretKey,
     /// Signs published checkpoints a second time.
     pub log_pq_key: PqSecretKey,
+    /// The keys that the log's are being rotated to.
+    pub next_log_keys: Option<NextLogKeys>,
+}
+
+/// Keys of the log that sign beside the present ones until everybody knows them, and then alone.
+pub struct NextLogKeys {
+    /// Signs every checkpoint.
+    pub ed25519: SecretKey,
+    /// Signs the published ones.
+    pub ml_dsa_44: PqSecretKey,
+}
+
+impl NextLogKeys {
+    /// Their public keys.
+    pub fn vkeys(&self, origin: &Origin) -> [VerifierKey; 2] {
+        let kind = SignatureKind::Ed25519;
+        [
+            VerifierKey::ed25519(origin.clone(), kind, self.ed25519.public()),
+            VerifierKey::ml_dsa_44(origin.clone(), self.ml_dsa_44.public()),
+        ]
+    }
 }
 
 impl Identity {
-    /// The log's public keys: Ed25519, which signs every checkpoint, and ML-DSA-44, which signs the published ones.
-    pub fn log_vkeys(&self) -> [VerifierKey; 2] {
+    /// The log's public keys: Ed25519, which signs every checkpoint, and ML-DSA-44, which signs the published ones; and
+    /// the same of the next ones, where there are such.
+    pub fn log_vkeys(&self) -> Vec<VerifierKey> {
         let post_quantum = self.log_pq_key.public();
-        [
-            self.log_vkey(),
-            VerifierKey::ml_dsa_44(self.origin.clone(), post_quantum),
-        ]
+        let post_quantum = VerifierKey::ml_dsa_44(self.origin.clone(), post_quantum);
+        let next = self.next_log_keys.iter();
+        let next = next.flat_map(|next| next.vkeys(&self.origin));
+        [self.log_vkey(), post_quantum]
+            .into_iter()
+            .chain(next)
+            .collect()
+    }
+
+    /// The signed note of a checkpoint.
+    pub fn sign(&self, checkpoint: &Checkpoint) -> String {
+        let text = checkpoint.to_text();
+        let mut note = note::sign(&text, &self.origin, &self.log_key);
+        if let Some(next) = &self.next_log_keys {
+            let second = note::sign(&text, &self.origin, &next.ed25519);
+            note.push_str(&second[text.len() + 1..]);
+        }
+        note
+    }
+
+    /// The further lines of a published checkpoint. The log does not say that there was no newer tree at some time, so
+    /// their time is 0.
+    pub fn sign_post_quantum(&self, checkpoint: &Checkpoint) -> String {
+        let next = self.next_log_keys.iter().map(|next| &next.ml_dsa_44);
+        std::iter::once(&self.log_pq_key)
+            .chain(next)
+            .map(|key| note::cosign_ml_dsa_44(checkpoint, &self.origin, 0, key))
+            .collect()
     }
 
     /// The log's Ed25519 key.
@@ -162,8 +208,10 @@ pub fn init(folder: &Path, founding: Founding) -> Result<Founded, FolderError> {
         service_key: founding.service_key,
         log_key: founding.log_key,
         log_pq_key: founding.log_pq_key,
+        next_log_keys: None,
     };
-    let log_vkeys = identity.log_vkeys().map(|key| key.to_string());
+    let log_vkeys = identity.log_vkeys();
+    let log_vkeys = [&log_vkeys[0], &log_vkeys[1]].map(VerifierKey::to_string);
     let organisations: Vec<Value> = founding
         .organisations
         .iter()
@@ -215,6 +263,7 @@ pub fn open(
     folder: &Path,
     log_key: SecretKey,
     log_pq_key: PqSecretKey,
+    next_log_keys: Option<NextLogKeys>,
     service_key: SecretKey,
 ) -> Result<(Arc<dyn Store>, Identity), FolderError> {
     let path = folder.join("ledger.toml");
@@ -229,6 +278,7 @@ pub fn open(
         service_key,
         log_key,
         log_pq_key,
+        next_log_keys,
     };
     check(&store, &identity)?;
     Ok((Arc::new(store), identity))
@@ -244,8 +294,10 @@ pub(super) fn check(store: &dyn Store, identity: &Identity) -> Result<(), Folder
         return Err(FolderError::OtherKey("service"));
     }
     let named = known.ledger().is_some_and(|ledger| {
-        let keys = identity.log_vkeys().map(|key| key.to_string());
-        keys.iter().all(|key| ledger.log_keys.contains(key))
+        // The next ones are recorded once the service runs.
+        let keys = identity.log_vkeys().into_iter().take(2);
+        keys.map(|key| key.to_string())
+            .all(|key| ledger.log_keys.contains(&key))
     });
     known.check()?;
     if !named {

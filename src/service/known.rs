@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::ledger::state::{Known, Record, RecordKey};
 use crate::protocol::hash::Hash;
 use crate::protocol::id::Subject;
+use crate::protocol::note::VerifierKey;
 use crate::protocol::tree::{NodeId, NodeReader};
 use crate::storage::{Family, Store, StoreError};
 
@@ -39,6 +40,16 @@ impl<'s> StoreKnown<'s> {
     /// call this before believing the answer.
     pub fn check(&self) -> Result<(), StoreError> {
         self.failed.borrow_mut().take().map_or(Ok(()), Err)
+    }
+
+    /// Every key that the log has had, by genesis and by later entries.
+    pub fn log_keys(&self) -> Result<Vec<VerifierKey>, StoreError> {
+        let ledger = self.ledger();
+        self.check()?;
+        let keys = ledger.map(|ledger| ledger.log_keys).unwrap_or_default();
+        let keys = keys.iter().map(|key| VerifierKey::parse(key));
+        keys.collect::<Result<_, _>>()
+            .map_err(|_| StoreError::Corrupt("the log's keys".to_owned()))
     }
 
     /// The exhibits that a case's table of contents lists, as committed.

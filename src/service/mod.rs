@@ -34,6 +34,7 @@ mod ranges;
 mod readings;
 mod reads;
 mod repair;
+mod rotation;
 mod routes;
 mod say;
 mod scrub;
@@ -60,7 +61,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 pub use audit::audit;
-pub use folder::{FolderError, Founded, Founding, Organisation, init};
+pub use folder::{FolderError, Founded, Founding, NextLogKeys, Organisation, init};
 pub use public_log::tile_of;
 pub use repair::{Repair, repair};
 pub use scrub::ScrubStatus;
@@ -100,6 +101,8 @@ pub struct Options {
     pub log_key: SecretKey,
     /// Signs published checkpoints a second time.
     pub log_pq_key: PqSecretKey,
+    /// The keys that the log's are being rotated to.
+    pub next_log_keys: Option<NextLogKeys>,
     /// Signs what the service records.
     pub service_key: SecretKey,
 }
@@ -141,6 +144,7 @@ pub fn serve(
         &options.dir,
         options.log_key,
         options.log_pq_key,
+        options.next_log_keys,
         options.service_key,
     )?;
     let blobs = Arc::new(BlobFolder::open(&options.dir).map_err(FolderError::Store)?);
@@ -219,6 +223,7 @@ pub fn serve(
                 blobs::on_disk(move || blobs::sweep(&app)).await;
             }
         });
+        let rotating = rotation::record_next(&app);
         let mut signals = Signals::new().map_err(system("watch for signals"))?;
         ready(&url).map_err(system("say that it is up"))?;
         let apart = metrics.map(|listener| {
@@ -232,7 +237,7 @@ pub fn serve(
             signals.next().await
         })
         .await;
-        for task in apart.into_iter().chain([sweeps]) {
+        for task in apart.into_iter().chain([sweeps, rotating]) {
             task.abort();
             let _ = task.await;
         }

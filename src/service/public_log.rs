@@ -14,6 +14,7 @@ use crate::ledger::page::body_schema;
 use crate::ledger::state::Known as _;
 use crate::protocol::checkpoint;
 use crate::protocol::hash::Hash;
+use crate::protocol::note::VerifierKey;
 use crate::protocol::tile::{TilePath, encode_entries};
 use crate::protocol::tree::{self, EntryIndex, NodeId, NodeReader as _, TreeSize};
 use crate::storage::{Store, StoreError};
@@ -24,11 +25,12 @@ pub async fn get_ledger(State(app): Shared) -> Result<Response, Problem> {
     let ledger = known.ledger();
     known.check()?;
     let genesis = ledger.map(|ledger| ledger.genesis);
+    let keys = app.identity.log_vkeys();
     let value = json!({
         "origin": app.identity.origin,
         "subject": app.identity.subject,
         "genesis": genesis,
-        "log_keys": app.identity.log_vkeys().map(|key| key.to_string()),
+        "log_keys": keys.iter().map(VerifierKey::to_string).collect::<Vec<_>>(),
         "rules_sha256": Rules::embedded().sha256(),
         "size": app.store.size()?,
     });

@@ -5,7 +5,6 @@ use super::known::StoreKnown;
 use super::writer::Written;
 use crate::protocol::checkpoint;
 use crate::protocol::entry::EntryHash;
-use crate::protocol::note;
 use crate::protocol::receipt::Receipt;
 use crate::protocol::time::LogTime;
 use crate::protocol::tree::{self, EntryIndex, TreeSize};
@@ -24,8 +23,7 @@ pub fn publish(store: &dyn Store, identity: &Identity) -> Result<bool, StoreErro
     }
     let (checkpoint, _) = checkpoint::open(&newest, &identity.log_vkey())
         .map_err(|_| StoreError::Corrupt("checkpoints".to_owned()))?;
-    let post_quantum =
-        note::cosign_ml_dsa_44(&checkpoint, &identity.origin, 0, &identity.log_pq_key);
+    let post_quantum = identity.sign_post_quantum(&checkpoint);
     store.publish(checkpoint.size, &(newest + &post_quantum))?;
     Ok(true)
 }

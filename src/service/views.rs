@@ -12,6 +12,7 @@ use serde_json::json;
 use super::blobs::on_disk;
 use super::history::{self, Part};
 use super::http::{App, Shared, head, json_answer, text_answer};
+use super::known::StoreKnown;
 use super::problem::Problem;
 use super::publish;
 use super::readings::{self, Reading};
@@ -121,7 +122,7 @@ pub async fn get_bundle(
     let place = shared.bundles.acquire().await;
     let _place = place.expect("this semaphore is never closed");
     let bundle = on_disk(move || -> Result<Vec<u8>, Problem> {
-        let log = app.identity.log_vkey();
+        let log = StoreKnown::new(&*app.store).log_keys()?;
         let bundle = bundles::assemble(&*app.store, &app.witnessing, &log, note, &target)?;
         Ok(bundle.to_bytes())
     });

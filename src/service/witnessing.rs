@@ -44,7 +44,7 @@ const LAST_WORD: Duration = Duration::from_secs(10);
 /// What witnesses make of what is published.
 pub struct Witnessing {
     store: Arc<dyn Store>,
-    logs: [VerifierKey; 2],
+    logs: Vec<VerifierKey>,
     policy: Policy,
     forks: Forks,
     gate: Gate,

@@ -20,7 +20,6 @@ use crate::ledger::{Refusal, Rules, admit, taken_in};
 use crate::protocol::checkpoint::Checkpoint;
 use crate::protocol::entry::{Draft, EntryHash, Payload, Seen, VerifiedEntry};
 use crate::protocol::id::{ChainId, Strand, Subject};
-use crate::protocol::note;
 use crate::protocol::time::{LogTime, Moment, Occurred};
 use crate::protocol::tree::{self, EntryIndex, TreeSize};
 use crate::storage::{Store, StoreError};
@@ -369,11 +368,7 @@ impl<'a> Writer<'a> {
             size,
             root: tree::root(size, &draft.known)?,
         };
-        draft.group.checkpoint = note::sign(
-            &checkpoint.to_text(),
-            &self.identity.origin,
-            &self.identity.log_key,
-        );
+        draft.group.checkpoint = self.identity.sign(&checkpoint);
         draft.group.nodes = std::mem::take(&mut draft.known.nodes).into_iter().collect();
         for (key, record) in &draft.known.changes {
             let json = serde_json::to_vec(record).expect("a record is plain data and serialises");

@@ -332,17 +332,24 @@ pub(crate) fn check_genesis(
         return;
     };
     let body = &genesis.payload().body;
-    let named = body.get("log").and_then(Value::as_array);
+    // Whether further ones are the log's to name is for the rules, which are run on them as on all.
+    let entries = read.iter().filter_map(|one| one.entry.as_ref());
+    let rotated = entries.filter(|entry| entry.payload().event == "log-key-rotated");
+    let bodies = std::iter::once(body).chain(rotated.map(|entry| &entry.payload().body));
+    let named: Vec<&Value> = bodies
+        .filter_map(|body| body.get("log").and_then(Value::as_array))
+        .flatten()
+        .collect();
     let is_named = |log: &VerifierKey| {
         let vkey = log.to_string();
-        named.is_some_and(|named| named.iter().any(|one| one.as_str() == Some(&vkey)))
+        named.iter().any(|one| one.as_str() == Some(&vkey))
     };
     if !logs.iter().all(is_named) {
         findings.failed(
             Asked::History,
             "genesis-other-log",
             "entry 0 (genesis), log",
-            "The log key of the trust policy is not one that the beginning of this log names.",
+            "The log key of the trust policy is not one that this log names.",
         );
     }
     check_rules(genesis, rules_run, findings);

@@ -35,24 +35,35 @@ pub fn policy(
     threshold: usize,
     post_quantum: bool,
 ) -> String {
-    let mut lines = String::new();
-    for key in log_keys(ledger) {
-        if key.kind() == SignatureKind::MlDsa44 || !post_quantum {
-            lines.push_str(&format!("log {key}\n"));
-        }
+    let keys = log_keys(ledger);
+    if !post_quantum {
+        return policy_of(&keys, witnesses, threshold);
+    }
+    let is_pq = |key: &&VerifierKey| key.kind() == SignatureKind::MlDsa44;
+    let log = keys.iter().find(is_pq).unwrap();
+    let mut lines = format!("log {log}\n");
+    let mut names = String::new();
+    for (at, witness) in witnesses.iter().enumerate() {
+        let (key, url) = (&witness.vkeys[1], &witness.url);
+        lines.push_str(&format!("witness w{at} {key} {url}\n"));
+        names.push_str(&format!(" w{at}"));
+    }
+    format!("{lines}group quorum {threshold}{names}\nquorum quorum\n")
+}
+
+/// A policy for a log with these keys, by so many of these witnesses, each by any of its keys.
+pub fn policy_of(keys: &[VerifierKey], witnesses: &[Witness], threshold: usize) -> String {
+    let mut lines: String = keys.iter().map(|key| format!("log {key}\n")).collect();
+    if threshold == 0 {
+        return format!("{lines}quorum none\n");
     }
     let mut names = String::new();
     for (at, witness) in witnesses.iter().enumerate() {
         let [ed25519, ml_dsa_44] = [&witness.vkeys[0], &witness.vkeys[1]];
-        if post_quantum {
-            lines.push_str(&format!("witness w{at} {ml_dsa_44} {}\n", witness.url));
-        } else {
-            lines.push_str(&format!(
-                "witness e{at} {ed25519} {0}\nwitness p{at} {ml_dsa_44} {0}\n",
-                witness.url
-            ));
-            lines.push_str(&format!("group w{at} any e{at} p{at}\n"));
-        }
+        lines.push_str(&format!(
+            "witness e{at} {ed25519} {0}\nwitness p{at} {ml_dsa_44} {0}\ngroup w{at} any e{at} p{at}\n",
+            witness.url
+        ));
         names.push_str(&format!(" w{at}"));
     }
     format!("{lines}group quorum {threshold}{names}\nquorum quorum\n")

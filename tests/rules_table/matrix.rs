@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use custodes::ledger::rules::Row;
 use custodes::ledger::schema::{Member, MemberType};
 use custodes::protocol::id::OrgId;
+use custodes::protocol::note::{SignatureKind, VerifierKey};
 use custodes::protocol::token::Possession;
 
 use crate::board::{Board, ROLES, digest};
@@ -181,6 +182,10 @@ impl Trial<'_> {
                 json!(held.or(of_case).unwrap_or(entry))
             }
             ("genesis", _) => json!(board.genesis),
+            ("log", _) => {
+                let (origin, key) = (board.world.origin.clone(), board.fresh.public());
+                json!([VerifierKey::ed25519(origin, SignatureKind::Ed25519, key).to_string()])
+            }
             ("proposal", _) => json!(board.proposal),
             ("disclosure", _) => json!(board.given(&self.subject, "disclosed", entry)),
             ("undertaking", _) => json!(board.given(&self.subject, "undertaking-given", entry)),

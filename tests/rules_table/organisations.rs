@@ -1,7 +1,8 @@
 //! Who takes part in the ledger, and with which authority's key: situations of the table.
 
-use custodes::protocol::id::OrgId;
+use custodes::protocol::id::{OrgId, Origin};
 use custodes::protocol::key::SecretKey;
+use custodes::protocol::note::{SignatureKind, VerifierKey};
 use custodes::protocol::token::Possession;
 
 use crate::situations::{Flags, Play, Refused};
@@ -42,6 +43,16 @@ pub fn organisations(p: &mut Play) {
     let accept = json!({"genesis": genesis});
     let named = |e: Option<EntryHash>| json!({"proposal": e.unwrap()});
     let police = "northshire-police";
+
+    // The service says which further keys sign checkpoints; nobody else does, and not of another log.
+    let origin = p.s.world.origin.clone();
+    let vkey = |name: &Origin, kind| json!({"log": [VerifierKey::ed25519(name.clone(), kind, SecretKey::from_seed([77; 32]).public()).to_string()]});
+    let other = vkey(&Origin::new("evidence.elsewhere.example").unwrap(), SignatureKind::Ed25519);
+    p.line("service", &ledger, "log-key-rotated", other, Refused("bad-body"));
+    p.line("service", &ledger, "log-key-rotated", vkey(&origin, SignatureKind::CosignatureV1), Refused("bad-body"));
+    p.line(police, &ledger, "log-key-rotated", vkey(&origin, SignatureKind::Ed25519), Refused("no-role"));
+    p.line("service", &ledger, "log-key-rotated", vkey(&origin, SignatureKind::Ed25519), Flags(&[]));
+    p.line("service", &ledger, "log-key-rotated", vkey(&origin, SignatureKind::Ed25519), Refused("bad-body"));
 
     // Proposed with the proof that its authority holds its key; nobody's name or id is taken.
     p.line(police, &ledger, "organisation-admitted", with("org", json!("ash-and-co")), Refused("organisation-taken"));

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::fresh::random_subject;
 use super::home::Profile;
-use super::{accept_genesis, adopt, enrol, erase};
+use super::{accept_genesis, adopt, enrol, erase, log_keys};
 use crate::cli::Outcome;
 use crate::cli::failure::Failure;
 use crate::cli::keys;
@@ -21,7 +21,7 @@ use crate::protocol::key::SecretKey;
 use crate::protocol::token::Possession;
 
 /// Make, show, enrol or revoke a key; change somebody's roles; have a name erased by law; adopt what somebody signed; accept
-/// a ledger's genesis.
+/// a ledger's genesis; give a ledger's log new keys.
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
     New(NewArgs),
@@ -32,6 +32,7 @@ pub enum KeyCommand {
     Revoke(enrol::RevokeArgs),
     Adopt(adopt::AdoptArgs),
     AcceptGenesis(accept_genesis::AcceptArgs),
+    RotateLog(log_keys::RotateLogArgs),
 }
 
 /// Make a key in your own folder.
@@ -43,9 +44,10 @@ pub struct NewArgs {
     plain: bool,
 }
 
-/// Show your public key, or write a request to be enrolled.
+/// Show your public key, or write a request to be enrolled; or the public keys of a ledger's log.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: custodes key show\n\
+                        Example: custodes key show --log ledger\n\
                         Example: custodes key show --request me.json --org northshire-police --ledger evidence.northshire.example\n\
                         Example: custodes key show --home new --request more.json --org northshire-police --ledger evidence.northshire.example --actor northshire-police/V1StGXR8Z5jdHi6BmyT0kA --earlier-key old/key.pem")]
 pub struct ShowArgs {
@@ -64,6 +66,9 @@ pub struct ShowArgs {
     /// The private key that you have had so far: it signs for the further one, which is flagged otherwise.
     #[arg(long, value_name = "FILE", requires = "actor")]
     earlier_key: Option<PathBuf>,
+    /// Show the keys of the log of the ledger in this folder, for trust policies and witnesses, instead of yours.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "request")]
+    log: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -77,6 +82,7 @@ pub fn run(command: &KeyCommand, profile: Profile, output: Output) -> Outcome {
         KeyCommand::Revoke(args) => enrol::revoke(args, profile, output),
         KeyCommand::Adopt(args) => adopt::run(args, profile, output),
         KeyCommand::AcceptGenesis(args) => accept_genesis::run(args, profile, output),
+        KeyCommand::RotateLog(args) => log_keys::run(args, output),
     }
 }
 
@@ -110,6 +116,9 @@ fn new(args: &NewArgs, profile: &Profile, output: Output) -> Outcome {
 }
 
 fn show(args: &ShowArgs, mut profile: Profile, output: Output) -> Outcome {
+    if let Some(ledger) = &args.log {
+        return log_keys::show(ledger, output);
+    }
     let key = keys::load(&profile.key_file())?;
     if let (Some(file), Some(org), Some(ledger)) = (&args.request, &args.org, &args.ledger) {
         if args.actor.as_ref().is_some_and(|one| one.org() != *org) {

@@ -42,6 +42,7 @@ mod history;
 mod init;
 mod key;
 mod lineage;
+mod log_keys;
 mod lookup;
 mod receipt;
 mod record;

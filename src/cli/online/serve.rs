@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
+use super::log_keys;
 use crate::cli::Outcome;
 use crate::cli::failure::Failure;
 use crate::cli::keys;
@@ -78,6 +79,7 @@ pub fn run(args: &ServeArgs, output: Output) -> Outcome {
         publish_interval: Duration::from_millis(args.publish_every),
         log_key: keys::load(&args.dir.join("keys/log.pem"))?,
         log_pq_key: keys::load(&args.dir.join("keys/log-pq.pem"))?,
+        next_log_keys: log_keys::next(&args.dir)?,
         service_key: keys::load(&args.dir.join("keys/service.pem"))?,
     };
     let ready = |url: &str| {
