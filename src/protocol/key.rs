@@ -9,6 +9,9 @@
 //! Implementations disagree about keys and signatures with small-order or non-canonical parts. Those are
 //! refused, so that whatever is accepted here is accepted by every other implementation too.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -34,6 +37,15 @@ pub enum KeyError {
 #[error("the signature does not verify")]
 pub struct BadSignature;
 
+/// Most keys that a thread remembers to be good, at some 250 bytes each.
+const MAX_CHECKED: usize = 1024;
+
+thread_local! {
+    /// Keys that passed. To check one multiplies a point by the order of the group, as dear as a signature, and the
+    /// same few are read out of stored records again and again. The answer depends on the bytes alone, as before.
+    static CHECKED: RefCell<BTreeMap<[u8; 32], PublicKey>> = const { RefCell::new(BTreeMap::new()) };
+}
+
 /// A public key of prime order in its canonical encoding.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PublicKey(VerifyingKey);
@@ -41,6 +53,20 @@ pub struct PublicKey(VerifyingKey);
 impl PublicKey {
     /// Checks the 32 bytes.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<PublicKey, KeyError> {
+        if let Some(key) = CHECKED.with_borrow(|checked| checked.get(bytes).copied()) {
+            return Ok(key);
+        }
+        let key = PublicKey::check(bytes)?;
+        CHECKED.with_borrow_mut(|checked| {
+            if checked.len() >= MAX_CHECKED {
+                checked.clear();
+            }
+            checked.insert(*bytes, key);
+        });
+        Ok(key)
+    }
+
+    fn check(bytes: &[u8; 32]) -> Result<PublicKey, KeyError> {
         let key = VerifyingKey::from_bytes(bytes).map_err(|_| KeyError::NotCanonical)?;
         let point = key.to_edwards();
         if point.compress().to_bytes() != *bytes {
@@ -210,5 +236,20 @@ mod tests {
         let signature = secret.sign(b"evidence");
         secret.public().verify(b"evidence", &signature).unwrap();
         secret.public().verify(b"Evidence", &signature).unwrap_err();
+    }
+
+    #[test]
+    fn what_is_remembered_never_makes_a_bad_key_good() {
+        for number in 0..=MAX_CHECKED {
+            let seed = *Hash::of(&[&number.to_be_bytes()]).0.first_chunk().unwrap();
+            let key = SecretKey::from_seed(seed).public();
+            assert_eq!(PublicKey::from_bytes(&key.to_bytes()), Ok(key));
+            assert_eq!(PublicKey::from_bytes(&key.to_bytes()), Ok(key));
+        }
+        assert!(CHECKED.with_borrow(BTreeMap::len) <= MAX_CHECKED);
+        for _ in 0..2 {
+            assert!(PublicKey::from_bytes(&[0; 32]).is_err());
+            assert!(PublicKey::from_bytes(&[0xff; 32]).is_err());
+        }
     }
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::attempts::Submitted;
 use super::http::App;
+use super::known::StoreKnown;
 use super::problem::Problem;
 use super::sequencer::{Sent, Work};
 use super::submit::{self, Accepted, NotTaken, NotVerified};
@@ -102,7 +103,13 @@ fn read_all(app: &App, lines: &[Bytes]) -> Vec<Line> {
         let shares: Vec<_> = lines
             .chunks(share)
             .map(|share| {
-                scope.spawn(move || share.iter().map(|line| read(app, line)).collect::<Vec<_>>())
+                scope.spawn(move || {
+                    let known = StoreKnown::new(&*app.store);
+                    share
+                        .iter()
+                        .map(|line| read(&known, line))
+                        .collect::<Vec<_>>()
+                })
             })
             .collect();
         let read = shares.into_iter().map(|share| share.join());
@@ -111,12 +118,12 @@ fn read_all(app: &App, lines: &[Bytes]) -> Vec<Line> {
     })
 }
 
-fn read(app: &App, line: &[u8]) -> Line {
+fn read(known: &StoreKnown<'_>, line: &[u8]) -> Line {
     let entry = match submit::parse(line) {
         Ok(entry) => entry,
         Err(not_taken) => return Line::Bad(not_taken),
     };
-    match submit::verify(app, entry) {
+    match submit::verify(known, entry) {
         Ok(entry) => Line::Verified(Box::new(entry)),
         Err(NotVerified::NoKey(entry, _)) => Line::NoKey(entry),
         Err(NotVerified::Bad(not_taken)) => Line::Bad(not_taken),
@@ -131,7 +138,8 @@ async fn write_all(app: &Arc<App>, lines: Vec<Line>) -> Result<Vec<LineResult>, 
         let line = match line {
             Line::NoKey(entry) => {
                 results.extend(write(app, std::mem::take(&mut gathered)).await?);
-                let verified = submit::verify(app, *entry);
+                // Looked up anew: what was just written enrols the key, if anything does.
+                let verified = submit::verify(&StoreKnown::new(&*app.store), *entry);
                 verified.map(Box::new).map_err(NotTaken::from)
             }
             Line::Verified(entry) => Ok(entry),

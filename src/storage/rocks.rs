@@ -10,9 +10,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use rocksdb::{
-    BlockBasedOptions, BottommostLevelCompaction, ColumnFamily, CompactOptions, DB,
-    DBCompressionType, DBRecoveryMode, Direction, IteratorMode, Options, ReadOptions, WriteBatch,
-    WriteOptions, checkpoint::Checkpoint,
+    BlockBasedOptions, BottommostLevelCompaction, Cache, ColumnFamily, ColumnFamilyDescriptor,
+    CompactOptions, DB, DBCompressionType, DBRecoveryMode, Direction, IteratorMode, Options,
+    ReadOptions, WriteBatch, WriteOptions, checkpoint::Checkpoint,
 };
 
 use crate::held::Held;
@@ -26,6 +26,9 @@ const WAL: u64 = 64 << 20;
 
 /// Rows not yet in tables, in bytes.
 const WRITE_BUFFERS: usize = 64 << 20;
+
+/// Blocks of tables kept in memory, in bytes: one cache for all families.
+const CACHE: usize = 64 << 20;
 
 /// Longest head file: a note with a few signatures.
 const MAX_HEAD: u64 = 64 << 10;
@@ -114,14 +117,24 @@ fn point_at_newest_manifest(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Settings of the database.
-fn options(recovery: DBRecoveryMode) -> Options {
+/// Settings of each family's tables.
+///
+/// They are given with the name of each family: one that is opened by name alone has none of them.
+fn of_family() -> Options {
     let mut tables = BlockBasedOptions::default();
-    // Every submission asks whether its hash is there already, and normally it is not.
+    // Every submission asks whether its hash is there already, and normally it is not: without filters each such
+    // question reads and unpacks a block of every level, the more the larger the ledger is. 10 bits a row.
     tables.set_bloom_filter(10.0, false);
+    tables.set_block_cache(&Cache::new_hyper_clock_cache(CACHE, 0));
     let mut options = Options::default();
     options.set_block_based_table_factory(&tables);
     options.set_compression_type(DBCompressionType::Lz4);
+    options
+}
+
+/// Settings of the database as a whole.
+fn options(recovery: DBRecoveryMode) -> Options {
+    let mut options = of_family();
     options.set_paranoid_checks(true);
     options.set_wal_recovery_mode(recovery);
     options.set_max_total_wal_size(WAL);
@@ -144,17 +157,20 @@ impl RocksEngine {
         }
         options.create_if_missing(mode == Mode::Create);
         options.create_missing_column_families(mode != Mode::Read);
-        let names = Family::ALL.map(Family::name);
+        let names = Family::ALL.map(Family::name).into_iter();
+        // A copy has the same tables, and so the same cache.
+        let tables = of_family();
+        let described = |name: &'static str| ColumnFamilyDescriptor::new(name, tables.clone());
         let db = match mode {
             Mode::Read => {
                 // A family that came with newer software is not there before that has written.
                 let there = DB::list_cf(&options, path).map_err(open_error)?;
-                let names = names
-                    .into_iter()
-                    .filter(|name| there.iter().any(|one| one == name));
-                DB::open_cf_for_read_only(&options, path, names, false)
+                let names = names.filter(|name| there.iter().any(|one| one == name));
+                DB::open_cf_descriptors_read_only(&options, path, names.map(described), false)
             }
-            Mode::Create | Mode::Write => DB::open_cf(&options, path, names),
+            Mode::Create | Mode::Write => {
+                DB::open_cf_descriptors(&options, path, names.map(described))
+            }
         };
         Ok(RocksEngine {
             db: db.map_err(open_error)?,
@@ -356,5 +372,34 @@ fn open_error(error: rocksdb::Error) -> StoreError {
     match held {
         true => StoreError::InUse(text),
         false => io(error),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_settings_of_tables_reach_every_family() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        drop(RocksStore::open(&path, Mode::Create).unwrap());
+        let files = std::fs::read_dir(&path).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        // What RocksDB itself says it works by.
+        let newest = names.filter(|name| name.starts_with("OPTIONS-")).max();
+        let text = std::fs::read_to_string(path.join(newest.unwrap())).unwrap();
+        for family in Family::ALL {
+            for (section, setting) in [
+                ("TableOptions/BlockBasedTable", "filter_policy=bloomfilter"),
+                ("CFOptions", "compression=kLZ4Compression"),
+            ] {
+                let section = format!("[{section} \"{}\"]", family.name());
+                let (_, after) = text.split_once(&section).unwrap();
+                let settings = after.split("\n[").next().unwrap();
+                assert!(settings.contains(setting), "{section} {setting}");
+            }
+        }
     }
 }
