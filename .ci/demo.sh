@@ -217,9 +217,9 @@ seize_the_phone() {
     step "A phone was seized two days ago, and is entered only now"
     say "A phone has no digest yet, so the record begins with the thing itself and its seal. It was recorded late, \
 and the ledger says so."
-    local then
-    then="$(date -u -d '2 days ago' '+%Y-%m-%dT21:14:00+00:00')"
-    as smith record seized "$PHONE" --occurred-at "$then" --set kind=device --set seal=K1234567 \
+    local at
+    at="$(date -u -d '2 days ago' '+%Y-%m-%dT21:14:00+00:00')"
+    as smith record seized "$PHONE" --occurred-at "$at" --set kind=device --set seal=K1234567 \
         --detail "description=Nordfon N3 mobile phone, black, screen cracked" --detail "power_or_consent=PACE 1984 s.19" \
         --detail "place=Harbour Street car park, level 2" --detail "condition=switched on, locked" --detail "bag=B0099123"
     say "DC Smith sees what was flagged, and explains it. The flag stays, with the explanation beside it."
