@@ -107,10 +107,10 @@ pub fn found<'r, K: Known + ?Sized>(
         }),
         F::AcceptedByOther => offer.as_ref().is_some_and(|offer| offer.to.org() != org),
         F::AcceptedFromOther => context.read::<ActorId>("from").is_some_and(|from| {
-            let giver = offer.as_ref().map(|offer| offer.by.clone());
-            giver
-                .or_else(|| holder.and_then(|holder| holder.person.clone()))
-                .is_some_and(|giver| giver != from)
+            let offered = offer.as_ref().map(|offer| &offer.by);
+            let held = holder.and_then(|holder| holder.person.as_ref());
+            let mut givers = offered.into_iter().chain(held);
+            !givers.any(|giver| *giver == from)
         }),
         F::AcceptedWithoutDigest => registered.is_some() && own.is_none(),
         F::AcceptedDigestDiffers | F::DigestReplacedAtHandover => {

@@ -201,7 +201,7 @@ impl FlagRule {
                 "the open offer is to another organisation than the signer's, or to a person or store of another"
             }
             F::AcceptedFromOther => {
-                "`from` is stated, and is not who made the open offer; where none is open, not the person who holds it"
+                "`from` is stated, and is neither who made the open offer nor the person who holds the exhibit"
             }
             F::AcceptedWithoutDigest => "a digest is registered, and `digest` is null",
             F::AcceptedDigestDiffers | F::DigestReplacedAtHandover => {

@@ -181,6 +181,8 @@ fn seals(p: &mut Play) {
     let e = p.line("examiner", &thing, "transfer-offered", offer("northshire-police", None), Flags(&[]));
     p.line("officer", &thing, "transfer-accepted", taken(e, &examiner, None), Flags(&["seal-not-stated"]));
     p.line("examiner", &thing, "custody-assumed", json!({"from": officer}), Flags(&["custody-assumed", "seal-not-stated"]));
+    p.line("officer", &thing, "custody-assumed", json!({"from": officer, "seal": "Q2"}), Flags(&["accepted-from-other", "custody-assumed"]));
+    p.line("examiner", &thing, "custody-assumed", json!({"from": officer, "seal": "Q2"}), Flags(&["custody-assumed"]));
     // Offered to one organisation, taken by another; and what is taken otherwise is offered no more.
     let e = p.line("examiner", &thing, "transfer-offered", offer("crown-prosecution", None), Flags(&[]));
     p.line("officer", &thing, "transfer-accepted", taken(e, &examiner, Some("Q2")), Flags(&["accepted-by-other"]));

@@ -21,7 +21,10 @@ const ASKED: [(&str, &[&str]); 31] = [
         "acceptance with another or no digest",
         &["accepted-digest-differs", "accepted-without-digest"],
     ),
-    ("seal seen differs from seal recorded", &["seal-differs"]),
+    (
+        "seal seen differs from seal recorded",
+        &["seal-differs", "seal-not-recorded", "seal-not-stated"],
+    ),
     ("number reused", &["seal-reused"]),
     ("unsealing the unsealed", &["not-sealed"]),
     (
@@ -34,6 +37,7 @@ const ASKED: [(&str, &[&str]); 31] = [
             "not-the-holder",
             "colleague-of-holder",
             "accepted-from-other",
+            "accepted-by-other",
         ],
     ),
     (
@@ -51,7 +55,10 @@ const ASKED: [(&str, &[&str]); 31] = [
         "offer open too long",
         &["offer-open-long", "offer-still-open"],
     ),
-    ("gap with no holder or place", &["custody-gap", "lost"]),
+    (
+        "gap with no holder or place",
+        &["custody-gap", "lost", "while-outside"],
+    ),
     ("access while sealed", &["while-sealed", "source-sealed"]),
     ("a role that does not usually do this", &["unusual-role"]),
     (
