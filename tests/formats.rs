@@ -17,7 +17,7 @@ use custodes::protocol::id::{ActorId, ChainId, Code, Origin, Strand, Subject};
 use custodes::protocol::key::SecretKey;
 use custodes::protocol::leaf::{ChainHead, Commitment, map_leaf_data};
 use custodes::protocol::manifest::Manifest;
-use custodes::protocol::map;
+use custodes::protocol::map::{self, MapPath};
 use custodes::protocol::mldsa::PqSecretKey;
 use custodes::protocol::note::{self, SignatureKind, UnverifiedNote, VerifierKey};
 use custodes::protocol::security::{AttemptKind, By, SecurityRecord, UnverifiedRecord};
@@ -247,10 +247,13 @@ fn examples() -> BTreeMap<&'static str, String> {
         subject: entry.payload().subject.clone(),
         strand: Strand::Custody,
     };
-    let empty = map::empty_subtrees();
     let place = map::key(&chain);
     let value = map::value(place, 2, second);
-    let root = map::root_from(place, value, &empty[1..]).unwrap();
+    let path = MapPath {
+        present: [0; 32],
+        siblings: Vec::new(),
+    };
+    let root = path.root(place, value).unwrap();
     add(
         "map",
         format!(
@@ -258,8 +261,8 @@ fn examples() -> BTreeMap<&'static str, String> {
             chain.subject,
             place.to_hex(),
             value.to_hex(),
-            empty[256].to_hex(),
-            empty[0].to_hex(),
+            map::empty(256).to_hex(),
+            map::empty(0).to_hex(),
             root.to_hex()
         ),
     );

@@ -307,7 +307,14 @@ fn every_family_of_rows_changed_is_seen_by_audit_and_mended_or_named() {
         assert_ne!(audit.status.code(), Some(0), "{context}: {said}");
         let repair = ledger.run("nobody", &["repair", "--dir", &dir]);
         let said = String::from_utf8_lossy(&repair.stdout).into_owned();
-        match family.is_derived() || matches!(family, Family::Leaves | Family::Meta) {
+        if family == Family::Meta {
+            // The mark of the format: what another version wrote is not repaired by guessing.
+            let said = String::from_utf8_lossy(&repair.stderr);
+            assert_eq!(repair.status.code(), Some(2), "{context}: {said}");
+            assert!(said.contains("ledger-newer"), "{said}");
+            continue;
+        }
+        match family.is_derived() || family == Family::Leaves {
             true => {
                 assert_eq!(repair.status.code(), Some(0), "{context}: {said}");
                 ok(&ledger.run("nobody", &["audit", "--dir", &dir]));

@@ -13,7 +13,8 @@ use crate::protocol::bundle::ScopeKind;
 use crate::protocol::entry::EntryHash;
 use crate::protocol::id::{Strand, Subject};
 use crate::verify::{
-    Completeness, Finding, QUESTIONS, Severity, Verification, VerifiedBundle, VerifiedItem, counted,
+    Completeness, Finding, QUESTIONS, Severity, Verification, VerifiedBundle, VerifiedItem,
+    complete_as_of, counted,
 };
 
 /// Most findings of one kind on page one.
@@ -126,8 +127,13 @@ fn facts(bundle: &VerifiedBundle) -> String {
     text.push_str(&match bundle.completeness {
         Completeness::NotShown => "Complete: not shown to be.\n".to_owned(),
         Completeness::AsCommitted => format!(
-            "Complete, as committed by the operator, as of entry {} of the log.\n",
-            bundle.checkpoint.size.0
+            "Complete, as committed by the operator: {}.\n",
+            complete_as_of(bundle)
+        ),
+        Completeness::Recomputed => format!(
+            "Complete, recomputed by {}: {}.\n",
+            bundle.auditors.join(", "),
+            complete_as_of(bundle)
         ),
     });
     text

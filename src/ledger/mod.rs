@@ -42,4 +42,4 @@ pub use read::{
 };
 pub use rules::Rules;
 pub use standing::{exhibit_of, explain, flags_of, key_compromised, standing_flags};
-pub use state::{Known, MemoryState, Record, RecordKey};
+pub use state::{Known, MemoryState, Record, RecordKey, map_value};

@@ -18,6 +18,7 @@ use crate::protocol::hash::Hash;
 use crate::protocol::id::{ActorId, ChainId, Code, OrgId, Origin, Strand, Subject};
 use crate::protocol::key::{KeyId, PublicKey};
 use crate::protocol::leaf::ChainHead;
+use crate::protocol::map;
 use crate::protocol::time::LogTime;
 use crate::protocol::tree::EntryIndex;
 
@@ -353,6 +354,15 @@ pub struct BranchRecord {
     pub prev: EntryHash,
     /// Its place in the log.
     pub index: EntryIndex,
+}
+
+/// Where the map of completeness holds a chain, and what, if the record is one of a chain.
+pub fn map_value(key: &RecordKey, record: &Record) -> Option<(Hash, Hash)> {
+    let (RecordKey::Chain(chain), Record::Chain(record)) = (key, record) else {
+        return None;
+    };
+    let key = map::key(chain);
+    Some((key, map::value(key, record.length, record.head)))
 }
 
 /// The file that a record has an exhibit refer to, where it does: the file's SHA-256, the exhibit.

@@ -15,6 +15,7 @@ pub mod key;
 pub mod leaf;
 pub mod manifest;
 pub mod map;
+pub mod map_rows;
 pub mod mldsa;
 pub mod note;
 pub mod policy;

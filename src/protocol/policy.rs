@@ -66,7 +66,22 @@ pub struct Policy {
     pub quorum: Option<String>,
 }
 
+/// Name of the group of auditors: a cosignature by one of them says "I recomputed the map of completeness over every
+/// entry", beside what a witness says.
+pub const MAP_RECOMPUTED: &str = "map-recomputed";
+
 impl Policy {
+    /// The witnesses of this policy that say of what they cosign that they recomputed the map.
+    pub fn auditors(&self) -> impl Iterator<Item = &Witness> {
+        let group = self
+            .groups
+            .iter()
+            .find(|group| group.name == MAP_RECOMPUTED);
+        let members = group.map_or(&[][..], |group| &group.members);
+        let all = self.witnesses.iter();
+        all.filter(|one| members.contains(&one.name))
+    }
+
     /// Reads a policy.
     pub fn parse(text: &str) -> Result<Policy, PolicyError> {
         let mut policy = Policy {

@@ -14,7 +14,7 @@ use super::folder;
 use super::followers::{self, Names};
 use super::search;
 use super::security_audit;
-use super::stored_log::{Fault, Stored, StoredLog, leaf_of, stray};
+use super::stored_log::{Fault, Opened, Stored, StoredLog, leaf_of, stray};
 use crate::ledger::Rules;
 use crate::ledger::erasure::is_erased_file;
 use crate::ledger::state::{Known as _, Record, RecordKey, file_named};
@@ -165,7 +165,12 @@ pub(super) fn check_watched(engine: &dyn Engine, progress: &Progress) -> Audit<'
             return audit;
         }
         notes(engine, family, &keys, |note| match note {
-            Ok((_, _, checkpoint)) => audit.opened_checkpoint(&checkpoint),
+            Ok((_, _, checkpoint)) => {
+                audit.opened_checkpoint(&checkpoint);
+                if family == Family::Published {
+                    audit.published(checkpoint.size);
+                }
+            }
             Err(fault) => found(&mut audit, fault),
         });
     }
@@ -179,6 +184,7 @@ pub(super) fn check_watched(engine: &dyn Engine, progress: &Progress) -> Audit<'
             let derived = Derived {
                 state: audit.state(),
                 tree,
+                map: audit.map(),
             };
             for family in FAMILIES {
                 if progress.is_stopped() {
@@ -207,9 +213,15 @@ pub(super) enum Leaves {
     FromEntries,
 }
 
-/// What a worker makes of one place of the log: the entry, or the leaf alone; what is wrong; the leaf, where it was
-/// not the stored one.
-type Opened = (Result<Prepared, Option<Vec<u8>>>, Vec<Fault>, Option<Row>);
+/// A place of the log, ready for the audit.
+enum Ready {
+    Entry(Prepared),
+    Map(Option<Vec<u8>>),
+    Hole(Option<Vec<u8>>),
+}
+
+/// What a worker makes of one place of the log; what is wrong; the leaf, where it was not the stored one.
+type Done = (Ready, Vec<Fault>, Option<Row>);
 
 /// The whole log, run again.
 pub(super) struct Replay {
@@ -227,12 +239,13 @@ pub(super) fn replay(engine: &dyn Engine, leaves: Leaves, progress: &Progress) -
     let mut computed = Vec::new();
     let mut names = Names::default();
     let keys: RwLock<HashMap<KeyId, PublicKey>> = RwLock::default();
-    let open = |stored: Stored| -> Opened {
+    let open = |stored: Stored| -> Done {
         let (index, kept) = (stored.index, stored.leaf.clone());
         let (leaf, faults) = stored.open();
         let mut leaf = match leaf {
-            Ok(leaf) => leaf,
-            Err(data) => return (Err(data), faults, None),
+            Opened::Entry(leaf) => leaf,
+            Opened::Map(data) => return (Ready::Map(data), faults, None),
+            Opened::Hole(data) => return (Ready::Hole(data), faults, None),
         };
         if leaves == Leaves::FromEntries {
             leaf.data = leaf_of(leaf.recorded_at, &leaf.jws);
@@ -243,7 +256,7 @@ pub(super) fn replay(engine: &dyn Engine, leaves: Leaves, progress: &Progress) -
             let keys = keys.read().expect("no holder of this lock panics");
             keys.get(&kid).copied()
         };
-        (Ok(Prepared::new(leaf, known)), faults, row)
+        (Ready::Entry(Prepared::new(leaf, known)), faults, row)
     };
     let batches = || {
         let mut log = StoredLog::new(engine);
@@ -262,7 +275,7 @@ pub(super) fn replay(engine: &dyn Engine, leaves: Leaves, progress: &Progress) -
         })
     };
     let work = |(faults, batch): (Vec<Fault>, Vec<Stored>)| {
-        let opened: Vec<Opened> = batch.into_iter().map(open).collect();
+        let opened: Vec<Done> = batch.into_iter().map(open).collect();
         (faults, opened)
     };
     in_order(batches, work, |(faults, batch)| {
@@ -276,13 +289,18 @@ pub(super) fn replay(engine: &dyn Engine, leaves: Leaves, progress: &Progress) -
             computed.extend(row);
             progress.entries.fetch_add(1, Ordering::Relaxed);
             match entry {
-                Ok(prepared) => {
+                Ready::Entry(prepared) => {
                     if let Some(entry) = prepared.entry() {
                         names.take(EntryIndex(audit.size().0), entry);
                     }
                     audit.take(prepared);
                 }
-                Err(data) => audit.take_hole(data.as_deref()),
+                Ready::Map(data) => {
+                    let index = audit.size().0;
+                    let right = audit.take_map_leaf(data.as_deref(), leaves == Leaves::FromEntries);
+                    computed.extend(right.map(|data| (index.to_be_bytes().to_vec(), data)));
+                }
+                Ready::Hole(data) => audit.take_hole(data.as_deref()),
             }
             let new = audit.new_keys();
             if !new.is_empty() {

@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::branched;
 use super::known::StoreKnown;
+use super::map_keeper::{MapHistory, MapThen};
 use super::problem::Problem;
 use super::reads::{self, Target, parse};
 use super::witnessing::{self, Nearest, Witnessing};
 use crate::ledger::erasure::is_erased_file;
 use crate::ledger::state::Known as _;
 use crate::ledger::{EntryView, ReadRight, may_read};
+use crate::protocol::base64url;
 use crate::protocol::bundle::{
-    Bundle, BundleChain, BundleEntry, Consistency, Content, FORMAT, NodeRef, OpenContent, Scope,
-    ScopeKind, WithheldContent,
+    Bundle, BundleChain, BundleEntry, Consistency, Content, FORMAT, MapProof, NodeRef, OpenContent,
+    Scope, ScopeKind, WithheldContent,
 };
 use crate::protocol::checkpoint::{self, Checkpoint};
 use crate::protocol::digest::DigestKind;
@@ -20,6 +22,7 @@ use crate::protocol::entry::{EntryHash, UnverifiedEntry};
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ActorId, ChainId, OrgId, Strand, Subject};
 use crate::protocol::leaf::{ChainHead, Commitment};
+use crate::protocol::map::MapPath;
 use crate::protocol::note::VerifierKey;
 use crate::protocol::time::LogTime;
 use crate::protocol::tree::{self, EntryIndex, RootHash, TreeSize};
@@ -30,6 +33,9 @@ struct Assembly<'a> {
     witnessing: &'a Witnessing,
     known: StoreKnown<'a>,
     newest: TreeSize,
+    /// The map under the newest checkpoint; nothing where that is older than what is remembered of it.
+    map: Option<MapThen<'a>>,
+    /// Chains and their entries; none for a chain that the map shows not to be there.
     chains: BTreeMap<ChainId, Vec<EntryIndex>>,
     entries: BTreeMap<EntryIndex, StoredEntry>,
     actors: BTreeSet<ActorId>,
@@ -49,6 +55,7 @@ struct Assembly<'a> {
 pub fn assemble(
     store: &dyn Store,
     witnessing: &Witnessing,
+    maps: &MapHistory,
     log: &[VerifierKey],
     note: String,
     target: &Target,
@@ -59,6 +66,7 @@ pub fn assemble(
         witnessing,
         known: StoreKnown::new(store),
         newest: newest.size,
+        map: maps.at(store, newest.size)?,
         chains: BTreeMap::new(),
         entries: BTreeMap::new(),
         actors: BTreeSet::new(),
@@ -249,7 +257,9 @@ impl Assembly<'_> {
             }
             self.entries.insert(index, stored);
         }
-        if !indexes.is_empty() {
+        // Keys of an authority or the service, who stand on `rules`, are no chain that anybody misses.
+        let may_be = self.map.is_some() && !matches!(strand, Strand::Keys | Strand::Rules);
+        if !indexes.is_empty() || may_be {
             self.chains.insert(chain, indexes);
         }
         Ok(())
@@ -324,9 +334,21 @@ impl Assembly<'_> {
             let proof = tree::prove_consistency(size, newest.size, &self.known)?.0;
             consistency.push((size, RootHash(root), proof));
         }
+        let map_leaf = match &self.map {
+            Some(map) => tree::prove_inclusion(map.leaf, newest.size, &self.known)?.0,
+            None => Vec::new(),
+        };
+        let mut paths = Vec::new();
+        for chain in self.chains.keys() {
+            let path = self.map.as_ref().map(|map| map.prove(chain)).transpose()?;
+            paths.push(path);
+        }
+        let siblings = paths.iter().flatten().map(|path| &path.siblings);
         let all = proofs
             .iter()
             .chain(consistency.iter().map(|(_, _, proof)| proof))
+            .chain([&map_leaf])
+            .chain(siblings)
             .flatten();
         let nodes: Vec<Hash> = all
             .copied()
@@ -356,12 +378,19 @@ impl Assembly<'_> {
             root: *root,
             proof: refer(proof),
         });
-        let chains = self.chains.iter().map(|(chain, indexes)| BundleChain {
+        let map = |path: &MapPath| MapProof {
+            leaf: EntryIndex(newest.size.0 - 1),
+            proof: refer(&map_leaf),
+            present: base64url::encode(&path.present),
+            siblings: refer(&path.siblings),
+        };
+        let chains = self.chains.iter().zip(&paths);
+        let chains = chains.map(|((chain, indexes), path)| BundleChain {
             subject: chain.subject.clone(),
             strand: chain.strand,
             head: self.head(indexes),
             entries: indexes.clone(),
-            map: None,
+            map: path.as_ref().map(map),
         });
         Ok(Bundle {
             format: FORMAT.to_owned(),

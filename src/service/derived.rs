@@ -2,17 +2,19 @@
 //! writes.
 
 use crate::ledger::state::{Known as _, Record, RecordKey};
-use crate::protocol::tree::{MemoryTree, NodeId, NodeReader as _};
+use crate::protocol::map_rows::{MemoryRows, RowId};
+use crate::protocol::tree::{EntryIndex, MemoryTree, NodeId, NodeReader as _};
 use crate::storage::{Cursor, Engine, Family, Row, layout};
 use crate::verify::audit_state::AuditState;
 
 use super::stored_log::{Fault, stray};
 
 /// Families that a recomputation gives.
-pub const FAMILIES: [Family; 5] = [
+pub const FAMILIES: [Family; 6] = [
     Family::ByHash,
     Family::Chains,
     Family::Nodes,
+    Family::Map,
     Family::Records,
     Family::Digests,
 ];
@@ -24,6 +26,8 @@ pub struct Derived<'a> {
     pub state: &'a AuditState,
     /// The tree.
     pub tree: &'a MemoryTree,
+    /// The map as of the newest map leaf, and where that stands.
+    pub map: (&'a MemoryRows, Option<EntryIndex>),
 }
 
 impl<'a> Derived<'a> {
@@ -39,9 +43,7 @@ impl<'a> Derived<'a> {
             Family::Chains => {
                 // The row says where to look; what stands there must say the same of itself.
                 let index = layout::number(found, "chains").ok()?;
-                let (chain, seq) = self
-                    .state
-                    .in_chain(crate::protocol::tree::EntryIndex(index))?;
+                let (chain, seq) = self.state.in_chain(EntryIndex(index))?;
                 (layout::chain_key(chain, seq) == key).then(|| found.to_vec())
             }
             Family::Nodes => {
@@ -53,6 +55,8 @@ impl<'a> Derived<'a> {
                 };
                 Some(self.tree.node(id).ok()?.0.to_vec())
             }
+            Family::Map if key == layout::MAP_LEAF => Some(self.map.1?.0.to_be_bytes().to_vec()),
+            Family::Map => Some(self.map.0.bytes(&RowId::from_bytes(key)?)?.to_vec()),
             Family::Records => {
                 let record = self.state.get(&RecordKey::from_bytes(key)?)?;
                 Some(json(&record))
@@ -95,6 +99,17 @@ impl<'a> Derived<'a> {
                     let hash = tree.node(id).ok()?;
                     Some((layout::node_key(id).to_vec(), hash.0.to_vec()))
                 }))
+            }
+            Family::Map => {
+                let leaf = self
+                    .map
+                    .1
+                    .map(|leaf| (layout::MAP_LEAF.to_vec(), leaf.0.to_be_bytes().to_vec()));
+                let rows = self.map.0.rows();
+                Box::new(
+                    rows.map(|(id, row)| (id.to_bytes(), row.to_vec()))
+                        .chain(leaf),
+                )
             }
             Family::Records => {
                 let others = state
@@ -152,6 +167,7 @@ impl<'a> Derived<'a> {
             Family::ByHash => self.state.entry_count(),
             Family::Chains => self.state.entry_count() - self.state.branch_count(),
             Family::Nodes => (0..64).map(|level| self.tree.size().0 >> level).sum(),
+            Family::Map => self.map.0.len() as u64 + u64::from(self.map.1.is_some()),
             Family::Records => self.state.record_count(),
             Family::Digests => self.state.digests().len() as u64,
             _ => 0,
@@ -181,6 +197,7 @@ fn json(record: &Record) -> Vec<u8> {
 fn code(family: Family) -> &'static str {
     match family {
         Family::Nodes => "node-differs",
+        Family::Map => "map-row-differs",
         Family::Records => "state-differs",
         _ => "index-differs",
     }

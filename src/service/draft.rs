@@ -11,7 +11,7 @@ use crate::ledger::state::{Known as _, Record, RecordKey};
 use crate::ledger::{Refusal, Rules, erasure};
 use crate::protocol::entry::VerifiedEntry;
 use crate::protocol::hash::Hash;
-use crate::protocol::leaf::Commitment;
+use crate::protocol::leaf::{Commitment, map_leaf_data};
 use crate::protocol::time::LogTime;
 use crate::protocol::tree::{self, EntryIndex, NodeId, RootHash, TreeSize};
 use crate::storage::{Group, NewEntry, NewLeaf, Store, StoreError};
@@ -49,6 +49,7 @@ impl<'a> DraftGroup<'a> {
                 digests: Vec::new(),
                 erased: None,
                 checkpoint: String::new(),
+                published: None,
             },
             recorded_at,
             roots: RefCell::default(),
@@ -114,6 +115,20 @@ impl<'a> DraftGroup<'a> {
             erased.extend(names.map(|name| (target.index, name)));
         }
         self.group.erased = Some(erased);
+        Ok(())
+    }
+
+    /// Where the next leaf will stand.
+    pub fn next(&self) -> EntryIndex {
+        EntryIndex(self.group.expected_size.0 + self.group.leaves.len() as u64)
+    }
+
+    /// Adds the map leaf that commits to all before it.
+    pub fn append_map(&mut self, root: Hash) -> Result<(), StoreError> {
+        let data = map_leaf_data(self.next(), root);
+        let nodes = tree::nodes_completed_by(self.next(), tree::leaf_hash(&data), &self.known)?;
+        self.known.nodes.extend(nodes);
+        self.group.leaves.push(NewLeaf { data, entry: None });
         Ok(())
     }
 

@@ -24,6 +24,7 @@ mod history;
 mod http;
 mod known;
 mod limits;
+mod map_keeper;
 mod metrics;
 mod nearest;
 mod openapi;

@@ -3,29 +3,16 @@
 use super::folder::Identity;
 use super::known::StoreKnown;
 use super::writer::Written;
-use crate::protocol::checkpoint;
+use crate::protocol::checkpoint::{self, Checkpoint};
 use crate::protocol::entry::EntryHash;
 use crate::protocol::receipt::Receipt;
 use crate::protocol::time::LogTime;
 use crate::protocol::tree::{self, EntryIndex, TreeSize};
 use crate::storage::{Store, StoreError};
 
-/// Publishes the last commit's checkpoint under both log signatures, if an entry came since the last one published.
-/// Whether it did.
-pub fn publish(store: &dyn Store, identity: &Identity) -> Result<bool, StoreError> {
-    let Some(newest) = store.checkpoint()? else {
-        return Ok(false);
-    };
-    // A published checkpoint is the commit's with more signature lines.
-    let published = store.published()?;
-    if published.is_some_and(|published| published.starts_with(&newest)) {
-        return Ok(false);
-    }
-    let (checkpoint, _) = checkpoint::open(&newest, &identity.log_vkey())
-        .map_err(|_| StoreError::Corrupt("checkpoints".to_owned()))?;
-    let post_quantum = identity.sign_post_quantum(&checkpoint);
-    store.publish(checkpoint.size, &(newest + &post_quantum))?;
-    Ok(true)
+/// A commit's checkpoint with every signature of the log: what is published.
+pub(super) fn published_note(identity: &Identity, checkpoint: &Checkpoint, signed: &str) -> String {
+    format!("{signed}{}", identity.sign_post_quantum(checkpoint))
 }
 
 /// The receipt of an entry under the newest checkpoint that witnesses have seen, if it covers the entry, else under

@@ -157,6 +157,7 @@ fn from(
     let derived = Derived {
         state: audit.state(),
         tree,
+        map: audit.map(),
     };
 
     // 2. A new database.

@@ -1,7 +1,7 @@
 //! The scrub: while the service runs, everything stored is read and hashed again, slowly, over and over.
 //!
 //! It checks each row by itself and against those it follows from: an entry against its leaf, signature, key and
-//! indexes; a tree node against its children; a checkpoint against the tree; a blob against its name. Whether the
+//! indexes; a tree node against its children; a row of the map against the one above it; a checkpoint against the tree; a blob against its name. Whether the
 //! rules would still give the stored state only an audit can say.
 //!
 //! | family | key | value |
@@ -15,15 +15,17 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::known::StoreKnown;
+use super::map_keeper::{MapHistory, map_leaf};
 use super::say::say;
 use super::stored_log::{Fault, leaf_of};
 use crate::ledger::erasure::erased;
 use crate::ledger::state::Known as _;
 use crate::ledger::{Record, RecordKey, signer};
 use crate::protocol::entry::{EntryHash, UnverifiedEntry};
+use crate::protocol::map_rows::{self, RowId};
 use crate::protocol::note::VerifierKey;
 use crate::protocol::security::UnverifiedRecord;
-use crate::protocol::tree::{self, EntryIndex, NodeId, NodeReader as _};
+use crate::protocol::tree::{self, EntryIndex, NodeId, NodeReader as _, TreeSize};
 use crate::storage::{Batch, BlobFolder, Cursor, Durability, Family, Store, StoreError, layout};
 use crate::verify::audit;
 
@@ -272,6 +274,30 @@ impl Scrub {
                     false => Err(wrong("It is not the hash of what is below it.")),
                 }
             }
+            Family::Map => {
+                // The newest map leaf, as the rows have it: the root, and each row by the one above it.
+                let leaf = map_leaf(&*self.store).map_err(failed)?;
+                let size = leaf.map_or(TreeSize(0), |leaf| TreeSize(leaf.0.saturating_add(1)));
+                let then = MapHistory::default().at(&*self.store, size);
+                let then = then.map_err(failed)?;
+                // A publication meanwhile wrote rows that the next pass reads.
+                let moved = map_leaf(&*self.store).map_err(failed)? != leaf;
+                let sound = match (&then, RowId::from_bytes(key)) {
+                    _ if moved => true,
+                    (Some(_), None) => key == layout::MAP_LEAF,
+                    (Some(then), Some(id)) => {
+                        let root = map_rows::root(then).map_err(failed)?;
+                        map_rows::is_sound(then, &id, root).map_err(failed)?
+                    }
+                    (None, _) => false,
+                };
+                match sound {
+                    true => Ok(()),
+                    false => Err(wrong(
+                        "It is not the map that the newest map leaf commits to.",
+                    )),
+                }
+            }
             Family::Checkpoints | Family::Published => {
                 let keys = known
                     .ledger()
@@ -394,6 +420,7 @@ mod tests {
             Family::ByHash,
             Family::Chains,
             Family::Nodes,
+            Family::Map,
             Family::Records,
             Family::Checkpoints,
             Family::Published,

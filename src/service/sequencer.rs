@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::folder::Identity;
+use super::map_keeper::MapHistory;
 use super::metrics::Metrics;
 use super::publish;
 use super::say::say;
@@ -56,6 +57,8 @@ pub struct Sequencer {
     gate: Gate,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Proofs from the map.
+    pub maps: MapHistory,
 }
 
 impl Sequencer {
@@ -73,12 +76,15 @@ impl Sequencer {
         let shut = gate.clone();
         let metrics = Arc::new(Metrics::default());
         let counted = Arc::clone(&metrics);
+        let maps = MapHistory::default();
+        let replaced = maps.clone();
         let (written, signer) = (Arc::clone(&store), Arc::clone(&identity));
         let thread = std::thread::spawn(move || {
             let around = Around {
                 gate: shut,
                 announce: &announce,
                 metrics: &counted,
+                maps: replaced,
             };
             let mut ending = Ending { flag, well: false };
             let writer = Writer::new(&*written, &signer, interval, around);
@@ -95,6 +101,7 @@ impl Sequencer {
             failed,
             gate,
             metrics,
+            maps,
         };
         (sequencer, thread)
     }

@@ -41,12 +41,24 @@ impl From<Damage> for Fault {
     }
 }
 
+/// A place of the log, opened.
+pub enum Opened {
+    /// An entry.
+    Entry(AuditLeaf),
+    /// A map leaf as far as it is there.
+    Map(Option<Vec<u8>>),
+    /// An entry that is not there, and its leaf as far as that is.
+    Hole(Option<Vec<u8>>),
+}
+
 /// What is stored for one place of the log.
 pub struct Stored {
     /// The place.
     pub index: EntryIndex,
     /// The leaf, if it is there.
     pub leaf: Option<Vec<u8>>,
+    /// Whether a published tree ends here, so that a map leaf must stand here.
+    ends_published: bool,
     entry: Option<Vec<u8>>,
     /// By name.
     disclosures: BTreeMap<Vec<u8>, Sealed>,
@@ -61,7 +73,7 @@ struct Sealed {
 
 impl Stored {
     /// The entry with its disclosures opened, if it is there, and what is wrong. A leaf that is missing is computed.
-    pub fn open(self) -> (Result<AuditLeaf, Option<Vec<u8>>>, Vec<Fault>) {
+    pub fn open(self) -> (Opened, Vec<Fault>) {
         let mut faults = Vec::new();
         let at = self.index.0;
         let entry = self
@@ -69,6 +81,13 @@ impl Stored {
             .map(|value| layout::entry_value(self.index, value));
         let (recorded_at, jws) = match entry {
             Some(Ok(entry)) => entry,
+            None if self.ends_published || matches!(self.leaf.as_deref(), Some([0x02, ..])) => {
+                if self.leaf.is_none() {
+                    let words = "The map leaf is not stored or not readable; it can be computed from the entries.";
+                    faults.push(Fault::new("leaf-missing", format!("leaf {at}"), words));
+                }
+                return (Opened::Map(self.leaf), faults);
+            }
             found => {
                 let words = match found {
                     None => "The entry is not stored or not readable.",
@@ -83,7 +102,7 @@ impl Stored {
                         "It is not stored or not readable.",
                     ));
                 }
-                return (Err(self.leaf), faults);
+                return (Opened::Hole(self.leaf), faults);
             }
         };
         let mut disclosures = Vec::new();
@@ -115,7 +134,7 @@ impl Stored {
             jws,
             disclosures,
         };
-        (Ok(leaf), faults)
+        (Opened::Entry(leaf), faults)
     }
 }
 
@@ -127,6 +146,7 @@ pub fn leaf_of(recorded_at: LogTime, jws: &str) -> Vec<u8> {
 
 /// Reads the log from its beginning. Each item is a place of the log or a fault.
 pub struct StoredLog<'s> {
+    engine: &'s dyn Engine,
     leaves: Peekable<Cursor<'s>>,
     entries: Peekable<Cursor<'s>>,
     texts: Peekable<Cursor<'s>>,
@@ -159,6 +179,7 @@ impl<'s> StoredLog<'s> {
         }
         let cursor = |family| Cursor::new(engine, family, b"").peekable();
         StoredLog {
+            engine,
             leaves: cursor(Family::Leaves),
             entries: cursor(Family::Entries),
             texts: cursor(Family::Disclosures),
@@ -273,9 +294,12 @@ impl Iterator for StoredLog<'_> {
         }
         let index = EntryIndex(self.next);
         self.next += 1;
+        let published = || self.engine.get(Family::Published, &self.next.to_be_bytes());
+        let ends_published = entry.is_none() && matches!(published(), Ok(Some(_)));
         Some(Stored {
             index,
             leaf: leaf.map(|(_, value)| value),
+            ends_published,
             entry: entry.map(|(_, value)| value),
             disclosures,
         })

@@ -123,7 +123,14 @@ pub async fn get_bundle(
     let _place = place.expect("this semaphore is never closed");
     let bundle = on_disk(move || -> Result<Vec<u8>, Problem> {
         let log = StoreKnown::new(&*app.store).log_keys()?;
-        let bundle = bundles::assemble(&*app.store, &app.witnessing, &log, note, &target)?;
+        let bundle = bundles::assemble(
+            &*app.store,
+            &app.witnessing,
+            &app.sequencer.maps,
+            &log,
+            note,
+            &target,
+        )?;
         Ok(bundle.to_bytes())
     });
     Ok(text_answer("application/json", bundle.await?))

@@ -9,8 +9,9 @@ use serde_json::Map;
 use super::clock::Clock;
 use super::draft::DraftGroup;
 use super::folder::Identity;
+use super::map_keeper::{MapHistory, MapKeeper, map_leaf};
 use super::metrics::Metrics;
-use super::publish;
+use super::publish::published_note;
 use super::say::say;
 use super::sequencer::{Job, OwnEntry, Sent, Work};
 use super::witnessing::Gate;
@@ -22,7 +23,7 @@ use crate::protocol::entry::{Draft, EntryHash, Payload, Seen, VerifiedEntry};
 use crate::protocol::id::{ChainId, Strand, Subject};
 use crate::protocol::time::{LogTime, Moment, Occurred};
 use crate::protocol::tree::{self, EntryIndex, TreeSize};
-use crate::storage::{Store, StoreError};
+use crate::storage::{Publication, Store, StoreError};
 
 /// How many entries a group has before it takes in no further job: bounds what one commit writes and how long the
 /// first waits for the last. The job that passes it brings at most [`BATCH`] more.
@@ -83,6 +84,8 @@ pub struct Around<'a> {
     pub announce: &'a (dyn Fn() + Send),
     /// What is counted.
     pub metrics: &'a Metrics,
+    /// What publications replaced of the map.
+    pub maps: MapHistory,
 }
 
 /// The only writer of a log.
@@ -92,6 +95,9 @@ pub struct Writer<'a> {
     interval: Duration,
     around: Around<'a>,
     head: Arc<Head>,
+    /// Size of the newest published tree.
+    published: TreeSize,
+    map: MapKeeper<'a>,
     clock: Clock,
 }
 
@@ -109,12 +115,16 @@ impl<'a> Writer<'a> {
             recorded_at: last_recorded(store, size)?,
             checkpoint: store.checkpoint()?.unwrap_or_default(),
         };
+        let maps = around.maps.clone();
         Ok(Writer {
             store,
             identity,
             interval,
             around,
             head: Arc::new(head),
+            published: map_leaf(store)?
+                .map_or(TreeSize(0), |leaf| TreeSize(leaf.0.saturating_add(1))),
+            map: MapKeeper::resume(store, maps)?,
             clock: Clock::system(),
         })
     }
@@ -123,10 +133,10 @@ impl<'a> Writer<'a> {
     pub fn run(&mut self, queue: &Receiver<Job>) -> Result<(), StoreError> {
         let mut published_at = Instant::now();
         loop {
-            let first = match queue.recv_timeout(self.interval) {
-                Ok(job) => Some(job),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return self.publish(),
+            let (first, ended) = match queue.recv_timeout(self.interval) {
+                Ok(job) => (Some(job), false),
+                Err(RecvTimeoutError::Timeout) => (None, false),
+                Err(RecvTimeoutError::Disconnected) => (None, true),
             };
             let mut jobs: Vec<Job> = first.into_iter().collect();
             let mut entries = jobs.iter().map(|job| job.work.len()).sum::<usize>();
@@ -136,38 +146,36 @@ impl<'a> Writer<'a> {
                 jobs.push(job);
             }
             // What was queued before the gate was shut gets no answer and is not recorded.
-            if self.around.gate.is_shut() {
-                continue;
-            }
-            let outcomes = self.write_group(&jobs)?;
-            // On disk: whoever waits for no publication need not wait longer.
-            let mut publishing = Vec::new();
-            for (job, outcomes) in jobs.into_iter().zip(outcomes) {
-                if job.work.iter().any(|work| matches!(work, Work::Publish)) {
-                    publishing.push((job, outcomes));
-                } else {
+            if !self.around.gate.is_shut() {
+                let mut works = jobs.iter().flat_map(|job| &job.work);
+                let wanted = works.any(|work| matches!(work, Work::Publish));
+                let publish = wanted || ended || published_at.elapsed() >= self.interval;
+                let outcomes = self.write_group(&jobs, publish)?;
+                for (job, outcomes) in jobs.into_iter().zip(outcomes) {
                     // Whoever asked may have gone; the entry is written all the same.
                     let _ = job.reply.send(outcomes);
                 }
+                if publish {
+                    published_at = Instant::now();
+                }
+                // Nobody waits for this.
+                self.map.absorb()?;
             }
-            if !publishing.is_empty() || published_at.elapsed() >= self.interval {
-                self.publish()?;
-                published_at = Instant::now();
-            }
-            for (job, outcomes) in publishing {
-                let _ = job.reply.send(outcomes);
+            if ended {
+                return Ok(());
             }
         }
     }
 
-    fn publish(&self) -> Result<(), StoreError> {
-        if !self.around.gate.is_shut() && publish::publish(self.store, self.identity)? {
-            (self.around.announce)();
+    /// Writes a group; with a map leaf behind it, and published, if that is wanted and there is news.
+    fn write_group(
+        &mut self,
+        jobs: &[Job],
+        publish: bool,
+    ) -> Result<Vec<Vec<Outcome>>, StoreError> {
+        if jobs.is_empty() && !(publish && self.head.size > self.published) {
+            return Ok(Vec::new());
         }
-        Ok(())
-    }
-
-    fn write_group(&mut self, jobs: &[Job]) -> Result<Vec<Vec<Outcome>>, StoreError> {
         let mut draft = self.begin();
         let mut decided = Vec::with_capacity(jobs.len());
         for job in jobs {
@@ -184,8 +192,9 @@ impl<'a> Writer<'a> {
             }
             decided.push(of_job);
         }
-        if !draft.group.leaves.is_empty() {
-            self.commit(draft)?;
+        let news = self.head.size > self.published || !draft.group.leaves.is_empty();
+        if !draft.group.leaves.is_empty() || (publish && news) {
+            self.commit(draft, publish)?;
         }
         let outcome = |decided| match decided {
             Decided::Publish => Outcome::Published,
@@ -278,7 +287,7 @@ impl<'a> Writer<'a> {
             return Ok(Decided::Refused(refusal));
         }
         let place = Place {
-            index: EntryIndex(draft.group.expected_size.0 + draft.group.leaves.len() as u64),
+            index: draft.next(),
             recorded_at: draft.recorded_at,
         };
         let admitted = admit(Rules::embedded(), &draft.known, entry, place);
@@ -361,7 +370,14 @@ impl<'a> Writer<'a> {
             .map_err(|error| StoreError::Io(format!("the service cannot sign: {error}")))
     }
 
-    fn commit(&mut self, mut draft: DraftGroup<'_>) -> Result<(), StoreError> {
+    fn commit(&mut self, mut draft: DraftGroup<'_>, publish: bool) -> Result<(), StoreError> {
+        self.map.note(&draft.known.changes);
+        let mut map_rows = Vec::new();
+        if publish {
+            let (leaf, root) = (draft.next(), self.map.absorb()?);
+            draft.append_map(root)?;
+            map_rows = self.map.take_rows(leaf)?;
+        }
         let size = TreeSize(draft.group.expected_size.0 + draft.group.leaves.len() as u64);
         let checkpoint = Checkpoint {
             origin: self.identity.origin.clone(),
@@ -369,6 +385,10 @@ impl<'a> Writer<'a> {
             root: tree::root(size, &draft.known)?,
         };
         draft.group.checkpoint = self.identity.sign(&checkpoint);
+        draft.group.published = publish.then(|| Publication {
+            note: published_note(self.identity, &checkpoint, &draft.group.checkpoint),
+            map: map_rows,
+        });
         draft.group.nodes = std::mem::take(&mut draft.known.nodes).into_iter().collect();
         for (key, record) in &draft.known.changes {
             let json = serde_json::to_vec(record).expect("a record is plain data and serialises");
@@ -384,6 +404,10 @@ impl<'a> Writer<'a> {
             recorded_at: draft.recorded_at,
             checkpoint: draft.group.checkpoint,
         });
+        if publish {
+            self.published = size;
+            (self.around.announce)();
+        }
         Ok(())
     }
 }
@@ -400,6 +424,7 @@ pub fn found(
         gate: Gate::open(),
         announce: &|| {},
         metrics: &metrics,
+        maps: MapHistory::default(),
     };
     let mut writer = Writer::new(store, identity, Duration::ZERO, around)?;
     let mut draft = writer.begin();
@@ -416,8 +441,7 @@ pub fn found(
     match writer.take_in(&mut draft, &entry)? {
         Decided::Refused(refusal) => Err(StoreError::Io(refusal.to_string())),
         _ => {
-            writer.commit(draft)?;
-            writer.publish()?;
+            writer.commit(draft, true)?;
             Ok(entry.hash())
         }
     }
@@ -425,11 +449,13 @@ pub fn found(
 
 /// Log time of the last entry of a log with so many leaves.
 pub fn last_recorded(store: &dyn Store, size: TreeSize) -> Result<LogTime, StoreError> {
-    let last = match size.0.checked_sub(1) {
-        Some(last) => store.entry(EntryIndex(last))?,
-        None => None,
-    };
-    Ok(last.map_or(LogTime(0), |entry| entry.recorded_at))
+    // A map leaf has no time, and an entry stands before it.
+    for index in (0..size.0).rev().take(2) {
+        if let Some(entry) = store.entry(EntryIndex(index))? {
+            return Ok(entry.recorded_at);
+        }
+    }
+    Ok(LogTime(0))
 }
 
 fn random<const N: usize>() -> Result<[u8; N], StoreError> {

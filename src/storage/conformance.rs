@@ -6,11 +6,11 @@
 use std::time::Duration;
 
 use super::engine::{Batch, Durability, Family};
-use super::layout::FORMAT;
+use super::layout::{FORMAT, MAP_LEAF};
 use super::log_store::Mode;
 use super::model::{Fault, ModelDisk};
 use super::rocks::RocksStore;
-use super::store::{Group, NewEntry, NewLeaf, Row, Store, StoreError};
+use super::store::{Group, NewEntry, NewLeaf, Publication, Row, Store, StoreError};
 use crate::protocol::entry::EntryHash;
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ChainId, Strand, Subject};
@@ -48,7 +48,9 @@ fn the_model_disk_conforms() {
 
 fn conforms<B: Backend>(fresh: impl Fn() -> B) {
     opens_what_it_should_and_nothing_else(&fresh());
-    refuses_a_newer_format(&fresh());
+    for format in [FORMAT - 1, FORMAT + 1] {
+        refuses_another_format(&fresh(), format);
+    }
     keeps_groups_whole_in_order(&fresh());
     refuses_a_group_that_does_not_fit(&fresh());
     keeps_published_checkpoints(&fresh());
@@ -100,6 +102,7 @@ fn group(expected: u64, leaves: Vec<NewLeaf>) -> Group {
         digests: vec![(Hash([8; 32]), subject(end as u8))],
         erased: None,
         checkpoint: format!("note {end}"),
+        published: None,
     }
 }
 
@@ -209,16 +212,16 @@ fn opens_what_it_should_and_nothing_else(backend: &impl Backend) {
         .unwrap();
 }
 
-fn refuses_a_newer_format(backend: &impl Backend) {
+fn refuses_another_format(backend: &impl Backend, format: u32) {
     let store = backend.open(Mode::Create).unwrap();
     let mut batch = Batch::default();
-    batch.put(Family::Meta, *b"format", (FORMAT + 1).to_be_bytes());
+    batch.put(Family::Meta, *b"format", format.to_be_bytes());
     store.engine().write(&batch, Durability::Synced).unwrap();
     drop(store);
     let refused = backend.open(Mode::Write).err();
     assert!(
-        matches!(refused, Some(StoreError::NewerFormat { found, known })
-        if (found, known) == (FORMAT + 1, FORMAT))
+        matches!(refused, Some(StoreError::NewerFormat { found, known } | StoreError::OlderFormat { found, known })
+        if (found, known) == (format, FORMAT))
     );
 }
 
@@ -260,15 +263,26 @@ fn keeps_published_checkpoints(backend: &impl Backend) {
     let store = backend.open(Mode::Create).unwrap();
     assert_eq!(store.published().unwrap(), None);
     assert_eq!(store.engine().head().unwrap(), None);
-    for group in groups() {
-        store.commit(&group).unwrap();
-    }
+    let [first, second, third] = groups();
+    let publishing = |group: Group, row: &str| {
+        let end = group.expected_size.0 + group.leaves.len() as u64;
+        let published = Some(Publication {
+            note: format!("published {end}"),
+            map: vec![(vec![0], row.as_bytes().to_vec())],
+        });
+        Group { published, ..group }
+    };
+    store.commit(&publishing(first, "one")).unwrap();
+    let view = store.engine().view(Family::Map).unwrap();
+    store.commit(&publishing(second, "two")).unwrap();
+    // A view stands still.
+    assert_eq!(view.get(&[0]).unwrap().as_deref(), Some(&b"one"[..]));
+    assert_eq!(view.get(MAP_LEAF).unwrap(), Some(vec![0; 8]));
+    drop(view);
     let around = |store: &dyn Store, index| {
         let around = store.published_around(EntryIndex(index)).unwrap();
         around.map(|note| note.unwrap_or_default())
     };
-    store.publish(TreeSize(1), "published 1").unwrap();
-    store.publish(TreeSize(4), "published 4").unwrap();
     drop(store);
     let store = backend.open(Mode::Write).unwrap();
     assert_eq!(store.published().unwrap().as_deref(), Some("published 4"));
@@ -282,8 +296,14 @@ fn keeps_published_checkpoints(backend: &impl Backend) {
     ] {
         assert_eq!(around(&*store, index), [before, after], "entry {index}");
     }
-    store.publish(TreeSize(5), "published 5").unwrap();
-    assert_eq!(around(&*store, 4), ["published 4", "published 5"]);
+    let row = store.engine().get(Family::Map, &[0]).unwrap();
+    assert_eq!(row.as_deref(), Some(&b"two"[..]));
+    store.commit(&third).unwrap();
+    assert_eq!(around(&*store, 4), ["published 4", ""], "none is asked for");
+    let mut last = third;
+    last.expected_size = TreeSize(5);
+    store.commit(&publishing(last, "three")).unwrap();
+    assert_eq!(around(&*store, 4), ["published 4", "published 6"]);
 }
 
 fn tells_who_waits_that_the_log_grew(backend: &impl Backend) {

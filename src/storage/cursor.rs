@@ -109,7 +109,7 @@ fn number_key(number: u128) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::storage::StoreError;
-    use crate::storage::engine::{Batch, Durability};
+    use crate::storage::engine::{Batch, Durability, View};
 
     /// Rows 0 to 999 under u64be keys; reading one in a damaged range fails.
     struct Damaged(Vec<std::ops::Range<u64>>);
@@ -134,6 +134,9 @@ mod tests {
             }))
         }
         fn last(&self, _: Family, _: &[u8]) -> Result<Option<Row>, StoreError> {
+            unreachable!("a cursor only scans")
+        }
+        fn view<'s>(&'s self, _: Family) -> Result<Box<dyn View + 's>, StoreError> {
             unreachable!("a cursor only scans")
         }
         fn write(&self, _: &Batch, _: Durability) -> Result<(), StoreError> {

@@ -15,6 +15,7 @@ pub enum Family {
     Chains,
     Leaves,
     Nodes,
+    Map,
     Records,
     Checkpoints,
     Published,
@@ -29,13 +30,14 @@ pub enum Family {
 
 impl Family {
     /// Every family.
-    pub const ALL: [Family; 16] = [
+    pub const ALL: [Family; 17] = [
         Family::Meta,
         Family::Entries,
         Family::ByHash,
         Family::Chains,
         Family::Leaves,
         Family::Nodes,
+        Family::Map,
         Family::Records,
         Family::Checkpoints,
         Family::Published,
@@ -57,6 +59,7 @@ impl Family {
             Family::Chains => "chains",
             Family::Leaves => "leaves",
             Family::Nodes => "nodes",
+            Family::Map => "map",
             Family::Records => "records",
             Family::Checkpoints => "checkpoints",
             Family::Published => "published",
@@ -76,6 +79,7 @@ impl Family {
             Family::ByHash
             | Family::Chains
             | Family::Nodes
+            | Family::Map
             | Family::Records
             | Family::Digests
             | Family::Search
@@ -129,12 +133,20 @@ impl Batch {
 /// Rows in the order of their keys. After an error there is nothing more.
 pub type Rows<'s> = Box<dyn Iterator<Item = Result<Row, StoreError>> + 's>;
 
+/// The rows of a family as they were when it was made.
+pub trait View {
+    /// The value under a key.
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+}
+
 /// A backend. Reads see every write that returned, and the whole of a batch or nothing of it.
 pub trait Engine: Send + Sync + 'static {
     /// The value under a key.
     fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
     /// The rows from a key on, as they are now, without filling caches.
     fn rows<'s>(&'s self, family: Family, from: &[u8]) -> Rows<'s>;
+    /// A family as it is now, whatever is written meanwhile.
+    fn view<'s>(&'s self, family: Family) -> Result<Box<dyn View + 's>, StoreError>;
     /// The last row at or before a key.
     fn last(&self, family: Family, upto: &[u8]) -> Result<Option<Row>, StoreError>;
     /// Writes a batch, whole or not at all.

@@ -14,6 +14,8 @@
 //! | `by_hash` | e | u64be index | derived |
 //! | `chains` | subject, strand, 0x00, u64be seq | u64be index; an entry of a branch has no row | derived |
 //! | `nodes` | level, u64be index | hash | derived |
+//! | `map` | place of a row (`protocol/map_rows.rs`) | the row, as of the newest map leaf | derived |
+//! | `map` | 0xff | u64be index of that map leaf | derived |
 //! | `records` | key of the record | JSON | derived |
 //! | `digests` | SHA-256, subject | empty | derived |
 //! | `search`, `named` | see `service/search.rs` | | derived |
@@ -27,6 +29,7 @@ use super::store::StoreError;
 use crate::ledger::RecordKey;
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ChainId, Subject};
+use crate::protocol::map_rows::RowId;
 use crate::protocol::time::LogTime;
 use crate::protocol::tree::{EntryIndex, NodeId};
 
@@ -36,8 +39,11 @@ pub const ERASING: &[u8] = b"erasing";
 /// Key in `meta`: the size up to which what was erased is destroyed on disk.
 pub const ERASED: &[u8] = b"erased";
 
-/// Version of the layout above.
-pub const FORMAT: u32 = 1;
+/// Version of the layout above, and of the formats that it keeps. Version 1 had no map.
+pub const FORMAT: u32 = 2;
+
+/// Key in `map` of the index of the map leaf that commits to the rows: no row's key begins so.
+pub const MAP_LEAF: &[u8] = &[0xff];
 
 /// Key of an entry's place in its chain.
 pub fn chain_key(chain: &ChainId, seq: u64) -> Vec<u8> {
@@ -149,6 +155,11 @@ fn known_in_words(family: Family, key: &[u8]) -> Option<String> {
         Family::Nodes => {
             let (level, index) = key.split_first()?;
             format!("tree node {} of level {level}", number(index, "").ok()?)
+        }
+        Family::Map if key == MAP_LEAF => "map, the leaf that commits to it".to_owned(),
+        Family::Map => {
+            let id = RowId::from_bytes(key)?;
+            format!("map row {}", hex::encode(id.to_bytes()))
         }
         Family::Records => format!("record {:?}", RecordKey::from_bytes(key)?),
         Family::Digests => {

@@ -1,12 +1,13 @@
 //! A log in the rows of a backend: the [`Store`] trait over any [`Engine`]. `layout.rs` says what the rows hold.
 
+use std::cmp::Ordering;
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use super::engine::{Batch, Durability, Engine, Family};
 use super::layout::{
-    ERASING, FORMAT, chain_key, chain_prefix, digest_key, disclosure_key, entry_value, fixed,
-    node_key, number, open_disclosure, utf8,
+    ERASING, FORMAT, MAP_LEAF, chain_key, chain_prefix, digest_key, disclosure_key, entry_value,
+    fixed, node_key, number, open_disclosure, utf8,
 };
 use super::sealed;
 use super::store::{Group, NewEntry, Row, Store, StoreError, StoredEntry};
@@ -77,12 +78,11 @@ impl<E: Engine> LogStore<E> {
 /// Whether this software reads rows of this format.
 fn known_format(found: &[u8]) -> Result<(), StoreError> {
     let found = u32::from_be_bytes(fixed(found, "format version")?);
-    match found > FORMAT {
-        true => Err(StoreError::NewerFormat {
-            found,
-            known: FORMAT,
-        }),
-        false => Ok(()),
+    let known = FORMAT;
+    match found.cmp(&known) {
+        Ordering::Greater => Err(StoreError::NewerFormat { found, known }),
+        Ordering::Less => Err(StoreError::OlderFormat { found, known }),
+        Ordering::Equal => Ok(()),
     }
 }
 
@@ -141,8 +141,21 @@ impl<E: Engine> Store for LogStore<E> {
         }
         let checkpoint = group.checkpoint.as_bytes();
         batch.put(Family::Checkpoints, end.to_be_bytes(), checkpoint);
+        if let Some(published) = &group.published {
+            let note = published.note.as_bytes();
+            batch.put(Family::Published, end.to_be_bytes(), note);
+            for (key, row) in &published.map {
+                batch.put(Family::Map, key.as_slice(), row.as_slice());
+            }
+            let leaf = end.saturating_sub(1);
+            batch.put(Family::Map, MAP_LEAF, leaf.to_be_bytes());
+        }
         // The commit point. Before this line nothing happened; after it everything did.
         self.engine.write(&batch, Durability::Synced)?;
+        if let Some(published) = &group.published {
+            // After the row, so that the head never names what the database may still lose.
+            self.engine.keep_head(&published.note)?;
+        }
         let _held = self.grown.0.lock().expect("no holder of this lock panics");
         self.grown.1.notify_all();
         Ok(())
@@ -220,14 +233,6 @@ impl<E: Engine> Store for LogStore<E> {
     fn checkpoint(&self) -> Result<Option<String>, StoreError> {
         let last = self.engine.last(Family::Checkpoints, &[0xff; 9])?;
         last.map(|(_, note)| utf8(note, "checkpoints")).transpose()
-    }
-
-    fn publish(&self, size: TreeSize, note: &str) -> Result<(), StoreError> {
-        let mut batch = Batch::default();
-        batch.put(Family::Published, size.0.to_be_bytes(), note);
-        self.engine.write(&batch, Durability::Synced)?;
-        // After the row, so that the head never names what the database may still lose.
-        self.engine.keep_head(note)
     }
 
     fn add_signatures(&self, size: TreeSize, note: &str) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::engine::{Batch, Durability, Engine, Family, Rows};
+use super::engine::{Batch, Durability, Engine, Family, Rows, View};
 use super::log_store::{LogStore, Mode};
 use super::store::{Row, StoreError};
 
@@ -209,6 +209,15 @@ impl ModelEngine {
     }
 }
 
+/// A family as it was.
+struct Kept(BTreeMap<Vec<u8>, Vec<u8>>);
+
+impl View for Kept {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.0.get(key).cloned())
+    }
+}
+
 impl Engine for ModelEngine {
     fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let disk = self.begin_read()?;
@@ -227,6 +236,11 @@ impl Engine for ModelEngine {
             .map(|((_, key), value)| Ok((key.clone(), value.clone())))
             .collect();
         Box::new(rows.into_iter())
+    }
+
+    fn view<'s>(&'s self, family: Family) -> Result<Box<dyn View + 's>, StoreError> {
+        drop(self.begin_read()?);
+        Ok(Box::new(Kept(self.disk.rows(family).into_iter().collect())))
     }
 
     fn last(&self, family: Family, upto: &[u8]) -> Result<Option<Row>, StoreError> {

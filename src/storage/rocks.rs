@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 use rocksdb::{
     BlockBasedOptions, BottommostLevelCompaction, Cache, ColumnFamily, ColumnFamilyDescriptor,
     CompactOptions, DB, DBCompressionType, DBRecoveryMode, Direction, IteratorMode, Options,
-    ReadOptions, WriteBatch, WriteOptions, checkpoint::Checkpoint,
+    ReadOptions, Snapshot, WriteBatch, WriteOptions, checkpoint::Checkpoint,
 };
 
 use crate::held::Held;
 
-use super::engine::{Batch, Durability, Engine, Family, Rows};
+use super::engine::{Batch, Durability, Engine, Family, Rows, View};
 use super::log_store::{LogStore, Mode};
 use super::store::{Row, StoreError};
 
@@ -225,6 +225,21 @@ pub(crate) fn lock(path: &Path, mode: Mode) -> Result<Option<Held>, StoreError> 
     }
 }
 
+/// A family at one moment.
+struct Still<'s> {
+    family: Option<&'s ColumnFamily>,
+    snapshot: Snapshot<'s>,
+}
+
+impl View for Still<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(family) = self.family else {
+            return Ok(None);
+        };
+        self.snapshot.get_cf(family, key).map_err(io)
+    }
+}
+
 impl Engine for RocksEngine {
     fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let Some(family) = self.known(family) else {
@@ -245,6 +260,13 @@ impl Engine for RocksEngine {
         Box::new(rows.map(|row| {
             row.map(|(key, value)| (key.into_vec(), value.into_vec()))
                 .map_err(io)
+        }))
+    }
+
+    fn view<'s>(&'s self, family: Family) -> Result<Box<dyn View + 's>, StoreError> {
+        Ok(Box::new(Still {
+            family: self.known(family),
+            snapshot: self.db.snapshot(),
         }))
     }
 

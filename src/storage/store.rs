@@ -25,6 +25,17 @@ pub enum StoreError {
         /// What this software knows.
         known: u32,
     },
+    /// The folder was written by older software, before the formats were fixed.
+    #[error(
+        "the ledger folder has format {found}, which was made before the formats were fixed; this software reads \
+         format {known} alone. Make a new ledger with custodes init, or audit this one with the version that made it"
+    )]
+    OlderFormat {
+        /// What the folder says.
+        found: u32,
+        /// What this software knows.
+        known: u32,
+    },
     /// The ledger was founded with another table of rules.
     #[error("this ledger was founded with other rules of custody than this software has")]
     OtherRules,
@@ -91,6 +102,17 @@ pub struct Group {
     pub erased: Option<Vec<(EntryIndex, String)>>,
     /// Signed note over the log with the group.
     pub checkpoint: String,
+    /// What the group publishes, if its last leaf is a map leaf.
+    pub published: Option<Publication>,
+}
+
+/// What is published with a group.
+#[derive(Debug, Clone, Default)]
+pub struct Publication {
+    /// The group's checkpoint with every signature of the log. Kept for ever.
+    pub note: String,
+    /// Rows of the map that are new or changed since the last publication.
+    pub map: Vec<Row>,
 }
 
 /// An entry as kept.
@@ -136,8 +158,6 @@ pub trait Store: Send + Sync + 'static {
     fn record(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
     /// The checkpoint of the last commit.
     fn checkpoint(&self) -> Result<Option<String>, StoreError>;
-    /// Keeps the checkpoint of this size as published, for ever.
-    fn publish(&self, size: TreeSize, note: &str) -> Result<(), StoreError>;
     /// Replaces a published checkpoint by the same with more signatures.
     fn add_signatures(&self, size: TreeSize, note: &str) -> Result<(), StoreError>;
     /// The newest published checkpoint.

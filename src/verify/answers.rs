@@ -7,6 +7,7 @@ use super::finding::{Answer, Finding, Question, Severity, counted};
 use crate::ledger::outcome::Severity as FlagSeverity;
 use crate::ledger::state::Known as _;
 use crate::protocol::entry::VerifiedEntry;
+use crate::protocol::time::LogTime;
 
 /// Sums the findings up.
 pub(crate) fn answers(findings: &[Finding], verified: Option<&VerifiedBundle>) -> [Question; 5] {
@@ -214,12 +215,37 @@ fn history(verified: &VerifiedBundle, no_witness: bool, unbounded: bool) -> (Ans
         (false, Completeness::AsCommitted) => (
             Answer::AttestedOnly,
             format!(
-                "Nothing here was {changed} since {} saw the log; it is complete as \
-                 committed by the operator.{}",
+                "Nothing here was {changed} since {} saw the log; it is complete as committed by the operator: \
+                 {}.{}",
                 by.join(", "),
+                complete_as_of(verified),
                 newest(verified)
             ),
         ),
+        (false, Completeness::Recomputed) => (
+            Answer::Proven,
+            format!(
+                "Nothing here was {changed} since {} saw the log; it is complete, recomputed by {}: {}.{}",
+                by.join(", "),
+                verified.auditors.join(", "),
+                complete_as_of(verified),
+                newest(verified)
+            ),
+        ),
+    }
+}
+
+/// "41 of 41 entries as of 14 March 2026 09:12:04 UTC (tree size 1204331)".
+pub(crate) fn complete_as_of(verified: &VerifiedBundle) -> String {
+    let size = verified.checkpoint.size.0;
+    let entries = verified.entries.len();
+    let times = verified.cosigned.iter().map(|one| one.time);
+    match times.min() {
+        Some(time) => format!(
+            "{entries} of {entries} entries as of {} (tree size {size})",
+            LogTime(time.saturating_mul(1000)).in_words()
+        ),
+        None => format!("{entries} of {entries} entries as of tree size {size}"),
     }
 }
 

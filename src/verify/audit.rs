@@ -7,6 +7,8 @@
 //! Where an entry is missing, the rules cannot be run any further: what follows is still checked against its leaf,
 //! its form and its signature, and the audit says from where on the rules were not run.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::access::Readings;
 use super::audit_state::AuditState;
 use super::finding::{Asked, Finding, Findings};
@@ -14,12 +16,13 @@ use super::owed::Owed;
 use super::replay;
 use crate::ledger::erasure::erased;
 use crate::ledger::state::{Known as _, Record, RecordKey};
-use crate::ledger::{Place, Rules, admit, signer};
+use crate::ledger::{Place, Rules, admit, map_value, signer};
 use crate::protocol::checkpoint::{self, Checkpoint};
 use crate::protocol::entry::{EntryHash, UnverifiedEntry, VerifiedEntry};
 use crate::protocol::hash::Hash;
 use crate::protocol::key::{KeyId, PublicKey};
-use crate::protocol::leaf::Commitment;
+use crate::protocol::leaf::{Commitment, map_leaf_data};
+use crate::protocol::map_rows::{self, MemoryRows};
 use crate::protocol::note::VerifierKey;
 use crate::protocol::time::LogTime;
 use crate::protocol::tree::{self, EntryIndex, MemoryTree, NodeId, NodeReader as _, TreeSize};
@@ -93,6 +96,10 @@ pub struct Audit<'r> {
     stopped: Option<EntryIndex>,
     /// Whether every leaf is in the tree.
     tree_whole: bool,
+    /// The map as of the last map leaf, and what became of chains since.
+    map: MemoryRows,
+    changed: BTreeMap<Hash, Hash>,
+    map_leaves: BTreeSet<u64>,
     owed: Owed,
     readings: Readings,
     /// Details that are not stored.
@@ -110,6 +117,9 @@ impl<'r> Audit<'r> {
             last: LogTime(0),
             stopped: None,
             tree_whole: true,
+            map: MemoryRows::default(),
+            changed: BTreeMap::new(),
+            map_leaves: BTreeSet::new(),
             owed: Owed::default(),
             readings: Readings::default(),
             missing: Vec::new(),
@@ -155,6 +165,49 @@ impl<'r> Audit<'r> {
         self.stopped.get_or_insert(index);
         self.tree_whole &= data.is_some();
         self.tree.append(tree::leaf_hash(data.unwrap_or_default()));
+    }
+
+    /// Takes the next place of the log, which a map leaf has, or must have. Where it is not what the entries give, hands
+    /// out what it should be, and with `mend` goes on with that.
+    pub fn take_map_leaf(&mut self, data: Option<&[u8]>, mend: bool) -> Option<Vec<u8>> {
+        let index = EntryIndex(self.tree.size().0);
+        let place = format!("leaf {}", index.0);
+        let updated = map_rows::update(&self.map, &std::mem::take(&mut self.changed));
+        let updated = updated.expect("rows that only updates wrote are all there");
+        self.map.extend(updated.rows);
+        let expected = map_leaf_data(index, updated.root);
+        if index.0 == 0 || self.map_leaves.contains(&(index.0 - 1)) {
+            let words = "A map leaf stands where no entry came since the last one.";
+            self.history("map-superfluous", &place, words);
+        }
+        self.map_leaves.insert(index.0);
+        let differs = self.stopped.is_none() && data != Some(&expected[..]);
+        // What is not there was named by whoever read it.
+        if differs && data.is_some() {
+            let words = "The map leaf is not the map of the entries before it: it hides entries, or names some that are not there.";
+            self.history("map-differs", &place, words);
+        }
+        let taken = match (data, mend && differs) {
+            (Some(data), false) => data,
+            (None, false) => {
+                self.tree_whole = false;
+                &[]
+            }
+            (_, true) => &expected,
+        };
+        self.tree.append(tree::leaf_hash(taken));
+        differs.then_some(expected)
+    }
+
+    /// A checkpoint of this size was published: a map leaf ends its tree.
+    pub fn published(&mut self, size: TreeSize) {
+        let last = size.0.checked_sub(1);
+        if size <= self.tree.size() && last.is_none_or(|last| !self.map_leaves.contains(&last)) {
+            let place = format!("published checkpoint of size {}", size.0);
+            let words =
+                "Its tree does not end in a map leaf, so it does not say which chains there are.";
+            self.history("map-missing", &place, words);
+        }
     }
 
     fn check_entry(
@@ -220,7 +273,12 @@ impl<'r> Audit<'r> {
                     .check(state, &verified, recorded_at, place, findings);
                 self.owed.pay(&verified);
                 self.owed.add(verified.hash(), &admitted);
-                self.state.apply(admitted.changes);
+                let changes = admitted.changes;
+                let chains = changes
+                    .iter()
+                    .filter_map(|(key, record)| map_value(key, record));
+                self.changed.extend(chains);
+                self.state.apply(changes);
             }
             Err(refusal) => {
                 let words = format!(
@@ -333,6 +391,11 @@ impl<'r> Audit<'r> {
     /// Keys enrolled since this was last asked.
     pub fn new_keys(&mut self) -> Vec<(KeyId, PublicKey)> {
         self.state.new_keys()
+    }
+
+    /// The map recomputed, as of the last map leaf, and where that stands.
+    pub fn map(&self) -> (&MemoryRows, Option<EntryIndex>) {
+        (&self.map, self.map_leaves.last().copied().map(EntryIndex))
     }
 
     /// The tree recomputed, if every leaf was there.

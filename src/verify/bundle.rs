@@ -147,6 +147,8 @@ pub enum Completeness {
     NotShown,
     /// The map of the newest checkpoint holds the length and head of every chain here.
     AsCommitted,
+    /// And an auditor whom the reader's policy names recomputed that map over every entry of the log.
+    Recomputed,
 }
 
 /// A bundle of which every check that could be made succeeded.
@@ -176,4 +178,6 @@ pub struct VerifiedBundle {
     pub versions: Vec<Version>,
     /// Whether chains are shown to end where they end here.
     pub completeness: Completeness,
+    /// Auditors of the reader's policy who cosigned the newest checkpoint.
+    pub auditors: Vec<String>,
 }

@@ -9,10 +9,9 @@ use crate::ledger::taken_in;
 use crate::protocol::base64url;
 use crate::protocol::bundle::{Bundle, BundleChain, MapProof};
 use crate::protocol::checkpoint::Checkpoint;
-use crate::protocol::hash::Hash;
 use crate::protocol::id::ChainId;
 use crate::protocol::leaf::{ChainHead, map_leaf_data};
-use crate::protocol::map;
+use crate::protocol::map::{self, MapPath};
 use crate::protocol::tree::{EntryIndex, InclusionProof, leaf_hash};
 
 /// Where an entry stands: its chain and its position there.
@@ -207,7 +206,6 @@ pub(crate) fn check_maps(
     nodes: &mut Nodes<'_>,
     findings: &mut Findings,
 ) -> usize {
-    let empty = map::empty_subtrees();
     let mut missing = 0usize;
     for chain in &bundle.chains {
         let chain_id = id(chain);
@@ -215,7 +213,7 @@ pub(crate) fn check_maps(
             missing += 1;
             continue;
         };
-        if let Err((code, words)) = check_map(&chain_id, chain, proof, newest, nodes, &empty) {
+        if let Err((code, words)) = check_map(&chain_id, chain, proof, newest, nodes) {
             findings.failed(Asked::History, code, place(&chain_id), words);
         }
     }
@@ -227,6 +225,7 @@ pub(crate) fn completeness(
     bundle: &Bundle,
     unshown: usize,
     absent: usize,
+    auditors: &[String],
     findings: &mut Findings,
 ) -> Completeness {
     let mut words = Vec::new();
@@ -252,13 +251,16 @@ pub(crate) fn completeness(
         );
         return Completeness::NotShown;
     }
-    findings.note(
-        Asked::History,
-        "completeness-by-operator",
-        "chains",
-        "Every chain ends here as committed by the operator; no auditor is shown to have recomputed it.",
-    );
-    Completeness::AsCommitted
+    if auditors.is_empty() {
+        findings.note(
+            Asked::History,
+            "completeness-by-operator",
+            "chains",
+            "Every chain ends here as committed by the operator; no auditor is shown to have recomputed it.",
+        );
+        return Completeness::AsCommitted;
+    }
+    Completeness::Recomputed
 }
 
 fn check_map(
@@ -267,38 +269,24 @@ fn check_map(
     proof: &MapProof,
     newest: &Checkpoint,
     nodes: &mut Nodes<'_>,
-    empty: &[Hash],
 ) -> Result<(), (&'static str, String)> {
     let bad = |code, words: &str| Err((code, words.to_owned()));
     let Ok(present) = base64url::decode_array::<32>(&proof.present) else {
         return bad("map-form", "The map proof is not 256 bits.");
     };
-    let mut given = proof.siblings.iter();
-    let mut siblings = Vec::with_capacity(map::DEPTH);
-    for depth in 0..map::DEPTH {
-        let is_present = present[depth / 8] >> (7 - depth % 8) & 1 == 1;
-        let nothing = empty[depth + 1];
-        let sibling = match is_present {
-            false => Some(nothing),
-            true => given.next().and_then(|at| nodes.one(*at)),
-        };
-        match sibling {
-            Some(sibling) if is_present && sibling == nothing => {
-                return bad("map-form", "The map proof spells out an empty subtree.");
-            }
-            Some(sibling) => siblings.push(sibling),
-            None => return bad("map-form", "The map proof has too few siblings."),
-        }
-    }
-    if given.next().is_some() {
-        return bad("map-form", "The map proof has too many siblings.");
-    }
+    let Some(siblings) = nodes.resolve(&proof.siblings) else {
+        return bad(
+            "node-missing",
+            "The map proof points outside the table of hashes.",
+        );
+    };
     let key = map::key(chain_id);
     let value = match chain.entries.len() as u64 {
-        0 => empty[map::DEPTH],
+        0 => map::empty(map::DEPTH),
         length => map::value(key, length, chain.head),
     };
-    let root = map::root_from(key, value, &siblings).expect("there is one sibling for each depth");
+    let root = MapPath { present, siblings }.root(key, value);
+    let root = root.map_err(|error| ("map-form", format!("It is no proof: {error}.")))?;
     // The map of the newest checkpoint is its last leaf; an older map would hide later entries.
     if proof.leaf.0.checked_add(1) != Some(newest.size.0) {
         return bad(
@@ -319,54 +307,4 @@ fn check_map(
         let words = format!("The log's map does not hold this length and head: {error}.");
         ("map-differs", words)
     })
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use crate::protocol::bundle::NodeRef;
-    use crate::protocol::id::{Origin, Strand, Subject};
-    use crate::protocol::tree::{RootHash, TreeSize};
-
-    #[test]
-    fn a_map_proof_has_one_spelling() {
-        let empty = map::empty_subtrees();
-        let chain_id = ChainId {
-            subject: Subject::from_bytes([7; 16]),
-            strand: Strand::Custody,
-        };
-        let head = ChainHead(Hash([9; 32]));
-        let key = map::key(&chain_id);
-        let root = map::root_from(key, map::value(key, 3, head), &empty[1..]).unwrap();
-        let newest = Checkpoint {
-            origin: Origin::new("log.example").unwrap(),
-            size: TreeSize(1),
-            root: RootHash(leaf_hash(&map_leaf_data(EntryIndex(0), root)).0),
-        };
-        let table = [empty[6]];
-        let check = |present: [u8; 32], siblings: Vec<NodeRef>| {
-            let proof = MapProof {
-                leaf: EntryIndex(0),
-                proof: Vec::new(),
-                present: base64url::encode(&present),
-                siblings,
-            };
-            let chain = BundleChain {
-                subject: chain_id.subject.clone(),
-                strand: chain_id.strand,
-                head,
-                entries: [1, 2, 3].map(EntryIndex).to_vec(),
-                map: None,
-            };
-            let mut nodes = Nodes::new(&table);
-            check_map(&chain_id, &chain, &proof, &newest, &mut nodes, &empty)
-        };
-        check([0; 32], Vec::new()).unwrap();
-        // The same siblings, one of them, an empty subtree at depth 6, spelled out.
-        let mut present = [0; 32];
-        present[0] = 1 << 2;
-        let (code, words) = check(present, vec![NodeRef(0)]).unwrap_err();
-        assert_eq!(code, "map-form", "{words}");
-    }
 }

@@ -27,6 +27,15 @@ pub(crate) struct Opened {
     pub witnessed: bool,
 }
 
+impl Opened {
+    /// The policy's auditors who cosigned it.
+    pub(crate) fn auditors(&self, policy: &Policy) -> Vec<String> {
+        let auditors = policy.auditors();
+        let signed = auditors.filter(|one| self.cosigned.iter().any(|by| by.witness == one.name));
+        signed.map(|one| one.name.clone()).collect()
+    }
+}
+
 /// Opens one signed checkpoint that a log key of the policy signed.
 pub(crate) fn open_one(
     text: &str,

@@ -50,6 +50,7 @@ mod replay;
 mod scope;
 pub mod security;
 
+pub(crate) use answers::complete_as_of;
 pub use bundle::{
     Bracket, Completeness, Cosigned, Descent, EvidenceMatch, VerifiedBundle, VerifiedItem, Version,
     Witnessed,
@@ -193,7 +194,8 @@ fn run(inputs: Inputs<'_>, findings: &mut Findings) -> Option<VerifiedBundle> {
     let covered = Covered::of(&bundle, &replay.state);
     covered.check_chains(&bundle, &read, &replay.state, findings);
     let absent = covered.absent(&bundle);
-    let completeness = chains::completeness(&bundle, unshown, absent, findings);
+    let auditors = newest.auditors(inputs.policy);
+    let completeness = chains::completeness(&bundle, unshown, absent, &auditors, findings);
     covered.check_withheld(&bundle, &read, &standing, &replay.state, findings);
     let withheld_details = withheld_details(&read, &replay.state, findings);
     // What failed registers nothing that evidence could be compared with.
@@ -221,6 +223,7 @@ fn run(inputs: Inputs<'_>, findings: &mut Findings) -> Option<VerifiedBundle> {
         evidence,
         versions,
         completeness,
+        auditors,
     })
 }
 

@@ -3,9 +3,10 @@
 use super::finding::{Asked, Findings};
 use crate::protocol::bundle::NodeRef;
 use crate::protocol::hash::Hash;
+use crate::protocol::map::DEPTH;
 
-/// Longest proof: two paths in a tree of 2^63 leaves.
-const MAX_PROOF: usize = 128;
+/// Longest proof: the siblings of a place in the map. One in the tree has two paths of 63 hashes at most.
+const MAX_PROOF: usize = DEPTH;
 
 /// The table, and which of it was used.
 pub(crate) struct Nodes<'a> {
@@ -21,8 +22,7 @@ impl<'a> Nodes<'a> {
         }
     }
 
-    /// The hash at one place.
-    pub(crate) fn one(&mut self, at: NodeRef) -> Option<Hash> {
+    fn one(&mut self, at: NodeRef) -> Option<Hash> {
         let at = at.0 as usize;
         *self.used.get_mut(at)? = true;
         self.table.get(at).copied()

@@ -124,8 +124,12 @@ impl Covered {
     /// How many chains that these exhibits and cases may have are not here, nor shown not to exist.
     pub(crate) fn absent(&self, bundle: &Bundle) -> usize {
         let here: BTreeSet<ChainId> = bundle.chains.iter().map(chains::id).collect();
+        // Who looked at what an exhibit was made from is part of the bundle of that.
         let of_exhibits = self.lineage.iter().flat_map(|one| {
-            [Strand::Custody, Strand::Notes, Strand::Access].map(|strand| (one, strand))
+            [Strand::Custody, Strand::Notes, Strand::Access]
+                .into_iter()
+                .filter(|strand| *strand != Strand::Access || self.exhibits.contains(one))
+                .map(move |strand| (one, strand))
         });
         let of_cases = self.cases.iter().flat_map(|one| {
             [Strand::Case, Strand::Exhibits, Strand::Access].map(|strand| (one, strand))

@@ -169,6 +169,10 @@ pub(super) fn store_failure(error: &StoreError) -> (&'static str, String) {
             "ledger-newer",
             "nothing was changed; install the version of custodes that wrote it, or a newer one",
         ),
+        StoreError::OlderFormat { .. } => (
+            "ledger-older",
+            "nothing was changed; use the version of custodes that wrote it, or make a new ledger",
+        ),
         StoreError::OtherRules => (
             "ledger-other-rules",
             "nothing was changed; use the version of custodes that the ledger was founded with, or one that has its rules",
