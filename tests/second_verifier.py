@@ -2,8 +2,8 @@
 
     second_verifier.py BUNDLE POLICY
 
-Checks the canonical form, checkpoint signatures (type 0x01, 0x04), consistency, inclusion, chains, disclosures
-and signatures (sections 3 to 7 and 11, steps 1 to 6, and the requests to read of step 7), and does not run the rules of custody. Prints "ok" and
+Checks the canonical form, checkpoint signatures (type 0x01, 0x04), consistency, inclusion, chains, the map,
+disclosures and signatures (sections 3 to 7, 10 and 11, steps 1 to 6 and 11, and the requests to read of step 7), and does not run the rules of custody. Prints "ok" and
 exits 0, or a code of section 14 and exits 1. Needs Python 3.9 and `cryptography`.
 """
 
@@ -157,6 +157,28 @@ def root_of_inclusion(index, size, leaf, proof, place):
             value = node(value, sibling)
         at, last = at >> 1, last >> 1
     need(last == 0, "not-in-log", place)
+    return value
+
+
+# Section 10: the map.
+
+EMPTY = [sha256(b"custodes/map-empty/v1\0")]
+for _ in range(256):
+    EMPTY.insert(0, sha256(b"custodes/map-node/v1\0", EMPTY[0], EMPTY[0]))
+
+
+def root_of_path(key, value, present, siblings, place):
+    left = list(siblings)
+    for depth in reversed(range(256)):
+        byte, bit = depth // 8, 7 - depth % 8
+        sibling = EMPTY[depth + 1]
+        if present[byte] >> bit & 1:
+            need(left, "map-form", place)
+            sibling = left.pop()
+            need(sibling != EMPTY[depth + 1], "map-form", place)
+        pair = (sibling, value) if key[byte] >> bit & 1 else (value, sibling)
+        value = sha256(b"custodes/map-node/v1\0", *pair)
+    need(not left, "map-form", place)
     return value
 
 
@@ -351,7 +373,9 @@ def form(bundle):
         members(one, ["size", "root", "proof"], code)
     for chain in bundle["chains"]:
         members(chain, ["subject", "strand", "head", "entries", "map"], code)
-        need(chain["strand"] in STRANDS and chain["map"] is None, code, "maps are left to others")
+        need(chain["strand"] in STRANDS, code)
+        if chain["map"] is not None:
+            members(chain["map"], ["leaf", "proof", "present", "siblings"], code)
 
     def ascending(what, values):
         need(all(a < b for a, b in zip(values, values[1:])), "bundle-order", what)
@@ -372,7 +396,7 @@ def verify(data, policy):
     used = set()
 
     def resolve(proof, place):
-        need(len(proof) <= 128 and all(0 <= at < len(nodes) for at in proof), "node-missing", place)
+        need(len(proof) <= 256 and all(0 <= at < len(nodes) for at in proof), "node-missing", place)
         used.update(proof)
         return [nodes[at] for at in proof]
 
@@ -424,7 +448,7 @@ def verify(data, policy):
     placed = set()
     for chain in bundle["chains"]:
         place = f"chain {chain['strand']} of {chain['subject']}"
-        need(chain["entries"], "chain-empty", place)
+        need(chain["entries"] or chain["map"], "chain-empty", place)
         head, before, last_index = bytes(32), None, -1
         for seq, index in enumerate(chain["entries"]):
             need(index != last_index, "chain-repeat", place)
@@ -466,7 +490,28 @@ def verify(data, policy):
     here = {(one["subject"], one["strand"]) for one in bundle["chains"]}
     need((scope["subject"], strand) in here, "chain-missing", "scope")
 
-    # 11. No hash without a proof; the time of evaluation.
+    # 11. The map: each chain has the length and head that the last leaf of the newest tree commits to.
+    for chain in bundle["chains"]:
+        if chain["map"] is None:
+            continue
+        place = f"chain {chain['strand']} of {chain['subject']}"
+        key = sha256(b"custodes/map/v1\0", b64url(chain["subject"], "bundle-form", 16), chain["strand"].encode())
+        value, length = EMPTY[256], len(chain["entries"])
+        if length:
+            value = sha256(b"custodes/map-value/v1\0", key, u64(length), b64url(chain["head"], "bundle-form", 32))
+        proof = chain["map"]
+        siblings = resolve(proof["siblings"], place)
+        map_root = root_of_path(key, value, b64url(proof["present"], "map-form", 32), siblings, place)
+        need(proof["leaf"] == size - 1, "map-not-newest", place)
+        leaf = sha256(b"\x00\x02", u64(proof["leaf"]), map_root)
+        hashes = resolve(proof["proof"], place)
+        try:
+            of_tree = root_of_inclusion(proof["leaf"], size, leaf, hashes, place)
+        except Failed:
+            of_tree = None
+        need(of_tree == root, "map-differs", place)
+
+    # No hash without a proof; the time of evaluation.
     need(used == set(range(len(nodes))), "node-unused")
     need(bundle["evaluated_at"] == last, "evaluated-at")
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use custodes::ledger::rules::Rules;
-use custodes::protocol::bundle::{Bundle, Content};
+use custodes::protocol::bundle::{Bundle, Content, MapProof};
 use custodes::protocol::hash::Hash;
 use custodes::protocol::id::Strand;
 use custodes::protocol::jws::{self, JwsType};
@@ -85,6 +85,10 @@ fn first_fails(sample: &Sample, bundle: &[u8], code: &str) -> bool {
     }
 }
 
+fn map_of(bundle: &mut Bundle, chain: usize) -> &mut MapProof {
+    bundle.chains[chain].map.as_mut().unwrap()
+}
+
 #[test]
 fn both_verifiers_say_the_same() {
     let Some(python) = python() else { return };
@@ -143,6 +147,18 @@ fn both_verifiers_say_the_same() {
             Box::new(|b| b.checkpoints[0] = foreign.checkpoints[0].clone()),
         ),
         ("evaluated-at", Box::new(|b| b.evaluated_at.0 += 1)),
+        (
+            "map-form",
+            Box::new(|b| drop(map_of(b, 0).siblings.pop().unwrap())),
+        ),
+        ("map-not-newest", Box::new(|b| map_of(b, 0).leaf.0 -= 1)),
+        (
+            "map-differs",
+            Box::new(|b| {
+                let other = map_of(b, 1).clone();
+                *map_of(b, 0) = other;
+            }),
+        ),
         (
             "chain-missing",
             Box::new(|b| b.scope.subject = world.subject.clone()),

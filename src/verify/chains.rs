@@ -263,6 +263,16 @@ pub(crate) fn completeness(
     Completeness::Recomputed
 }
 
+/// Whether the map of this checkpoint holds a chain as the bundle has it.
+pub(crate) fn is_mapped(bundle: &Bundle, chain: &BundleChain, newest: &Checkpoint) -> bool {
+    let mut nodes = Nodes::new(&bundle.nodes);
+    let checked = chain
+        .map
+        .as_ref()
+        .map(|proof| check_map(&id(chain), chain, proof, newest, &mut nodes));
+    checked.is_some_and(|checked| checked.is_ok())
+}
+
 fn check_map(
     chain_id: &ChainId,
     chain: &BundleChain,

@@ -10,13 +10,15 @@
 //! 3. both hold an entry of the same index;
 //! 4. the reader gives a consistency proof for the two, as the service answers `/v1/consistency/OLD/NEW`.
 //!
-//! Else it is said that the two were not compared. In scope: the comparison. Out of scope: whether the bundle or proof
+//! Else it is said that the two were not compared. Where both are bundles of one history, their chains are compared as
+//! well (`chains_known`). In scope: the comparison. Out of scope: whether the bundle or proof
 //! is good in itself, which the rest of `verify` says.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::chains_known;
 use super::finding::{Asked, Findings};
 use super::nodes::Nodes;
 use crate::protocol::bundle::{Bundle, Content};
@@ -54,6 +56,8 @@ pub struct Consistency {
 /// What a file says of a log's tree: checkpoints by ascending size, heads shown to be beginnings of the newest, and
 /// leaves in it.
 struct Account {
+    /// The bundle that says it, if it is one.
+    bundle: Option<Bundle>,
     notes: Vec<(Checkpoint, String)>,
     heads: Vec<(TreeSize, RootHash, ConsistencyProof)>,
     leaves: BTreeMap<EntryIndex, (LeafHash, InclusionProof)>,
@@ -120,7 +124,14 @@ fn compare_all(
                 continue;
             }
         };
-        match compare(&kept, shown, policy, known.proofs) {
+        let outcome = compare(&kept, shown, policy, known.proofs);
+        if let (Some(one), Some(other)) = (&kept.bundle, &shown.bundle)
+            && matches!(outcome, Outcome::Same | Outcome::Continued | Outcome::Older)
+        {
+            let [head, other_head] = [&kept, shown].map(|account| &account.newest().0);
+            chains_known::compare(name, (one, head), (other, other_head), findings);
+        }
+        match outcome {
             Outcome::Same => findings.note(
                 Asked::History,
                 "known-consistent",
@@ -293,7 +304,7 @@ impl Account {
     fn read(bytes: &[u8], logs: &[&VerifierKey]) -> Result<Account, String> {
         if bytes.first() == Some(&b'{') {
             if let Ok(bundle) = Bundle::parse(bytes) {
-                return Account::of_bundle(&bundle, logs);
+                return Account::of_bundle(bundle, logs);
             }
             let receipt: Receipt = serde_json::from_slice(bytes)
                 .map_err(|_| "it is neither a bundle nor a receipt".to_owned())?;
@@ -313,13 +324,14 @@ impl Account {
         let (head, _) =
             checkpoint::open_with(note, logs, &[]).map_err(|error| error.to_string())?;
         Ok(Account {
+            bundle: None,
             notes: vec![(head, note.to_owned())],
             heads: Vec::new(),
             leaves: BTreeMap::new(),
         })
     }
 
-    fn of_bundle(bundle: &Bundle, logs: &[&VerifierKey]) -> Result<Account, String> {
+    fn of_bundle(bundle: Bundle, logs: &[&VerifierKey]) -> Result<Account, String> {
         let mut notes = Vec::new();
         for note in &bundle.checkpoints {
             notes.append(&mut Account::of_note(note, logs)?.notes);
@@ -345,6 +357,7 @@ impl Account {
         });
         let leaves = leaves.collect();
         Ok(Account {
+            bundle: Some(bundle),
             notes,
             heads,
             leaves,

@@ -36,6 +36,7 @@ pub mod audit;
 pub mod audit_state;
 pub mod bundle;
 mod chains;
+mod chains_known;
 mod checkpoints;
 mod entries;
 mod evidence;

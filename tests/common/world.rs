@@ -19,9 +19,10 @@ use custodes::ledger::Refusal;
 use custodes::ledger::admit::{self, Admitted, Place};
 use custodes::ledger::rules::Rules;
 use custodes::ledger::state::{Known as _, MemoryState, Record, RecordKey};
+use custodes::protocol::base64url;
 use custodes::protocol::bundle::{
-    Bundle, BundleChain, BundleEntry, Consistency, Content, FORMAT, NodeRef, OpenContent, Scope,
-    ScopeKind, WithheldContent,
+    Bundle, BundleChain, BundleEntry, Consistency, Content, FORMAT, MapProof, NodeRef, OpenContent,
+    Scope, ScopeKind, WithheldContent,
 };
 use custodes::protocol::checkpoint::Checkpoint;
 use custodes::protocol::digest::{DigestKind, EvidenceDigest};
@@ -29,13 +30,15 @@ use custodes::protocol::entry::{Draft, EntryHash, Payload, Seen, UnverifiedEntry
 use custodes::protocol::hash::Hash;
 use custodes::protocol::id::{ActorId, ChainId, OrgId, Origin, Strand, Subject};
 use custodes::protocol::key::SecretKey;
-use custodes::protocol::leaf::Commitment;
+use custodes::protocol::leaf::{ChainHead, Commitment, map_leaf_data};
+use custodes::protocol::map;
+use custodes::protocol::map_rows::{self, MemoryRows};
 use custodes::protocol::note::{self, SignatureKind, VerifierKey};
 use custodes::protocol::policy::Policy;
 use custodes::protocol::time::{LogTime, Moment, Occurred};
 use custodes::protocol::token::{Possession, ReadRequest};
 use custodes::protocol::tree::{
-    EntryIndex, MemoryTree, RootHash, TreeSize, prove_consistency, prove_inclusion, root,
+    EntryIndex, MemoryTree, RootHash, TreeSize, leaf_hash, prove_consistency, prove_inclusion, root,
 };
 use custodes::verify::audit::AuditLeaf;
 use serde_json::{Map, Value, json};
@@ -104,6 +107,12 @@ pub struct World {
     pub queue: Option<Vec<Queued>>,
     /// The exhibit that the service names in the next entry that it owes, in place of the right one.
     pub misled: Option<Subject>,
+    /// Entries that this operator leaves out of bundles.
+    pub omitted: BTreeSet<EntryIndex>,
+    /// Whether it leaves them out of the map as well.
+    pub map_lies: bool,
+    /// Size of the tree when its last leaf was a map leaf.
+    pub ends_in_map: TreeSize,
     /// Sizes at which checkpoints were published, and when.
     published: BTreeMap<TreeSize, u64>,
     counter: u64,
@@ -144,6 +153,9 @@ impl World {
             beside: None,
             queue: None,
             misled: None,
+            omitted: BTreeSet::new(),
+            map_lies: false,
+            ends_in_map: TreeSize(0),
             published: BTreeMap::new(),
             counter,
             now: BEGINNING,
@@ -282,7 +294,7 @@ impl World {
             self.now = self.now.max(beside.now_ms());
         }
         Place {
-            index: EntryIndex(self.entries.len() as u64),
+            index: EntryIndex(self.tree.size().0),
             recorded_at: LogTime(self.now),
         }
     }
@@ -454,8 +466,13 @@ impl World {
 
     /// The signed note over the first `size` leaves, cosigned if asked: when it was published, else now.
     pub fn checkpoint(&self, size: TreeSize, cosigned: bool) -> String {
+        self.checkpoint_of(&self.tree, size, cosigned)
+    }
+
+    /// The same of a tree that may have a map leaf more.
+    fn checkpoint_of(&self, tree: &MemoryTree, size: TreeSize, cosigned: bool) -> String {
         let time = self.published.get(&size).unwrap_or(&self.now) / 1000;
-        let root: RootHash = root(size, &self.tree).unwrap();
+        let root: RootHash = root(size, tree).unwrap();
         let text = Checkpoint {
             origin: self.origin.clone(),
             size,

@@ -70,12 +70,79 @@ impl World {
             .keys()
             .filter(|chain| chain.strand == Strand::Keys && actors.contains(&chain.subject));
         wanted.extend(keys.cloned());
+        // Chains that there might be, and are not.
+        let might = |subject: &Subject, strands: &[Strand]| {
+            let chain = |strand: &Strand| ChainId {
+                subject: subject.clone(),
+                strand: *strand,
+            };
+            strands.iter().map(chain).collect::<Vec<_>>()
+        };
+        for one in &exhibits {
+            wanted.extend(might(one, &[Strand::Custody, Strand::Notes]));
+        }
+        for one in &of {
+            wanted.extend(might(one, &[Strand::Access]));
+        }
+        for one in &cases {
+            wanted.extend(might(
+                one,
+                &[Strand::Case, Strand::Exhibits, Strand::Access],
+            ));
+        }
         let recorded: Vec<&Recorded> = self
             .entries
             .iter()
             .filter(|one| wanted.contains(&one.entry.payload().chain()))
+            .filter(|one| !self.omitted.contains(&one.index))
             .collect();
         self.assemble(scope, &wanted, &recorded)
+    }
+
+    /// The tree with the map of every chain behind it, as a published one ends, and the map.
+    pub fn mapped(&self) -> (MemoryTree, MemoryRows) {
+        let values = self.chains.iter().filter_map(|(chain, all)| {
+            let entries = match self.map_lies {
+                true => self.listed(chain),
+                false => all.clone(),
+            };
+            let key = map::key(chain);
+            let value = map::value(key, entries.len() as u64, self.head_of(&entries));
+            (!entries.is_empty()).then_some((key, value))
+        });
+        let mut rows = MemoryRows::default();
+        let updated = map_rows::update(&rows, &values.collect()).unwrap();
+        rows.extend(updated.rows);
+        let mut tree = self.tree.clone();
+        if tree.size() == self.ends_in_map {
+            return (tree, rows);
+        }
+        let own = EntryIndex(tree.size().0);
+        tree.append(leaf_hash(&map_leaf_data(own, updated.root)));
+        (tree, rows)
+    }
+
+    /// Publishes a tree that ends in a map leaf, as a service does. From then on an entry's index is not its position in
+    /// [`World::entries`].
+    pub fn publish_map(&mut self) {
+        self.tree = self.mapped().0;
+        self.ends_in_map = self.tree.size();
+        self.publish();
+    }
+
+    /// A chain as bundles have it.
+    fn listed(&self, chain: &ChainId) -> Vec<EntryIndex> {
+        let all = self.chains.get(chain).into_iter().flatten();
+        let kept = all.filter(|index| !self.omitted.contains(index));
+        kept.copied().collect()
+    }
+
+    fn head_of(&self, indexes: &[EntryIndex]) -> ChainHead {
+        indexes.iter().fold(ChainHead::EMPTY, |head, index| {
+            let at = self.entries.binary_search_by_key(index, |one| one.index);
+            let one = &self.entries[at.unwrap()];
+            head.extend(*index, Commitment::new(one.recorded_at, one.entry.hash()))
+        })
     }
 
     /// A bundle of just these chains and entries.
@@ -85,7 +152,9 @@ impl World {
         chains: &BTreeSet<ChainId>,
         recorded: &[&Recorded],
     ) -> Bundle {
-        let size = self.tree.size();
+        let (tree, rows) = self.mapped();
+        let size = tree.size();
+        let map_leaf = EntryIndex(size.0 - 1);
         // Around each entry, as the service takes them.
         let mut older = BTreeSet::new();
         for one in recorded {
@@ -100,19 +169,26 @@ impl World {
             heads.insert((seen.size, seen.root.0), ());
         }
         for older in &older {
-            heads.insert((*older, root(*older, &self.tree).unwrap().0), ());
+            heads.insert((*older, root(*older, &tree).unwrap().0), ());
         }
         let inclusion: Vec<Vec<Hash>> = recorded
             .iter()
-            .map(|one| prove_inclusion(one.index, size, &self.tree).unwrap().0)
+            .map(|one| prove_inclusion(one.index, size, &tree).unwrap().0)
             .collect();
         let consistency: Vec<Vec<Hash>> = heads
             .keys()
-            .map(|head| prove_consistency(head.0, size, &self.tree).unwrap().0)
+            .map(|head| prove_consistency(head.0, size, &tree).unwrap().0)
             .collect();
+        let paths: Vec<map::MapPath> = chains
+            .iter()
+            .map(|chain| map_rows::prove(&rows, map::key(chain)).unwrap().1)
+            .collect();
+        let of_leaf = prove_inclusion(map_leaf, size, &tree).unwrap().0;
         let nodes: BTreeSet<Hash> = inclusion
             .iter()
             .chain(&consistency)
+            .chain(paths.iter().map(|path| &path.siblings))
+            .chain([&of_leaf])
             .flatten()
             .copied()
             .collect();
@@ -144,8 +220,8 @@ impl World {
             evaluated_at: recorded.last().map_or(LogTime(0), |one| one.recorded_at),
             checkpoints: older
                 .into_iter()
-                .map(|older| self.checkpoint(older, true))
-                .chain([self.checkpoint(size, true)])
+                .map(|older| self.checkpoint_of(&tree, older, true))
+                .chain([self.checkpoint_of(&tree, size, true)])
                 .collect(),
             consistency: heads
                 .keys()
@@ -159,12 +235,18 @@ impl World {
             entries,
             chains: chains
                 .iter()
-                .map(|chain| BundleChain {
+                .zip(&paths)
+                .map(|(chain, path)| BundleChain {
                     subject: chain.subject.clone(),
                     strand: chain.strand,
-                    head: self.state.chain(&chain.subject, chain.strand).unwrap().head,
-                    entries: self.chains[chain].clone(),
-                    map: None,
+                    head: self.head_of(&self.listed(chain)),
+                    entries: self.listed(chain),
+                    map: Some(MapProof {
+                        leaf: map_leaf,
+                        proof: refs(&of_leaf),
+                        present: base64url::encode(&path.present),
+                        siblings: refs(&path.siblings),
+                    }),
                 })
                 .collect(),
             nodes,
