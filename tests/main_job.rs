@@ -65,15 +65,7 @@ fn bundle_verifies_offline_survives_a_kill_and_satisfies_another_jose_library() 
         said.contains("DC Jo Smith (police) recorded that"),
         "{said}"
     );
-    let accepted = [
-        &args[..],
-        &[
-            "--accept",
-            "no-witness",
-            "completeness-not-shown",
-            "entries-withheld",
-        ],
-    ];
+    let accepted = [&args[..], &["--accept", "no-witness", "entries-withheld"]];
     ends(&ledger.run("nobody", &accepted.concat()), 0);
     std::fs::write(ledger.path("clip.bin"), vec![8; 3_000_000]).unwrap();
     assert!(ends(&ledger.run("nobody", &args), 1).contains("evidence-mismatch"));

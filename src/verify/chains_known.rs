@@ -38,7 +38,8 @@ pub(crate) fn compare(
                 newer.1.size.0
             );
             findings.failed(Asked::History, "chain-cut", name, words);
-        } else if new.entries.len() == old.entries.len()
+        } else if older.1.size < newer.1.size
+            && new.entries.len() == old.entries.len()
             && is_mapped(older.0, old, older.1)
             && is_mapped(newer.0, new, newer.1)
         {
