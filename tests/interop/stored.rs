@@ -13,7 +13,7 @@ use custodes::protocol::tree::{
     self, EntryIndex, InclusionProof, TreeSize, leaf_hash, nodes_completed_by,
 };
 use custodes::service::tile_of;
-use custodes::storage::{Group, Mode, NewLeaf, RocksStore, Store as _};
+use custodes::storage::{Group, Mode, NewLeaf, Publication, RocksStore, Store as _};
 
 use super::programs::Claims;
 use crate::witness::{Log, Witness};
@@ -60,6 +60,7 @@ impl Stored {
             digests: Vec::new(),
             erased: None,
             checkpoint: String::new(),
+            published: None,
         };
         for index in old..size {
             let data = if index > 0 && index + 1 == size {
@@ -77,9 +78,12 @@ impl Stored {
         }
         let head = self.log.checkpoint(size);
         group.checkpoint = self.log.sign_ed25519(&head);
-        self.store.commit(&group).unwrap();
         let mut note = self.log.sign(&head);
-        self.store.publish(head.size, &note).unwrap();
+        group.published = Some(Publication {
+            note: note.clone(),
+            map: Vec::new(),
+        });
+        self.store.commit(&group).unwrap();
         let before = self.published.last().map_or(0, |(size, _)| *size);
         let request = self.log.request(before, size);
         for witness in &self.witnesses {
