@@ -293,8 +293,10 @@ impl World {
         if let Some(beside) = &self.beside {
             self.now = self.now.max(beside.now_ms());
         }
+        // A real service beside has map leaves in between, which are not here.
+        let after = self.entries.last().map_or(0, |last| last.index.0 + 1);
         Place {
-            index: EntryIndex(self.tree.size().0),
+            index: EntryIndex(after.max(self.tree.size().0)),
             recorded_at: LogTime(self.now),
         }
     }
