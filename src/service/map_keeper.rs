@@ -20,7 +20,7 @@ use crate::protocol::leaf::map_leaf_data;
 use crate::protocol::map::{self, MapPath};
 use crate::protocol::map_rows::{self, Row, RowId, RowReader};
 use crate::protocol::tree::{EntryIndex, TreeSize};
-use crate::storage::{Family, Store, StoreError, View, layout};
+use crate::storage::{self, Family, Store, StoreError, View, layout};
 
 /// How many publications are remembered, at most.
 const PUBLICATIONS: usize = 32;
@@ -103,7 +103,7 @@ impl<'a> MapKeeper<'a> {
     }
 
     /// The rows to write with a map leaf at this index. What they replace is remembered.
-    pub fn take_rows(&mut self, leaf: EntryIndex) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    pub fn take_rows(&mut self, leaf: EntryIndex) -> Result<Vec<storage::Row>, StoreError> {
         let mut written = Vec::with_capacity(self.rows.len());
         let mut before = BTreeMap::new();
         let mut bytes = 0;
