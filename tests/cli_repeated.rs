@@ -241,6 +241,8 @@ fn an_answer_to_an_offer_is_said_again_by_whoever_never_saw_that_it_was_recorded
         ok(&ledger.run("reed", &args));
         leave_unsent(&ledger, "reed", &phone, event);
         let said = ok(&ledger.run("reed", &args));
+        let left = std::fs::read_dir(ledger.path("reed/unsent")).unwrap();
+        assert_eq!(left.count(), 0, "nothing is left to be sent");
         assert!(
             said.contains("Recorded as entry ") && said.contains("Receipt verified"),
             "{said}"

@@ -67,16 +67,24 @@ impl<'a, K: Known + ?Sized> Context<'a, K> {
         holds.any(|(_, hold)| hold.is_in_force(self.place.recorded_at))
     }
 
-    /// Whether a hold is in force on another case that took the exhibit, or what is in it, in.
-    pub fn held_by_another_case(&self) -> bool {
-        let contents = self.exhibit().map(|exhibit| exhibit.contents);
-        let all = contents.into_iter().flatten();
-        let mut holds = all
+    /// Whether a hold is in force elsewhere: on the container that the exhibit is in, or on another case that took it, or
+    /// what is in it, in. A bundle of the exhibit need not show it.
+    pub fn is_held_elsewhere(&self) -> bool {
+        let exhibit = self.exhibit();
+        let container = exhibit.as_ref().and_then(|one| one.container.as_ref());
+        let container = container.and_then(|container| self.known.exhibit(container));
+        let contents = exhibit.into_iter().flat_map(|one| one.contents);
+        let of_cases = contents
             .chain([self.subject().clone()])
             .flat_map(|exhibit| self.known.links(&exhibit).into_keys())
             .filter_map(|case| self.known.case(&case))
             .flat_map(|case| case.holds.into_values());
-        holds.any(|hold| hold.is_in_force(self.place.recorded_at))
+        let of_container = container
+            .into_iter()
+            .flat_map(|one| one.holds.into_values());
+        of_cases
+            .chain(of_container)
+            .any(|hold| hold.is_in_force(self.place.recorded_at))
     }
 
     /// Who placed the hold that the body names on this very exhibit or case, if nobody has lifted it.

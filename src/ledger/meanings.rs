@@ -101,7 +101,7 @@ impl RefuseRule {
                 "`hold` was placed by the signer's organisation, or the signer has the role `court`"
             }
             R::NoHold => {
-                "no hold is in force on the exhibit, on what is in it, on its case, or on a case that took it or what is in it in"
+                "no hold is in force on the exhibit, on what is in it, on the container that it is in, on its case, or on a case that took it or what is in it in; in an extract, those that it does not hold count as none"
             }
             R::NotOwnDisposal => "the signer is not the person who holds the exhibit",
             R::PrivilegeClaimed => "privilege in the exhibit is claimed, or was upheld",

@@ -166,7 +166,7 @@ impl RefuseRule {
             R::NoHold => (
                 "under-hold",
                 "A hold is in force: neither can the disposal be authorised, nor anything of it erased.",
-                "Have the hold lifted first: look at the histories of the exhibit, its case and what is in it. Not every hold is shown to everybody; the court or an auditor sees all.",
+                "Have the hold lifted first: look at the histories of the exhibit, its case, its bag and what is in it. Not every hold is shown to everybody; the court or an auditor sees all.",
             ),
             R::NotOwnDisposal => (
                 "own-disposal",

@@ -320,7 +320,7 @@ pub fn refuse<K: Known + ?Sized>(
                     .actor(context.actor())
                     .is_some_and(|actor| actor.roles.contains(&Role::Court))
         }
-        R::NoHold => !context.is_held() && !context.held_by_another_case(),
+        R::NoHold => !context.is_held() && !context.is_held_elsewhere(),
         R::NotOwnDisposal => context
             .exhibit()
             .is_some_and(|one| one.holder.person.as_ref() != Some(context.actor())),

@@ -293,9 +293,11 @@ impl Game {
             (one == at || (at == 0 && thing.packed)) && !thing.holds.is_empty()
         });
         let mut together = self.things.iter().enumerate();
-        let held_elsewhere = !self.other_holds.is_empty()
+        let by_other_case = !self.other_holds.is_empty()
             && together
                 .any(|(one, (_, thing))| thing.linked && (one == at || (at == 0 && thing.packed)));
+        let by_bag = before.packed && !self.things[0].1.holds.is_empty();
+        let held_elsewhere = by_other_case || by_bag;
         let into_bag = bag["container"] == json!(self.things[0].0);
         let (event, body): (&'static str, Value) = match self.dice.roll(27) {
             0 => ("sealed", seal),

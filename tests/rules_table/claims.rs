@@ -58,6 +58,17 @@ fn holds(p: &mut Play) {
     let held = p.line("officer", &thing, "hold-placed", until(FUTURE), Flags(&[])).unwrap();
     disposal(p, Refused("under-hold"));
     p.line("officer", &thing, "hold-lifted", json!({"hold": held}), Flags(&[]));
+    // A hold on a bag keeps what is in it, too; taken out, it is kept no more.
+    let bag = p.s.world.subject();
+    p.line("examiner", &bag, "seized", json!({"case": case, "kind": "container", "from": null}), Flags(&[]));
+    p.line("examiner", &thing, "packed", json!({"container": bag}), Flags(&[]));
+    let held = p.line("officer", &bag, "hold-placed", until(FUTURE), Flags(&[])).unwrap();
+    disposal(p, Refused("under-hold"));
+    p.line("officer", &bag, "hold-lifted", json!({"hold": held}), Flags(&[]));
+    disposal(p, Flags(&[]));
+    p.line("officer", &bag, "hold-placed", until(FUTURE), Flags(&[]));
+    p.line("examiner", &thing, "unpacked", json!({"container": bag}), Flags(&[]));
+    disposal(p, Flags(&[]));
     let held = p.line("officer", &case, "case-hold-placed", until(FUTURE), Flags(&[])).unwrap();
     disposal(p, Refused("under-hold"));
     p.line("examiner", &thing, "returned", json!({"authorisation": null}), Flags(&["not-authorised", "under-hold"]));
