@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use super::admit::Place;
+use super::read::CUSTODIAN;
 use super::rules::Rules;
 use super::schema;
 use super::standing;
@@ -138,6 +139,26 @@ impl<'a, K: Known + ?Sized> Context<'a, K> {
         self.known
             .case(case)
             .is_some_and(|case| case.parties.contains_key(&self.actor().org()))
+    }
+
+    /// Whether the signer's organisation is in a case as a custodian: it runs nothing there.
+    pub fn is_custodian(&self, case: &Subject) -> bool {
+        let case = self.known.case(case);
+        case.is_some_and(|case| {
+            case.parties.get(&self.actor().org()).map(String::as_str) == Some(CUSTODIAN)
+        })
+    }
+
+    /// Whether the signer's organisation may speak of the exhibit: it holds it, or is a party of its case; a custodian
+    /// of the case where it held the exhibit once, or is offered it.
+    pub fn stands_at_exhibit(&self) -> bool {
+        let org = self.actor().org();
+        self.exhibit().is_some_and(|exhibit| {
+            let offered = exhibit.offer.as_ref().map(|offer| offer.to.org());
+            let handled = exhibit.holders.contains(&org) || offered.as_ref() == Some(&org);
+            exhibit.holder.org == org
+                || self.is_party(&exhibit.case) && (handled || !self.is_custodian(&exhibit.case))
+        })
     }
 
     /// The exhibit's open offer, if there is one.

@@ -323,6 +323,7 @@ fn open_exhibit<K: Known + ?Sized>(
         kind: kind.to_owned(),
         digest: context.read("digest"),
         holder: exhibits::holder(context.actor()),
+        holders: BTreeSet::from([context.actor().org()]),
         offer: None,
         seals_used: seal.iter().cloned().collect(),
         seal,

@@ -24,6 +24,7 @@ pub(super) fn holder(actor: &ActorId) -> Holder {
 pub(super) fn hold(exhibit: &mut ExhibitRecord, actor: &ActorId) {
     exhibit.offer = None;
     exhibit.holder = holder(actor);
+    exhibit.holders.insert(actor.org());
     exhibit.status = Status::Held;
     exhibit.place = None;
     exhibit.carrier = None;

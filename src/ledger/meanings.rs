@@ -52,7 +52,10 @@ impl RefuseRule {
             }
             R::InNamedCase => "`case` is a case, and the signer's organisation is a party of it",
             R::InCaseOfExhibit => {
-                "the entry's subject is an exhibit, and the signer's organisation is a party of its case or holds it"
+                "the entry's subject is an exhibit, and the signer's organisation holds it, or is a party of its case; with the part `custodian` only if it held the exhibit once or the open offer is to it"
+            }
+            R::NotCustodian => {
+                "the signer's organisation is not a party of the case with the part `custodian`"
             }
             R::OrganisationKnown => "`org` is an organisation of this ledger that is not suspended",
             R::ParentsKnown => {
@@ -109,7 +112,7 @@ impl RefuseRule {
                 "`outcome` is `waived` and the signer's organisation claims privilege in the exhibit; or it is another and the signer has the role `prosecutor` or `court`"
             }
             R::MayPutOut => {
-                "`org` is the signer's organisation, or the signer has the role `officer`, `disclosure-officer`, `prosecutor` or `court`"
+                "`org` is the signer's organisation, or the signer has the role `officer`, `disclosure-officer`, `prosecutor` or `court` and `not-custodian` holds"
             }
             R::NotLastParty => "the case has more than one party",
             R::InCaseOrAuditor => {

@@ -14,7 +14,7 @@ pub(super) const OVERSIGHT: &str = "oversight";
 const DEFENCE: &str = "defence";
 
 /// The part of those who keep or examine what they are handed, and have no business with the rest of the case.
-const CUSTODIAN: &str = "custodian";
+pub(super) const CUSTODIAN: &str = "custodian";
 
 /// Whether organisations with this part read all of the case.
 pub(super) fn reads_all(part: &str) -> bool {

@@ -185,13 +185,18 @@ impl RefuseRule {
             ),
             R::MayPutOut => (
                 "not-yours-to-put-out",
-                "That another organisation left is recorded by an officer, a disclosure officer, a prosecutor or a court.",
+                "That another organisation left is recorded by an officer, a disclosure officer, a prosecutor or a court, and not by a custodian.",
                 "Ask one of them, or that organisation.",
             ),
             R::NotLastParty => (
                 "last-party",
                 "It is the only organisation in the case: nobody could record anything of it any more.",
                 "Let another organisation join first (custodes case join), or close the case.",
+            ),
+            R::NotCustodian => (
+                "custodian-only",
+                "Your organisation is in the case as a custodian: it records what it does with what it is handed, and nothing else of the case.",
+                "Ask another organisation of the case to record it.",
             ),
             R::PartyOfCase => (
                 "not-a-party",

@@ -103,6 +103,8 @@ pub enum RefuseRule {
     MayPutOut,
     /// A case has one party at least.
     NotLastParty,
+    /// A custodian keeps or examines what it is handed, and runs nothing of the case.
+    NotCustodian,
     /// An exhibit is taken in from another case, by somebody who stands in both.
     InBothCases,
     /// A case takes an exhibit in once.
@@ -205,9 +207,8 @@ pub fn refuse<K: Known + ?Sized>(
             .read("case")
             .is_some_and(|case| context.is_party(&case)),
         // Whoever holds it can say what becomes of it, whether or not they were put out of the case.
-        R::InCaseOfExhibit => context
-            .exhibit()
-            .is_some_and(|exhibit| exhibit.holder.org == org || context.is_party(&exhibit.case)),
+        R::InCaseOfExhibit => context.stands_at_exhibit(),
+        R::NotCustodian => !context.is_custodian(context.subject()),
         R::OrganisationKnown => context
             .read::<OrgId>("org")
             .and_then(|named| known.org(&named))
@@ -334,13 +335,9 @@ pub fn refuse<K: Known + ?Sized>(
             _ => context.has_role(&[Role::Prosecutor, Role::Court]),
         },
         R::InCaseOrAuditor => {
-            let exhibit = context.exhibit();
-            let holds = exhibit.as_ref().is_some_and(|one| one.holder.org == org);
-            let case = exhibit
-                .map(|one| one.case)
-                .or_else(|| context.case().map(|_| context.subject().clone()));
-            let auditor = is_auditor(known, context.actor());
-            case.is_some_and(|case| holds || auditor || context.is_party(&case))
+            let known_here = context.exhibit().is_some() || context.case().is_some();
+            let auditor = known_here && is_auditor(known, context.actor());
+            auditor || context.stands_at_exhibit() || context.is_party(context.subject())
         }
         R::PartyOfCase => context.case().is_some_and(|case| {
             context
@@ -354,7 +351,8 @@ pub fn refuse<K: Known + ?Sized>(
                 Role::Prosecutor,
                 Role::Court,
             ];
-            context.read::<OrgId>("org").as_ref() == Some(&org) || context.has_role(&runs)
+            let runs = context.has_role(&runs) && !context.is_custodian(context.subject());
+            context.read::<OrgId>("org").as_ref() == Some(&org) || runs
         }
         R::NotLastParty => context.case().is_some_and(|case| case.parties.len() > 1),
         // The defence may not know all that its case has, and so makes none of it known elsewhere.

@@ -275,6 +275,8 @@ pub struct ExhibitRecord {
     pub digest: Option<EvidenceDigest>,
     /// Who has it.
     pub holder: Holder,
+    /// Organisations that have it or had it.
+    pub holders: BTreeSet<OrgId>,
     /// The open offer, if there is one.
     pub offer: Option<Offer>,
     /// Number of the seal that is on it.

@@ -154,6 +154,16 @@ fn custodians(p: &mut Play) -> Subject {
     p.line("examiner", &thing, "transfer-accepted", accepted, Flags(&[]));
     p.line("examiner", &thing, "sealed", json!({"seal": "C1"}), Flags(&[]));
     assert!(reads(p, &thing, &open) && !reads(p, &aside, &open));
+    // It speaks of what it was handed, and of nothing else; it runs nothing of the case.
+    p.line("examiner", &aside, "sealed", json!({"seal": "C2"}), Refused("no-standing"));
+    p.line("examiner", &aside, "irregularity-raised", json!({"category": "x", "targets": [e]}), Refused("no-standing"));
+    let manager = p.s.world.enrol("northshire-forensics", "Ray Pike", &["officer", "court"]);
+    let until = json!({"until": null});
+    other(p, &manager, &aside, "hold-placed", until.clone(), Refused("no-standing"));
+    other(p, &manager, &open, "case-hold-placed", until, Refused("custodian-only"));
+    let join = json!({"org": "crown-prosecution", "part": "prosecution"});
+    other(p, &manager, &open, "party-joined", join, Refused("custodian-only"));
+    other(p, &manager, &open, "party-left", json!({"org": "northshire-police"}), Refused("not-yours-to-put-out"));
     // Of what it may not know it makes nothing known elsewhere.
     let third = p.s.world.subject();
     let officer = p.s.world.enrol("northshire-forensics", "Jo Hale", &["officer"]);
@@ -164,6 +174,8 @@ fn custodians(p: &mut Play) -> Subject {
     let accepted = json!({"offer": e, "from": examiner, "digest": null, "seal": "C1"});
     p.line("officer", &thing, "transfer-accepted", accepted, Flags(&[]));
     assert!(!reads(p, &thing, &open), "handed back, it is read no more");
+    let sealed = p.s.world.state.chain(&thing, Strand::Custody).unwrap().last;
+    p.line("examiner", &thing, "annotated", json!({"target": sealed}), Flags(&[]));
     open
 }
 
