@@ -7,7 +7,7 @@
 //! | 2 | usage, environment, or the service refused |
 //! | 3 | nothing failed, but something named could not be checked |
 //!
-//! With the feature `verify` alone there are `verify`, `digest` and `policy`, none of which uses a
+//! With the feature `verify` alone there are `verify`, `report`, `digest` and `policy`, none of which uses a
 //! network. The feature `witness` adds `witness`, `monitor` adds `monitor`; `service` adds that, the service and the commands that talk
 //! to it.
 //!
@@ -27,6 +27,7 @@ mod prose;
 mod completions;
 mod digest;
 mod policy;
+mod report;
 mod verify;
 
 #[cfg(feature = "witness")]
@@ -76,6 +77,8 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     Verify(verify::VerifyArgs),
+    #[command(subcommand)]
+    Report(report::ReportCommand),
     Digest(digest::DigestArgs),
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -103,6 +106,10 @@ pub fn run() -> ExitCode {
     let output = Output::new(line.json);
     let outcome = match line.command {
         Command::Verify(args) => verify::run(&args, output),
+        #[cfg(not(feature = "service"))]
+        Command::Report(command) => report::run(&command, output),
+        #[cfg(feature = "service")]
+        Command::Report(command) => online::report(&command, line.profile, output),
         Command::Digest(args) => digest::run(&args, output),
         Command::Policy(command) => policy::run(&command, output),
         #[cfg(feature = "witness")]

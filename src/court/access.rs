@@ -5,6 +5,10 @@ use super::sentences;
 use crate::protocol::id::Strand;
 use crate::verify::{VerifiedBundle, VerifiedItem};
 
+/// What no access entry shows.
+pub const ONLY_HERE: &str = "Only consultations through the ledger's service are recorded. Whoever holds a copy of the \
+                             bytes can look at that copy without leaving a trace here.";
+
 /// One line for each consultation, in the order of the log; withheld ones are counted too.
 pub fn access_history(bundle: &VerifiedBundle) -> String {
     let names = Names::of(bundle);
@@ -27,9 +31,6 @@ pub fn access_history(bundle: &VerifiedBundle) -> String {
             items.len()
         ));
     }
-    text.push_str(
-        "\nOnly consultations through the ledger's service are recorded. Whoever holds a copy of the bytes \
-         can look at that copy without leaving a trace here.\n",
-    );
+    text.push_str(&format!("\n{ONLY_HERE}\n"));
     text
 }

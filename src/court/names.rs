@@ -60,6 +60,12 @@ impl<'a> Names<'a> {
         }
     }
 
+    /// What an exhibit or a case is called now, without its title.
+    pub fn reference(&self, subject: &Subject) -> Option<&str> {
+        let given = self.given.references.get(subject)?;
+        given.last().map(|(_, name)| name.as_str())
+    }
+
     /// The name then, and the name now if it is another.
     fn called<'n, K: Ord>(
         &self,

@@ -1,5 +1,6 @@
 //! Page one: the five questions and what a court asks first.
 
+use super::complete;
 use super::names::Names;
 use super::telling::Telling as _;
 use super::timeline::capital;
@@ -13,8 +14,7 @@ use crate::protocol::bundle::ScopeKind;
 use crate::protocol::entry::EntryHash;
 use crate::protocol::id::{Strand, Subject};
 use crate::verify::{
-    Completeness, Finding, QUESTIONS, Severity, Verification, VerifiedBundle, VerifiedItem,
-    complete_as_of, counted,
+    Finding, QUESTIONS, Severity, Verification, VerifiedBundle, VerifiedItem, counted,
 };
 
 /// Most findings of one kind on page one.
@@ -124,18 +124,7 @@ fn facts(bundle: &VerifiedBundle) -> String {
         true => "Latest independent witnessing: none that the trust policy names.\n".to_owned(),
         false => format!("Latest independent witnessing: {}.\n", witnesses.join(", ")),
     });
-    text.push_str(&match bundle.completeness {
-        Completeness::NotShown => "Complete: not shown to be.\n".to_owned(),
-        Completeness::AsCommitted => format!(
-            "Complete, as committed by the operator: {}.\n",
-            complete_as_of(bundle)
-        ),
-        Completeness::Recomputed => format!(
-            "Complete, recomputed by {}: {}.\n",
-            bundle.auditors.join(", "),
-            complete_as_of(bundle)
-        ),
-    });
+    text.push_str(&format!("{}\n", complete::in_words(bundle)));
     text
 }
 
@@ -327,7 +316,8 @@ fn flag_counts(bundle: &VerifiedBundle) -> String {
     }
 }
 
-fn listed(findings: &[Finding], severity: Severity, title: &str) -> String {
+/// The findings of one severity under a title; nothing where there are none.
+pub fn listed(findings: &[Finding], severity: Severity, title: &str) -> String {
     let these: Vec<&Finding> = findings
         .iter()
         .filter(|one| one.severity == severity)

@@ -114,6 +114,18 @@ pub fn told(telling: &dyn Telling, entry: &UnverifiedEntry, index: EntryIndex) -
     told
 }
 
+/// What somebody read or took, by an access entry: "the history of exhibit JSM/1".
+pub fn what_was_read(telling: &dyn Telling, entry: &UnverifiedEntry, index: EntryIndex) -> String {
+    let writer = Writer {
+        telling,
+        entry,
+        index,
+    };
+    let row = Rules::embedded().row(&entry.payload().event);
+    let template = "{extent} [{exhibit}, taken into ]{this}";
+    writer.fill(template, row, &mut BTreeSet::new())
+}
+
 /// The template of each event.
 fn templates() -> &'static BTreeMap<String, String> {
     static TEMPLATES: OnceLock<BTreeMap<String, String>> = OnceLock::new();

@@ -49,11 +49,14 @@ mod record;
 mod register;
 mod register_many;
 mod repair;
+mod report;
 mod security_log;
 mod serve;
 mod transfer;
 
 use clap::Subcommand;
+
+pub use self::report::run as report;
 
 use self::home::{Profile, ProfileArgs};
 use super::Outcome;
