@@ -367,6 +367,8 @@ verify_offline() {
     COPY="$DEFENCE/$(basename "$FOOTAGE_FILE")"
     expect "0 3" verify "$DEFENCE/JSM-2.custody.json" --timeline --file "$COPY" --policy "$DEFENCE/trust.policy"
     say "Exit code 3 means: nothing failed, but what is named above could not be shown."
+    say "The same bundle says who looked at the footage, as far as the defence is told."
+    expect "0 3" report access --bundle "$DEFENCE/JSM-2.custody.json" --policy "$DEFENCE/trust.policy"
 }
 
 # change_one FILE EVENT|byte: changes one byte in the middle of the file, or the year in the first entry of that event

@@ -96,7 +96,7 @@ fn who_looked_by_person_and_purpose_from_a_bundle_alone() {
         &[
             "About exhibit JSM/1, in the ledger",
             "Consultations recorded: 3; by people named here: 3; shown as a count only: 0; wholly withheld: 0.",
-            "Complete, recomputed by court:",
+            "Nothing left out: PROVEN. Complete, recomputed by court:",
             "PC Jo Smith (northshire-police): 1 consultation\n  Why: \"Preparing a statement\"\n  - 14 March 2026",
             "Dr Ana Iyer (northshire-forensics): 2 consultations\n  Why: \"Examination\"\n  - ",
             ": read the history of exhibit JSM/1 [entry",
@@ -148,7 +148,7 @@ fn what_is_withheld_is_counted_and_what_was_changed_is_no_report() {
     let looks = consultations(&sample, &bundle);
     assert_eq!(looks.len(), 3);
     withhold(&mut bundle, looks[0], &["reader", "purpose", "token"]);
-    withhold_entry(&mut bundle, looks[1]);
+    withhold_entry(&mut bundle, looks[2]);
     let bundle = bundle.to_bytes();
     let report = offline(&sample, &bundle, "plain", &["report", "access"]);
     let told = ends(&report, 3);
@@ -159,6 +159,7 @@ fn what_is_withheld_is_counted_and_what_was_changed_is_no_report() {
             "Readers who are withheld here read the history of exhibit JSM/1: 1, on 14 March 2026",
             "its own side and the court",
             "Wholly withheld from the recipient of this bundle: 1, on 14 March 2026",
+            "; 1 of them of the case as a whole",
             "[view-not-checked]",
             "[entries-withheld]",
         ],
@@ -176,7 +177,7 @@ fn what_is_withheld_is_counted_and_what_was_changed_is_no_report() {
         .collect();
     assert!(left.contains(&json!("view-not-checked")), "{left:?}");
     assert_eq!(value(&report)["count_only"][0]["count"], 1);
-    assert_eq!(value(&report)["withheld"]["entries"], json!([looks[1]]));
+    assert_eq!(value(&report)["withheld"]["entries"], json!([looks[2]]));
 
     // One entry of the log at another time: nothing is reported of it.
     let text = String::from_utf8(whole).unwrap();
@@ -204,7 +205,7 @@ fn the_six_categories_by_person_and_justification() {
         &[
             "PROCESSING FROM 14 March 2026 00:00:00 UTC UNTIL 15 March 2026 00:00:00 UTC",
             "About the case \"R v Doe\" (44NS1234526)",
-            "Complete, recomputed by court:",
+            "Nothing left out: PROVEN. Complete, recomputed by court:",
             "Collection: 3\n  PC Jo Smith (northshire-police)\n    Justification: \"Consent of the keeper\"\n    - ",
             "    Justification: \"PACE s.19\"\n",
             "  Dr Ana Iyer (northshire-forensics)\n    Justification: nothing stated\n",
@@ -279,7 +280,8 @@ fn from_the_service_and_again_from_the_bundle_that_was_kept() {
             "  Why: \"charging decision\"\n",
             "Lee Hart (police): 1 consultation\n  Why: \"finding a shelf\"\n",
             "Readers who are withheld here read the history of exhibit JSM/1: 1, on ",
-            "Complete, as committed by the operator: ",
+            "Nothing left out: NOT SHOWN. Complete, as committed by the operator: ",
+            "No independent witness is asked for",
             "[view-not-checked]",
             "[no-witness]",
         ],
@@ -353,6 +355,23 @@ fn from_the_service_and_again_from_the_bundle_that_was_kept() {
     assert!(!of("disclosure").contains("transfer-offered"));
     assert!(!of("consultation").contains("Morgan"));
 
+    // What was erased by law is no justification any more, and said to be erased.
+    let history = ["--json", "history", &target, "--purpose", "erasing"];
+    let first = value(&ledger.run("smith", &history))["entries"][0]["index"].clone();
+    let detail = format!("{first}:power_or_consent");
+    let basis = ["--legal-basis", "order of 3 May"];
+    ok(&ledger.run(
+        "smith",
+        &[&["erase", &target, &detail], &basis[..]].concat(),
+    ));
+    let report = value(&ledger.run("smith", &[&processing[..], &until].concat()));
+    let (collected, erased) = (&report["categories"][0], &report["categories"][5]);
+    let why = &collected["people"][0]["by_justification"][0]["justification"];
+    assert_eq!(why["state"], "erased", "{report}");
+    let by = &erased["people"][0]["by_justification"][0];
+    assert_eq!(by["justification"]["words"], "order of 3 May");
+    assert_eq!(by["acts"][0]["entry"], why["under"]);
+
     // Nothing is asked of the service for what makes no sense.
     ends(&ledger.run("smith", &["report", "access"]), 2);
     let backwards = [
@@ -367,4 +386,72 @@ fn from_the_service_and_again_from_the_bundle_that_was_kept() {
     ends(&ledger.run("smith", &backwards), 2);
     let stranger = ["report", "access", "44NS1234526 JSM/9", "--purpose", "x"];
     ends(&ledger.run("smith", &stranger), 2);
+}
+
+#[test]
+fn an_exhibit_that_another_case_took_in_is_reported_there_by_that_cases_readings() {
+    let ledger = Ledger::new();
+    for name in ["JSM/1", "JSM/2"] {
+        let file = ledger.path("note.txt");
+        std::fs::write(&file, name).unwrap();
+        ledger.register(&file, name);
+    }
+    let smith = |args: &[&str]| ok(&ledger.run("smith", args));
+    let other = "44NS9999999";
+    smith(&[
+        "case",
+        "open",
+        "--reference",
+        other,
+        "--title",
+        "R v Another",
+    ]);
+    for name in ["JSM/1", "JSM/2"] {
+        let exhibit = format!("{CASE} {name}");
+        smith(&["case", "link", other, &exhibit, "--basis", "same van"]);
+        let there = format!("{other} {name}");
+        smith(&["history", &there, "--purpose", &format!("linking {name}")]);
+    }
+    let report = |case: &str| {
+        let target = format!("{case} JSM/1");
+        let args = ["report", "access", &target, "--purpose", "review"];
+        ends(&ledger.run("smith", &args), 3)
+    };
+    let there = report(other);
+    has(
+        &there,
+        &["  Why: \"linking JSM/1\"\n", ", on record for the case; "],
+    );
+    assert!(!there.contains("linking JSM/2"), "{there}");
+    // In its own case nothing shows that another took it in.
+    let here = report(CASE);
+    assert!(!here.contains("linking"), "{here}");
+    has(&here, &["Other cases may exist that took the exhibit in"]);
+}
+
+#[test]
+fn a_period_takes_what_happened_in_it_and_counts_what_was_only_recorded_in_it() {
+    let mut sample = sample();
+    // The next signer states a time three days before the log records it.
+    sample.world.clocks = -3 * 24 * 60;
+    let (examiner, video) = (clone(&sample.examiner), sample.video.clone());
+    let purpose = json!({"purpose": "Enhancement", "outcome": "none"});
+    let body = json!({});
+    let strand = Strand::Notes;
+    sample
+        .world
+        .record(&examiner, &video, strand, "examined", body, purpose);
+    let bundle = sample.world.case_bundle(&sample.case).to_bytes();
+    let of = |day: &str| {
+        let args = ["--json", "report", "processing", "--from", day, "--to", day];
+        value(&offline(&sample, &bundle, "plain", &args))
+    };
+    let (then, recorded) = (of("2026-03-11"), of("2026-03-14"));
+    let consulted = &then["categories"][2];
+    assert_eq!(consulted["count"], 1, "{then}");
+    let by = &consulted["people"][0]["by_justification"][0];
+    assert_eq!(by["justification"]["words"], "Enhancement");
+    assert_eq!(then["recorded_of_another_time"], 0);
+    assert_eq!(recorded["categories"][2]["count"], 1, "the reading alone");
+    assert_eq!(recorded["recorded_of_another_time"], 1);
 }

@@ -13,7 +13,7 @@ use super::{Outcome, policy};
 use crate::court::about::About;
 use crate::court::{access_report, page_one, processing};
 use crate::ledger::rules::Rules;
-use crate::protocol::bundle::MAX_BUNDLE;
+use crate::protocol::bundle::{MAX_BUNDLE, ScopeKind};
 use crate::protocol::policy::Policy;
 use crate::protocol::time::Moment;
 use crate::verify::{self, Finding, Inputs, Severity, Verification, VerifiedBundle};
@@ -191,11 +191,19 @@ pub fn of_bytes(
         .collect();
     let accepted: BTreeSet<String> = command.source().accept.iter().cloned().collect();
     let code = verify::exit_code(&findings, &accepted);
-    for (severity, title) in [
-        (Severity::Unchecked, "WHAT COULD NOT BE CHECKED"),
-        (Severity::Note, "WORTH KNOWING"),
-    ] {
-        words.push_str(&page_one::listed(&findings, severity, title));
+    let unchecked = page_one::listed(&findings, Severity::Unchecked, "WHAT COULD NOT BE CHECKED");
+    words.push_str(&unchecked);
+    if about.kind == ScopeKind::Case {
+        let absent: Vec<Finding> = findings
+            .iter()
+            .filter(|one| one.code == "exhibits-not-included")
+            .cloned()
+            .collect();
+        words.push_str(&page_one::listed(
+            &absent,
+            Severity::Note,
+            "NOT IN THIS REPORT",
+        ));
     }
     value["findings"] = findings.iter().map(Finding::json).collect();
     value["exit"] = json!(code);

@@ -95,8 +95,8 @@ impl About {
         }
     }
 
-    /// Whether a consultation is on record for the case as a whole, and not for one exhibit alone.
-    pub fn is_case_wide(&self, item: &VerifiedItem) -> bool {
+    /// Whether a consultation is on record for a case: of all of it, or of an exhibit that it took in.
+    pub fn is_of_case(&self, item: &VerifiedItem) -> bool {
         self.cases.contains(&item.chain.subject)
     }
 

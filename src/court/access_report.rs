@@ -81,7 +81,7 @@ pub fn access_report(
         bundle.evaluated_at.in_words(),
         recorded - shown - withheld.len(),
         withheld.len(),
-        complete::in_words(bundle)
+        complete::told(verification, bundle)
     );
     for (person, theirs) in &people {
         text.push_str(&format!(
@@ -115,13 +115,17 @@ pub fn access_report(
         );
     }
     if !withheld.is_empty() {
-        let case_wide = withheld.iter().filter(|item| about.is_case_wide(item));
+        let of_case = withheld.iter().filter(|item| about.is_of_case(item));
+        let of_case = match of_case.count() {
+            0 => String::new(),
+            count => {
+                format!("; {count} of them of the case as a whole, or of something else in it")
+            }
+        };
         text.push_str(&format!(
-            "- Wholly withheld from the recipient of this bundle: {}, {}; {} of them of the case as a whole, or of \
-             something else in it\n",
+            "- Wholly withheld from the recipient of this bundle: {}, {}{of_case}\n",
             withheld.len(),
-            span(withheld.iter().copied()),
-            case_wide.count()
+            span(withheld.iter().copied())
         ));
     }
     text.push('\n');
@@ -204,7 +208,7 @@ impl Reading<'_> {
             Some((kid, _)) => format!("asked with the key {}", short(&kid.to_string())),
             None => "their request is withheld".to_owned(),
         };
-        let wide = match about.is_case_wide(self.item) {
+        let wide = match about.is_of_case(self.item) {
             true => ", on record for the case",
             false => "",
         };
@@ -230,7 +234,7 @@ impl Reading<'_> {
             "event": payload.event,
             "extent": payload.body.get("extent"),
             "what": self.what,
-            "case_wide": about.is_case_wide(self.item),
+            "case_wide": about.is_of_case(self.item) && !payload.body.contains_key("exhibit"),
             "purpose": self.purpose.json(),
             "request": request,
             "recorded_by": payload.client,

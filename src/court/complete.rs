@@ -18,13 +18,31 @@ pub fn in_words(bundle: &VerifiedBundle) -> String {
     }
 }
 
+/// The same with the answer before it, and what stands against it.
+pub fn told(verification: &Verification, bundle: &VerifiedBundle) -> String {
+    let unwitnessed = match is_unwitnessed(verification) {
+        true => {
+            " No independent witness is asked for, so the operator may show others another log."
+        }
+        false => "",
+    };
+    format!(
+        "Nothing left out: {}. {}{unwitnessed}",
+        answer(verification, bundle).to_string().to_uppercase(),
+        in_words(bundle)
+    )
+}
+
 /// The same as one of the four answers. Where no witness is asked for, the operator may show others another log.
 pub fn answer(verification: &Verification, bundle: &VerifiedBundle) -> Answer {
-    let mut findings = verification.findings.iter();
-    let unwitnessed = findings.any(|one| one.code == "no-witness");
-    match (unwitnessed, bundle.completeness) {
+    match (is_unwitnessed(verification), bundle.completeness) {
         (true, _) | (_, Completeness::NotShown) => Answer::NotShown,
         (false, Completeness::AsCommitted) => Answer::AttestedOnly,
         (false, Completeness::Recomputed) => Answer::Proven,
     }
+}
+
+fn is_unwitnessed(verification: &Verification) -> bool {
+    let mut findings = verification.findings.iter();
+    findings.any(|one| one.code == "no-witness")
 }

@@ -111,7 +111,7 @@ pub fn processing(
         period.until.in_words(),
         bundle.origin,
         bundle.evaluated_at.in_words(),
-        complete::in_words(bundle)
+        complete::told(verification, bundle)
     );
     let mut categories = Vec::new();
     let mut by_category = grouped(acts);
@@ -226,6 +226,28 @@ fn is_within_one_organisation(payload: &Payload) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_range_belongs_to_every_period_that_it_touches() {
+        let moment = |text: &str| Moment::parse(&format!("2026-03-{text}:00+00:00"));
+        let period = Period {
+            from: moment("14T00:00").expect("a moment"),
+            until: moment("15T00:00").expect("a moment"),
+        };
+        for (from, to, belongs) in [
+            ("13T09:00", "14T00:00", true),
+            ("14T23:59", "16T09:00", true),
+            ("13T09:00", "16T09:00", true),
+            ("13T09:00", "13T23:59", false),
+            ("15T00:00", "16T09:00", false),
+        ] {
+            let range = json!({
+                "from": moment(from).expect("a moment"), "to": moment(to).expect("a moment"),
+            });
+            let when: Occurred = serde_json::from_value(range).expect("a range");
+            assert_eq!(period.has_act(&when), belongs, "{from} {to}");
+        }
+    }
 
     #[test]
     fn every_category_of_the_rules_is_one_of_the_act_and_each_has_events() {
