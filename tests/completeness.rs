@@ -12,9 +12,13 @@ use custodes::ledger::rules::Rules;
 use custodes::ledger::state::Known as _;
 use custodes::protocol::bundle::{Bundle, BundleChain, NodeRef};
 use custodes::protocol::id::{ChainId, Strand, Subject};
+use custodes::protocol::leaf::map_leaf_data;
+use custodes::protocol::map_rows;
 use custodes::protocol::policy::Policy;
 use custodes::protocol::tree::EntryIndex;
+use custodes::verify::audit::Audit;
 use custodes::verify::known::Known;
+use custodes::verify::map_audit::{LogPlace, MapAudit, Recomputed};
 use custodes::verify::{Answer, Completeness, Inputs, Severity, Verification, verify_against};
 use serde_json::json;
 use world::{Sample, sample};
@@ -50,6 +54,94 @@ fn failed<'f>(
 ) -> BTreeSet<&'f str> {
     let found = found.insert(check_under(bundle, &sample.world.policy(), &[]));
     codes(found, Severity::Failed)
+}
+
+/// The log as an auditor reads it, each published tree ending in a map leaf.
+fn places(world: &world::World) -> Vec<LogPlace> {
+    let mut places: Vec<LogPlace> = world
+        .entries
+        .iter()
+        .map(|one| LogPlace::Entry {
+            index: one.index,
+            recorded_at: one.recorded_at,
+            jws: one.entry.jws().to_owned(),
+        })
+        .collect();
+    let (tree, rows) = world.mapped();
+    places.push(LogPlace::Map {
+        index: EntryIndex(tree.size().0 - 1),
+        map: map_rows::root(&rows).unwrap(),
+    });
+    places
+}
+
+fn recomputed(kept: Recomputed, places: &[LogPlace]) -> Result<MapAudit, &'static str> {
+    let mut audit = MapAudit::resume(kept);
+    for place in places {
+        audit.take(place).map_err(|wrong| wrong.code)?;
+    }
+    Ok(audit)
+}
+
+#[test]
+fn an_auditor_recomputes_the_map_and_misses_what_it_hides() {
+    let mut sample = looked_at();
+    sample.branch();
+    let all = places(&sample.world);
+    let audit = recomputed(Recomputed::default(), &all).unwrap();
+    assert_eq!(audit.root(), Some(sample.world.mapped().0.root()));
+    let kept = audit.keep().unwrap();
+    let resumed = recomputed(kept.clone(), &[]).unwrap();
+    assert_eq!(resumed.keep().unwrap(), kept);
+    assert_eq!(resumed.root(), audit.root());
+
+    // A place left out, two changed about, a time changed, two map leaves.
+    let refuses = |edit: &dyn Fn(&mut Vec<LogPlace>)| {
+        let mut places = all.clone();
+        edit(&mut places);
+        recomputed(Recomputed::default(), &places).err()
+    };
+    assert!(refuses(&|all| drop(all.remove(9))).is_some());
+    assert!(refuses(&|all| all.swap(9, 10)).is_some());
+    assert_eq!(
+        refuses(&|all| all.push(all.last().unwrap().clone())),
+        Some("map-superfluous")
+    );
+    let later = refuses(&|all| {
+        if let LogPlace::Entry { recorded_at, .. } = &mut all[9] {
+            recorded_at.0 += 1;
+        }
+    });
+    assert_eq!(later, Some("map-differs"));
+
+    // The map of an operator who hides the newest view; an audit of the folder says the same.
+    let last = *sample.world.chains[&of(&sample.video, Strand::Access)]
+        .last()
+        .unwrap();
+    sample.world.omitted = BTreeSet::from([last]);
+    sample.world.map_lies = true;
+    let lied = places(&sample.world);
+    assert_eq!(
+        recomputed(Recomputed::default(), &lied).err(),
+        Some("map-differs")
+    );
+    let mut audit = Audit::new(Rules::embedded());
+    for leaf in sample.world.leaves() {
+        audit.step(leaf);
+    }
+    let Some(LogPlace::Map { index, map }) = lied.last() else {
+        panic!("the log ends in a map leaf")
+    };
+    assert!(
+        audit
+            .take_map_leaf(Some(&map_leaf_data(*index, *map)), false)
+            .is_some()
+    );
+    let found = audit.finish();
+    assert!(
+        found.iter().any(|one| one.code == "map-differs"),
+        "{found:?}"
+    );
 }
 
 fn of(subject: &Subject, strand: Strand) -> ChainId {

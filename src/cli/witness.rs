@@ -137,6 +137,11 @@ fn init(args: &InitArgs, output: Output) -> Outcome {
     Ok(0)
 }
 
+/// The keys in a witness's folder.
+pub fn load_keys(dir: &Path) -> Result<WitnessKeys, Failure> {
+    witness_keys(dir, &Settings::load(dir)?)
+}
+
 fn trust(args: &TrustArgs, output: Output) -> Outcome {
     let mut settings = Settings::load(&args.dir)?;
     let known = settings.keys()?;

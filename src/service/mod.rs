@@ -6,6 +6,7 @@
 mod attempts;
 mod audit;
 mod auditing;
+mod auditors;
 mod batch;
 mod blobs;
 mod branched;

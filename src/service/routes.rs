@@ -7,7 +7,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{MethodRouter, get, post, put};
 
 use super::http::{self, App};
-use super::{auditing, blobs, metrics, openapi, public_log, submit, views};
+use super::{auditing, auditors, blobs, metrics, openapi, public_log, submit, views};
 
 /// One method of one path.
 pub struct Route {
@@ -247,6 +247,31 @@ pub const ROUTES: &[Route] = &[
             "How far it is, each second; each finding; at the end the outcome.",
         )],
         handler: || get(auditing::get_audit),
+        ..PLAIN
+    },
+    Route {
+        path: "/v1/log",
+        summary: "For auditors: every place of the published log from one on, up to 1000, without details; the last line \
+                  says how many there are. That you read it becomes part of the record.",
+        token: true,
+        query: &[("from", "^[0-9]{1,16}$", "The first place wanted.")],
+        answers: &[(
+            200,
+            LINES,
+            "Lines",
+            "{\"index\",\"recorded_at\",\"jws\"} for an entry, {\"index\",\"map\"} for a map leaf; then {\"size\"}.",
+        )],
+        handler: || get(auditors::get_log),
+        ..PLAIN
+    },
+    Route {
+        path: "/v1/cosignatures",
+        method: "post",
+        summary: "From auditors who recomputed the map: a published checkpoint with their cosignature behind it.",
+        takes: &[(TEXT, "Text")],
+        answers: &[(200, JSON, "Cosigned", "It is kept with the checkpoint.")],
+        problems: &[400, 403, 413, 415],
+        handler: || post(auditors::post_cosignature).layer(DefaultBodyLimit::max(1 << 20)),
         ..PLAIN
     },
     Route {

@@ -45,7 +45,7 @@ const LAST_WORD: Duration = Duration::from_secs(10);
 pub struct Witnessing {
     store: Arc<dyn Store>,
     logs: Vec<VerifierKey>,
-    policy: Policy,
+    pub(super) policy: Policy,
     forks: Forks,
     gate: Gate,
     state: Mutex<State>,
@@ -385,7 +385,11 @@ impl Witnessing {
     }
 
     /// Adds cosignatures to the published checkpoint.
-    fn keep(&self, head: &Checkpoint, lines: &[VerifiedSignature]) -> Result<(), StoreError> {
+    pub(super) fn keep(
+        &self,
+        head: &Checkpoint,
+        lines: &[VerifiedSignature],
+    ) -> Result<(), StoreError> {
         // The lock keeps two witnesses from overwriting each other's lines.
         let mut state = self.lock();
         let [_, note] = self

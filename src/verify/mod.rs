@@ -43,6 +43,7 @@ mod evidence;
 pub mod finding;
 pub mod fork;
 pub mod known;
+pub mod map_audit;
 mod nodes;
 mod owed;
 pub(crate) mod plain;

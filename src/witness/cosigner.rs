@@ -43,7 +43,8 @@ impl WitnessKeys {
         ]
     }
 
-    fn cosign(&self, checkpoint: &Checkpoint, time: u64) -> String {
+    /// Signature lines of both types: this witness saw the checkpoint at `time`, Unix seconds.
+    pub fn cosign(&self, checkpoint: &Checkpoint, time: u64) -> String {
         let text = checkpoint.to_text();
         note::cosign(&text, &self.name, time, &self.ed25519)
             + &note::cosign_ml_dsa_44(checkpoint, &self.name, time, &self.ml_dsa_44)

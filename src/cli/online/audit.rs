@@ -7,6 +7,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
+use super::audit_map;
 use super::client::unexpected;
 use super::serve::store_failure;
 use super::session::Session;
@@ -22,7 +23,7 @@ use crate::{service, verify};
 /// copy of the folder with --dir.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples: custodes audit --dir ledger\n          custodes audit --service --purpose \"yearly audit\""
+    after_help = "Examples: custodes audit --dir ledger\n          custodes audit --service --purpose \"yearly audit\"\n          custodes audit --service --cosign auditor --purpose \"map of the week\""
 )]
 pub struct AuditArgs {
     /// The ledger's folder; its service must be stopped.
@@ -36,6 +37,13 @@ pub struct AuditArgs {
     /// Ask the running service; you must be an auditor.
     #[arg(long)]
     pub service: bool,
+    /// Recompute on this machine the map of which chains there are and how long, over every entry; then cosign the
+    /// newest checkpoint with the keys of this witness folder (made with `custodes witness init`), and send that to the
+    /// service. What was recomputed is kept in your folder, so the next time only what is new is read.
+    ///
+    /// The service's policy, and those of readers, name these keys as witnesses in a group "map-recomputed".
+    #[arg(long, value_name = "FOLDER", requires = "service")]
+    cosign: Option<PathBuf>,
     /// Accept that something could not be checked, by its code as printed.
     #[arg(long, value_name = "CODE", num_args = 1..)]
     accept: Vec<String>,
@@ -55,6 +63,9 @@ pub fn run(args: &AuditArgs, output: Output) -> Outcome {
 /// Has the service audit itself.
 pub fn by_service(args: &AuditArgs, session: &Session) -> Outcome {
     let purpose = session.profile.stated_purpose()?;
+    if let Some(folder) = &args.cosign {
+        return audit_map::run(folder, purpose, session);
+    }
     let mut findings = Vec::new();
     let mut ended = false;
     let bar = bar(session.output);
@@ -79,7 +90,7 @@ pub fn by_service(args: &AuditArgs, session: &Session) -> Outcome {
     told(args, &findings, session.output)
 }
 
-fn bar(output: Output) -> ProgressBar {
+pub(super) fn bar(output: Output) -> ProgressBar {
     if !output.shows_progress() {
         return ProgressBar::hidden();
     }

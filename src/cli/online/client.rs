@@ -187,6 +187,13 @@ impl Client {
         Ok(())
     }
 
+    /// Sends a checkpoint with an auditor's cosignature behind it.
+    pub fn post_cosignature(&self, note: &str) -> Result<Value, Failure> {
+        let body = Some(("text/plain", note.as_bytes()));
+        self.send(Method::POST, "/v1/cosignatures", None, body, None)?
+            .json()
+    }
+
     /// Submits an entry, once; the answer is its receipt.
     pub fn post_entry(&self, entry: &str) -> Result<Value, Failure> {
         let body = serde_json::json!({ "entry": entry }).to_string();

@@ -137,6 +137,11 @@ impl Profile {
         self.home.join("checkpoint")
     }
 
+    /// What an auditor has recomputed of the map so far.
+    pub fn map_file(&self) -> PathBuf {
+        self.home.join("map-recomputed.json")
+    }
+
     /// How the security log ended when it was last read.
     pub fn security_log_file(&self) -> PathBuf {
         self.home.join("security-log")

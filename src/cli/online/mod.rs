@@ -31,6 +31,7 @@ mod when;
 mod accept_genesis;
 mod adopt;
 mod audit;
+mod audit_map;
 mod authority;
 mod bench;
 mod bundle;

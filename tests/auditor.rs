@@ -1,0 +1,138 @@
+//! An auditor recomputes the map of completeness on a machine of their own and says so: only then is a history called
+//! complete without "as committed by the operator".
+#![cfg(feature = "service")]
+#![allow(clippy::unwrap_used)]
+
+mod common;
+#[path = "common/ledger.rs"]
+mod ledger;
+
+use serde_json::Value;
+
+use ledger::{CASE, Ledger, ends, ok};
+
+/// The verifier keys of a new witness folder.
+fn new_keys(ledger: &Ledger, folder: &str, name: &str) -> [String; 2] {
+    let dir = ledger.path(folder).display().to_string();
+    let args = [
+        "witness",
+        "init",
+        "--dir",
+        &dir,
+        "--name",
+        name,
+        "--plain-keys",
+        "--json",
+    ];
+    let made: Value = serde_json::from_str(&ok(&ledger.run("nobody", &args))).unwrap();
+    ["ed25519", "ml_dsa_44"].map(|key| made[key].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_history_is_complete_when_an_auditor_has_recomputed_the_map() {
+    let mut ledger = Ledger::new();
+    ledger.enrol("vale", "inspectorate", "auditor", "Sam Vale");
+    let [ed25519, post_quantum] = new_keys(&ledger, "auditor", "map.inspectorate.example");
+    new_keys(&ledger, "stranger", "map.stranger.example");
+    ledger.stop();
+    let policy = std::fs::read_to_string(ledger.path("ledger/policy")).unwrap();
+    let logs: String = policy
+        .lines()
+        .filter_map(|line| line.trim_start_matches("# ").strip_prefix("log "))
+        .map(|key| format!("log {key}\n"))
+        .collect();
+    let auditors =
+        format!("witness inspectorate {ed25519}\nwitness inspectorate-pq {post_quantum}\n");
+    let group = "group map-recomputed any inspectorate inspectorate-pq\n";
+    // The service demands no witness; the reader demands the auditor.
+    let of_service = format!("{logs}{auditors}{group}quorum none\n");
+    std::fs::write(ledger.path("ledger/policy"), of_service).unwrap();
+    let of_reader = format!("{logs}{auditors}{group}quorum map-recomputed\n");
+    std::fs::write(ledger.path("reader.policy"), of_reader).unwrap();
+    ledger.start();
+
+    let file = ledger.path("clip.bin");
+    std::fs::write(&file, b"a clip").unwrap();
+    ledger.register(&file, "JSM/1");
+    let reference = format!("{CASE} JSM/1");
+    let bundle = ledger.path("JSM-1.custody.json").display().to_string();
+    let take = || {
+        let _ = std::fs::remove_file(&bundle);
+        ok(&ledger.run("smith", &["bundle", &reference, "--out", &bundle]))
+    };
+    let reader = ledger.path("reader.policy").display().to_string();
+    let verify = |code: i32| {
+        let file = file.display().to_string();
+        let args = ["verify", &bundle, "--file", &file, "--policy", &reader];
+        ends(&ledger.run("nobody", &args), code)
+    };
+    take();
+    assert!(verify(1).contains("quorum-not-met"));
+
+    let dir = |folder: &str| ledger.path(folder).display().to_string();
+    let cosign = |folder: &str| {
+        let keys = dir(folder);
+        let args = [
+            "audit",
+            "--service",
+            "--cosign",
+            &keys,
+            "--purpose",
+            "the map",
+        ];
+        ledger.run("vale", &args)
+    };
+    // Whoever is no auditor gets nothing to recompute, and a key that the policy does not name counts for nothing.
+    let keys = dir("auditor");
+    let args = [
+        "audit",
+        "--service",
+        "--cosign",
+        &keys,
+        "--purpose",
+        "the map",
+    ];
+    assert!(ends(&ledger.run("smith", &args), 2).contains("not-an-auditor"));
+    assert!(ends(&cosign("stranger"), 2).contains("not-an-auditors-cosignature"));
+    let said = ok(&cosign("auditor"));
+    assert!(
+        said.contains("It is the map that the log commits to"),
+        "{said}"
+    );
+
+    // The same reading again is not recorded again, so the newest tree is the one that was recomputed.
+    take();
+    let said = verify(3);
+    assert!(
+        said.contains("it is complete, recomputed by inspectorate"),
+        "{said}"
+    );
+    assert!(!said.contains("completeness"), "{said}");
+
+    // The next time only what is new is read.
+    std::fs::write(&file, b"another clip").unwrap();
+    ledger.register(&file, "JSM/2");
+    let args = [
+        "audit",
+        "--service",
+        "--cosign",
+        &keys,
+        "--purpose",
+        "the map",
+        "--json",
+    ];
+    let again: Value = serde_json::from_str(&ok(&ledger.run("vale", &args))).unwrap();
+    let [size, new] = ["size", "new"].map(|name| again[name].as_u64().unwrap());
+    assert!(0 < new && new < size, "{again}");
+
+    // What was kept is held against the log.
+    let kept = ledger.path("vale/map-recomputed.json");
+    let text = std::fs::read_to_string(&kept).unwrap();
+    let mut value: Value = serde_json::from_str(&text).unwrap();
+    value["chains"][0]["length"] = Value::from(77);
+    std::fs::write(&kept, value.to_string()).unwrap();
+    ledger.register(&file, "JSM/3");
+    assert!(ends(&ledger.run("vale", &args), 1).contains("differs"));
+    std::fs::remove_file(&kept).unwrap();
+    ok(&ledger.run("vale", &args));
+}
