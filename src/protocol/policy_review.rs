@@ -39,6 +39,14 @@ pub fn explain(policy: &Policy) -> String {
     if policy.logs.len() > 1 {
         words.push_str("Any one of these signatures is enough.\n");
     }
+    let auditors: Vec<&str> = policy.auditors().map(|one| one.name.as_str()).collect();
+    if !auditors.is_empty() {
+        words.push_str(&format!(
+            "A history is complete by more than the operator's word where one of these says to have recomputed the \
+             map of all chains: {}.\n",
+            auditors.join(", ")
+        ));
+    }
     let Some(quorum) = &policy.quorum else {
         words.push_str(
             "It demands no witness: whoever runs the log could show different histories to different \

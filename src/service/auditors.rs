@@ -7,8 +7,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::blobs::on_disk;
-use super::http::{Shared, json_answer, text_answer};
+use super::http::{App, Shared, json_answer, text_answer};
+use super::known::StoreKnown;
+use super::map_keeper::PUBLICATIONS;
 use super::problem::Problem;
+use super::readings::Reading;
 use super::reads;
 use super::sequencer::Work;
 use super::tokens::Reader;
@@ -36,7 +39,15 @@ pub async fn get_log(
     reader: Reader,
 ) -> Result<Response, Problem> {
     reads::auditors_only(&*app.store, &reader)?;
-    reads::record_on_ledger(&app, &reader, "log").await?;
+    // Page after page, and the next page in a while, are one reading.
+    let reading = Reading {
+        reader: reader.actor.clone(),
+        exhibit: app.identity.subject.clone(),
+        blob: Hash::of(&[b"log"]),
+        purpose: reader.purpose.clone(),
+    };
+    let record = async || reads::record_on_ledger(&app, &reader, "log").await;
+    app.readings.once(reading, record).await?;
     // So that the tree that is cosigned covers this reading, and nothing comes after it unless somebody does something.
     app.sequencer.write(Work::Publish).await?;
     let lines = on_disk(move || -> Result<String, StoreError> {
@@ -56,6 +67,33 @@ pub async fn get_log(
         Ok(lines)
     });
     Ok(text_answer("application/x-ndjson", lines.await?))
+}
+
+/// The newest published checkpoint that an auditor has cosigned, of those under which the map can still be proven.
+pub(super) fn newest_audited(app: &App) -> Result<Option<String>, StoreError> {
+    let auditors: Vec<&VerifierKey> = app
+        .witnessing
+        .policy
+        .auditors()
+        .map(|one| &one.key)
+        .collect();
+    let logs = StoreKnown::new(&*app.store).log_keys()?;
+    let logs: Vec<&VerifierKey> = logs.iter().collect();
+    let mut next = app.store.published()?;
+    for _ in 0..PUBLICATIONS {
+        let Some(note) = next else { return Ok(None) };
+        let (head, opened) = checkpoint::open_with(&note, &logs, &auditors)
+            .map_err(|_| StoreError::Corrupt("published".to_owned()))?;
+        let signed = |key: &VerifierKey| opened.verified.iter().any(|line| line.key == *key);
+        if auditors.iter().any(|key| signed(key)) {
+            return Ok(Some(note));
+        }
+        let Some(before) = head.size.0.checked_sub(1) else {
+            return Ok(None);
+        };
+        [next, _] = app.store.published_around(EntryIndex(before))?;
+    }
+    Ok(None)
 }
 
 fn place(store: &dyn Store, index: EntryIndex) -> Result<LogPlace, StoreError> {
@@ -92,7 +130,7 @@ pub async fn post_cosignature(State(app): Shared, note: String) -> Result<Respon
         let witnessing = &app.witnessing;
         let auditors: Vec<&VerifierKey> =
             witnessing.policy.auditors().map(|one| &one.key).collect();
-        let logs = app.identity.log_vkeys();
+        let logs = StoreKnown::new(&*app.store).log_keys()?;
         let logs: Vec<&VerifierKey> = logs.iter().collect();
         let (head, opened) = checkpoint::open_with(&note, &logs, &auditors)
             .map_err(|error| refused(format!("{error}.")))?;

@@ -23,7 +23,7 @@ use crate::protocol::tree::{EntryIndex, TreeSize};
 use crate::storage::{self, Family, Store, StoreError, View, layout};
 
 /// How many publications are remembered, at most.
-const PUBLICATIONS: usize = 32;
+pub const PUBLICATIONS: usize = 32;
 
 /// How many bytes of replaced rows are remembered, at most. While records come at full speed this is some ten seconds.
 const BYTES: usize = 64 << 20;

@@ -60,7 +60,6 @@ const CASE: (&str, &str, &str) = (
     "^[A-Za-z0-9_-]{22}$",
     "For an exhibit that stands in several cases: the one under which it is read, and on whose record the reading goes.",
 );
-const UNDER: &[(&str, &str, &str)] = &[CASE];
 const PART: &[(&str, &str, &str)] = &[
     CASE,
     (
@@ -154,8 +153,16 @@ pub const ROUTES: &[Route] = &[
     Route {
         path: "/v1/{kind}/{subject}/bundle",
         summary: "Everything needed to check an exhibit or case offline. That you took it becomes part of the record.",
-        may_query: UNDER,
+        may_query: &[
+            CASE,
+            (
+                "audited",
+                "^(true|false)$",
+                "Whether it is to end where an auditor has recomputed the map.",
+            ),
+        ],
         token: true,
+        problems: &[409],
         answers: &[(
             200,
             JSON,

@@ -9,20 +9,23 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::auditors::newest_audited;
 use super::blobs::on_disk;
 use super::history::{self, Part};
 use super::http::{App, Shared, head, json_answer, text_answer};
 use super::known::StoreKnown;
+use super::nearest::size_of;
 use super::problem::Problem;
 use super::publish;
 use super::readings::{self, Reading};
+use super::reads::Target;
 use super::sequencer::Work;
 use super::tokens::Reader;
 use super::{bundles, reads};
 use crate::protocol::bundle::ScopeKind;
 use crate::protocol::entry::EntryHash;
 use crate::protocol::hash::Hash;
-use crate::protocol::id::{Strand, Subject};
+use crate::protocol::id::{ChainId, Strand, Subject};
 use crate::protocol::receipt::Receipt;
 use crate::protocol::tlog_proof::TlogProof;
 use crate::protocol::tree::EntryIndex;
@@ -52,13 +55,6 @@ fn scope(kind: &str) -> Result<ScopeKind, Problem> {
         "cases" => Ok(ScopeKind::Case),
         _ => Err(Problem::not_visible()),
     }
-}
-
-/// The query.
-#[derive(Deserialize)]
-pub struct Under {
-    /// The case under which an exhibit is read that stands in several.
-    case: Option<String>,
 }
 
 /// The query of a history.
@@ -105,11 +101,45 @@ pub async fn get_history(
     Ok(json_answer(StatusCode::OK, &history))
 }
 
+/// The query of a bundle.
+#[derive(Deserialize)]
+pub struct OfBundle {
+    /// The case under which an exhibit is read that stands in several.
+    case: Option<String>,
+    /// Whether it is to end where an auditor has recomputed the map.
+    #[serde(default)]
+    audited: bool,
+}
+
+/// The checkpoint of the newest tree whose map an auditor recomputed, if it has the target.
+fn audited(app: &App, target: &Target) -> Result<String, Problem> {
+    let none = || {
+        Problem::new(
+            StatusCode::CONFLICT,
+            "not-audited",
+            "No auditor has recomputed the map of the ledger since this was recorded, or none did of late.",
+            "Take the bundle without asking for that, or ask an auditor to run custodes audit --service --cosign.",
+        )
+    };
+    let note = newest_audited(app)?.ok_or_else(none)?;
+    let strand = match target.kind {
+        ScopeKind::Exhibit => Strand::Custody,
+        ScopeKind::Case => Strand::Case,
+    };
+    let chain = ChainId {
+        subject: target.subject.clone(),
+        strand,
+    };
+    let first = app.store.chain(&chain)?.first().copied();
+    let covered = first.is_some_and(|first| first.0 < size_of(&note).map_or(0, |size| size.0));
+    covered.then_some(note).ok_or_else(none)
+}
+
 /// The bundle of an exhibit or case.
 pub async fn get_bundle(
     State(app): Shared,
     Path((kind, subject)): Path<(String, String)>,
-    Query(query): Query<Under>,
+    Query(query): Query<OfBundle>,
     reader: Reader,
 ) -> Result<Response, Problem> {
     let under = query.case.as_deref();
@@ -117,7 +147,10 @@ pub async fn get_bundle(
     reads::record(&app, &reader, "exported", &target, "bundle").await?;
     // The newest published checkpoint must cover all there is, this reading included.
     app.sequencer.write(Work::Publish).await?;
-    let note = app.witnessing.newest(WITNESS_PATIENCE).await?;
+    let note = match query.audited {
+        true => audited(&app, &target)?,
+        false => app.witnessing.newest(WITNESS_PATIENCE).await?,
+    };
     let shared = Arc::clone(&app);
     let place = shared.bundles.acquire().await;
     let _place = place.expect("this semaphore is never closed");

@@ -28,6 +28,10 @@ pub struct BundleArgs {
     /// Where to write it.
     #[arg(long, short, value_name = "FILE")]
     out: PathBuf,
+    /// Let it end where an auditor has recomputed which chains there are and how long: a little earlier, and complete by
+    /// more than the operator's word.
+    #[arg(long)]
+    audited: bool,
 }
 
 /// What the service answers where it has nothing, or nothing for the asker.
@@ -40,6 +44,11 @@ const INCOMPLETE: u8 = 3;
 pub fn run(args: &BundleArgs, session: &Session) -> Outcome {
     let purpose = session.profile.stated_purpose()?;
     let (kind, subject, path) = reference::to_read(session, &args.target, "bundle")?;
+    let path = match (args.audited, path.contains('?')) {
+        (false, _) => path,
+        (true, false) => format!("{path}?audited=true"),
+        (true, true) => format!("{path}&audited=true"),
+    };
     let bytes = session.client.read(&session.reader, &path, purpose)?.body;
     let bundle = Bundle::parse(&bytes).map_err(|error| unexpected(&error.to_string()))?;
     write_atomically(&args.out, &bytes)?;
