@@ -398,7 +398,12 @@ impl<'a> Writer<'a> {
         let begun = Instant::now();
         self.store.commit(&draft.group)?;
         let metrics = self.around.metrics;
-        metrics.group(draft.group.leaves.len(), begun.elapsed());
+        let entries = draft
+            .group
+            .leaves
+            .iter()
+            .filter(|leaf| leaf.entry.is_some());
+        metrics.group(entries.count(), begun.elapsed());
         self.head = Arc::new(Head {
             size,
             recorded_at: draft.recorded_at,
