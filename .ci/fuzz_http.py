@@ -41,6 +41,7 @@ def token(method, uri, body):
         "uri": uri,
         "body": base64url(hashlib.sha256(body).digest()) if body else None,
         "purpose": "fuzzing",
+        "client": "fuzz_http.py",
         "iat": now,
         "exp": now + 60,
         "jti": base64url(os.urandom(16)),

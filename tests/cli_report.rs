@@ -101,7 +101,9 @@ fn who_looked_by_person_and_purpose_from_a_bundle_alone() {
             "Dr Ana Iyer (northshire-forensics): 2 consultations\n  Why: \"Examination\"\n  - ",
             ": read the history of exhibit JSM/1 [entry",
             ": took a bundle of the case \"R v Doe\" (44NS1234526) [entry",
-            ", on record for the case; asked with the key ",
+            ", on record for the case; key ",
+            "  Asked with the key ",
+            "... in \"test 1.0\"\n",
         ],
     );
     assert!(!told.contains("SHOWN AS A COUNT ONLY"), "{told}");
@@ -128,6 +130,7 @@ fn who_looked_by_person_and_purpose_from_a_bundle_alone() {
         uri.ends_with(&format!("cases/{}/bundle", sample.case)),
         "{uri}"
     );
+    assert_eq!(one["request"]["client"], "test 1.0");
     assert!(one["request"]["key"].as_str().unwrap().len() == 43, "{one}");
     // Of another exhibit: the reading of the case alone. Of the whole case: all of them.
     assert_eq!(json("plain", "JSM/2")["recorded"], 1);
@@ -279,6 +282,7 @@ fn from_the_service_and_again_from_the_bundle_that_was_kept() {
             "DC Jo Smith (police): ",
             "  Why: \"charging decision\"\n",
             "Lee Hart (police): 1 consultation\n  Why: \"finding a shelf\"\n",
+            "... in \"custodes 0.1.0 (sha256:",
             "Readers who are withheld here read the history of exhibit JSM/1: 1, on ",
             "Nothing left out: NOT SHOWN. Complete, as committed by the operator: ",
             "No independent witness is asked for",

@@ -325,7 +325,7 @@ def read_entry(entry, ledger, place):
     return kid, payload, signed, signature, values
 
 
-TOKEN = {"ledger", "actor", "method", "uri", "body", "purpose", "iat", "exp", "jti"}
+TOKEN = {"ledger", "actor", "method", "uri", "body", "purpose", "client", "iat", "exp", "jti"}
 TEN_MINUTES = 600_000
 
 
@@ -344,6 +344,7 @@ def check_view(payload, values, recorded_at, keys, before, used, place):
         raise Failed(f"{code} {place}") from None
     need(request["ledger"] == payload["ledger"], code, place)
     need(values.get("purpose", request["purpose"]) == request["purpose"], code, place)
+    need(re.fullmatch("[ -~]{1,200}", request["client"]), code, place)
     need(0 < request["exp"] - request["iat"] <= 60, code, place)
     need(request["iat"] * 1000 - TEN_MINUTES <= recorded_at <= request["exp"] * 1000 + TEN_MINUTES, code, place)
     path = re.split("[?#]", request["uri"])[0].split("/")

@@ -142,6 +142,7 @@ pub fn seeds() -> Vec<Seed> {
         uri: "https://log.example/v1/exhibits/x".to_owned(),
         body: None,
         purpose: "Preparing a statement".to_owned(),
+        client: "fuzz".to_owned(),
         iat: 1_773_479_526,
         exp: 1_773_479_586,
         jti: sample.video.clone(),

@@ -24,7 +24,7 @@ const DAY: i64 = 24 * 60 * 60;
 /// Report who looked at evidence, or what was done with a case's data in a period.
 #[derive(Debug, Subcommand)]
 pub enum ReportCommand {
-    /// Who looked at an exhibit: when, why, at how much of it, and with which key they asked.
+    /// Who looked at an exhibit: when, why, at how much of it, with which key and program they asked.
     #[command(
         after_help = "The report is made from a bundle that is verified first: with --bundle one that you hold, offline; else one \
                       that is taken from the service, which becomes part of the record. It says how complete it is \

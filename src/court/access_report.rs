@@ -1,15 +1,17 @@
-//! The access report: who looked at an exhibit, when, why, at how much of it, and with which key they asked; and what
-//! is shown of that as a count only.
+//! The access report: who looked at an exhibit, when, why, at how much of it, with which key and program they asked; and
+//! what is shown of that as a count only.
 //!
 //! Readings of the exhibit itself, and those of its cases as a whole, which show it too. In scope: what the service
 //! recorded. Out of scope: copies of the bytes, which can be looked at without a trace here.
+
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
 use super::about::About;
 use super::access::ONLY_HERE;
 use super::complete;
-use super::names::{Names, short};
+use super::names::{Names, quoted, short};
 use super::sentences;
 use super::stated::{Person, Stated, grouped};
 use crate::ledger::state::Known as _;
@@ -24,8 +26,8 @@ use crate::verify::{Verification, VerifiedBundle, VerifiedItem, counted};
 /// What the report does not show.
 pub const LIMITS: [&str; 4] = [
     ONLY_HERE,
-    "A key says whose request it was, as their organisation enrolled it. On which machine that key was, and with what \
-     program it asked, is not recorded.",
+    "A key says whose request it was, as their organisation enrolled it; the program is what that program said of \
+     itself. On which machine they were is not recorded.",
     "Complete means that no recorded consultation is left out. It does not show that the service recorded every one.",
     "Other cases may exist that took the exhibit in, and that this bundle is not about.",
 ];
@@ -94,6 +96,9 @@ pub fn access_report(
             for one in these {
                 text.push_str(&format!("  - {}\n", one.line(about)));
             }
+        }
+        for asked in asked_with(theirs) {
+            text.push_str(&format!("  Asked with {asked}\n"));
         }
     }
     if !unnamed.is_empty() || !withheld.is_empty() {
@@ -202,10 +207,20 @@ fn by_purpose<'r, 'a>(all: &'r [Reading<'a>]) -> Vec<(&'r Stated, Vec<&'r Readin
     grouped(all.iter().map(|one| (&one.purpose, one)))
 }
 
+/// The keys with which somebody asked, each with the programs that used it.
+fn asked_with(all: &[Reading<'_>]) -> BTreeSet<String> {
+    let requests = all.iter().filter_map(|one| one.request.as_ref());
+    let words = requests.map(|(kid, asked)| {
+        let client = quoted(&Value::from(asked.client.as_str()));
+        format!("the key {} in {client}", short(&kid.to_string()))
+    });
+    words.collect()
+}
+
 impl Reading<'_> {
     fn line(&self, about: &About) -> String {
         let key = match &self.request {
-            Some((kid, _)) => format!("asked with the key {}", short(&kid.to_string())),
+            Some((kid, _)) => format!("key {}", short(&kid.to_string())),
             None => "their request is withheld".to_owned(),
         };
         let wide = match about.is_of_case(self.item) {
@@ -225,7 +240,7 @@ impl Reading<'_> {
         let request = self.request.as_ref().map(|(kid, asked)| {
             let at = i64::try_from(asked.iat).ok();
             let at = at.and_then(|at| Moment::from_unix(at, 0).ok());
-            json!({"key": kid, "method": asked.method, "uri": asked.uri, "at": at})
+            json!({"key": kid, "client": asked.client, "method": asked.method, "uri": asked.uri, "at": at})
         });
         json!({
             "entry": self.item.index,

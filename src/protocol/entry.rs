@@ -329,6 +329,12 @@ fn join(jws: &str, disclosures: &[Disclosure]) -> String {
     text
 }
 
+/// Whether a text says what software made something: 1 to 200 printable ASCII characters.
+pub(super) fn is_client(text: &str) -> bool {
+    let printable = text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+    !text.is_empty() && text.len() <= MAX_CLIENT && printable
+}
+
 /// A detail or event name: lower-case words joined by `_` or `-`.
 pub fn is_name(text: &str, joint: u8) -> bool {
     (1..=MAX_NAME).contains(&text.len())
@@ -349,11 +355,7 @@ fn read_payload(map: &Map<String, Value>) -> Result<Payload, EntryError> {
     if !is_name(&payload.event, b'-') {
         return refuse("event is not a name of a-z, 0-9 and '-' up to 64 long");
     }
-    let printable = payload
-        .client
-        .bytes()
-        .all(|b| b.is_ascii_graphic() || b == b' ');
-    if payload.client.is_empty() || payload.client.len() > MAX_CLIENT || !printable {
+    if !is_client(&payload.client) {
         return refuse("client is not 1 to 200 printable ASCII characters");
     }
     if payload.details.len() > MAX_DETAILS {

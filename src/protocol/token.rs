@@ -1,17 +1,18 @@
 //! Two short statements that are not entries: a request to read, and proof of possession of a key.
 //!
 //! ```text
-//! custody-read+jwt        {"ledger","actor","method","uri","body","purpose","iat","exp","jti"}
+//! custody-read+jwt        {"ledger","actor","method","uri","body","purpose","client","iat","exp","jti"}
 //! custody-possession+jwt  {"ledger","actor","key"}
 //! ```
 //!
 //! A read token stands in `Authorization: Custody <jws>`. It is good for one request of one method to
 //! one full URI, once, for at most [`MAX_LIFETIME`] seconds. `body` is base64url SHA-256 of the request
-//! body, or null where there is none. `iat` and `exp` are seconds since the Unix epoch.
+//! body, or null where there is none. `client` is what the reader's software says of itself. `iat` and `exp` are seconds since the Unix epoch.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::entry::is_client;
 use super::hash::Hash;
 use super::id::{ActorId, Origin, Subject};
 use super::json;
@@ -40,6 +41,8 @@ pub struct ReadRequest {
     pub body: Option<Hash>,
     /// Why the reader reads, in words.
     pub purpose: String,
+    /// What software asks, in its own words.
+    pub client: String,
     /// Issued at, Unix seconds.
     pub iat: u64,
     /// Expires at, Unix seconds.
@@ -73,6 +76,9 @@ impl UnverifiedRead {
         let refuse = |why: &str| Err(TokenError::Payload(why.to_owned()));
         if request.purpose.len() > MAX_PURPOSE {
             return refuse("purpose is longer than 500 bytes");
+        }
+        if !is_client(&request.client) {
+            return refuse("client is not 1 to 200 printable ASCII characters");
         }
         if request.exp <= request.iat || request.exp - request.iat > MAX_LIFETIME {
             return refuse("a read token lives for 1 to 60 seconds");

@@ -276,6 +276,7 @@ impl Bench {
             uri: format!("https://log.example/v1/cases/{}/history", self.case),
             body: None,
             purpose: "test".to_owned(),
+            client: "test 1.0".to_owned(),
             iat: now.as_secs(),
             exp: now.as_secs() + 60,
             jti: Subject::from_bytes(jti),

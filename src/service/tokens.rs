@@ -217,6 +217,7 @@ mod tests {
             uri: "/".to_owned(),
             body: None,
             purpose: "test".to_owned(),
+            client: "test 1.0".to_owned(),
             iat,
             exp: iat + 60,
             jti: Subject::from_bytes([number; 16]),

@@ -109,6 +109,7 @@ impl Live {
             uri: format!("{}{path}", self.ledger.url),
             body: None,
             purpose: purpose.to_owned(),
+            client: "test 1.0".to_owned(),
             iat: now,
             exp: now + 60,
             jti: Subject::from_bytes(jti),

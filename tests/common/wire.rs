@@ -126,6 +126,7 @@ pub fn token_for(
         uri: format!("{}{path}", ledger.url),
         body,
         purpose: purpose.to_owned(),
+        client: "test 1.0".to_owned(),
         iat: now,
         exp: now + 60,
         jti: Subject::from_bytes(jti),

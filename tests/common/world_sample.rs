@@ -131,6 +131,7 @@ impl World {
             uri: format!("https://log.example/v1/{uri}"),
             body: None,
             purpose: purpose.to_owned(),
+            client: "test 1.0".to_owned(),
             iat: self.now / 1000,
             exp: self.now / 1000 + 60,
             jti: self.subject(),

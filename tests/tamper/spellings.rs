@@ -111,6 +111,7 @@ fn a_token_has_one_spelling() {
         uri: "https://log.example/v1/exhibits/x".to_owned(),
         body: None,
         purpose: "Preparing a statement".to_owned(),
+        client: "test 1.0".to_owned(),
         iat: 1_773_479_526,
         exp: 1_773_479_586,
         jti: sample.video.clone(),
@@ -119,6 +120,11 @@ fn a_token_has_one_spelling() {
     let sign =
         |payload: &Value| jws::sign(JwsType::Read, &payload.to_string(), &sample.officer.key);
     UnverifiedRead::parse(&sign(&honest)).unwrap();
+    for client in ["", "two\nlines", &"x".repeat(201)] {
+        let mut unnamed = honest.clone();
+        unnamed["client"] = client.into();
+        assert!(UnverifiedRead::parse(&sign(&unnamed)).is_err());
+    }
     let mut without = honest.clone();
     without.as_object_mut().unwrap().remove("body");
     assert!(UnverifiedRead::parse(&sign(&without)).is_err());

@@ -20,6 +20,7 @@ use crate::protocol::hash::Hash;
 use crate::protocol::id::{ActorId, Origin};
 use crate::protocol::key::Signer;
 use crate::protocol::token::{MAX_LIFETIME, MAX_PURPOSE, ReadRequest};
+use crate::software;
 
 /// Largest answer read: the largest bundle.
 const MAX_ANSWER: u64 = MAX_BUNDLE as u64;
@@ -269,6 +270,7 @@ impl Client {
             uri: format!("{}{path}", self.url()),
             body,
             purpose: purpose.to_owned(),
+            client: software::client().to_owned(),
             iat,
             exp: iat + MAX_LIFETIME,
             jti: random_subject()?,
