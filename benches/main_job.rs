@@ -9,9 +9,13 @@ mod submitter;
 #[path = "../tests/common/world.rs"]
 mod world;
 
+use std::collections::BTreeMap;
+
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use custodes::cli::hashing::digest_path;
 use custodes::ledger::rules::Rules;
+use custodes::protocol::hash::Hash;
+use custodes::protocol::map_rows::{self, MemoryRows};
 use custodes::verify::{Inputs, verify};
 use submitter::{Submitter, line, subject, submit, submit_lines};
 
@@ -92,5 +96,48 @@ fn digest(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, append, verification, digest);
+/// The map of completeness: what a group of 256 entries in as many chains costs, and one proof.
+fn map(criterion: &mut Criterion) {
+    let chain = |n: u64| {
+        (
+            Hash::of(&[b"key", &n.to_be_bytes()]),
+            Hash::of(&[&n.to_be_bytes()]),
+        )
+    };
+    let mut group = criterion.benchmark_group("map");
+    for chains in [10_000, 100_000, 1_000_000] {
+        let mut rows = MemoryRows::default();
+        for from in (0..chains).step_by(10_000) {
+            let values = (from..from + 10_000).map(chain).collect();
+            rows.extend(map_rows::update(&rows, &values).unwrap().rows);
+        }
+        let bytes: usize = rows
+            .rows()
+            .map(|(id, row)| id.to_bytes().len() + row.len())
+            .sum();
+        println!(
+            "{chains} chains: {} rows, {} bytes a chain",
+            rows.len(),
+            bytes as u64 / chains
+        );
+        let known: BTreeMap<Hash, Hash> = (0..chains)
+            .step_by(chains as usize / BATCH)
+            .map(|n| (chain(n).0, Hash::ZERO))
+            .collect();
+        let new: BTreeMap<Hash, Hash> = (chains..chains + BATCH as u64).map(chain).collect();
+        group.throughput(Throughput::Elements(BATCH as u64));
+        for (what, values) in [("longer", &known), ("new", &new)] {
+            group.bench_function(format!("256 chains {what}, of {chains}"), |bencher| {
+                bencher.iter(|| map_rows::update(&rows, values).unwrap());
+            });
+        }
+        group.throughput(Throughput::Elements(1));
+        group.bench_function(format!("a proof, of {chains}"), |bencher| {
+            bencher.iter(|| map_rows::prove(&rows, chain(77).0).unwrap());
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, append, verification, digest, map);
 criterion_main!(benches);

@@ -96,6 +96,9 @@ impl<'a> MapKeeper<'a> {
 
     /// Works what was noted into the rows: the root of all of it.
     pub fn absorb(&mut self) -> Result<Hash, StoreError> {
+        if self.waiting.is_empty() {
+            return map_rows::root(self);
+        }
         let values = std::mem::take(&mut self.waiting);
         let updated = map_rows::update(self, &values)?;
         self.rows.extend(updated.rows);
