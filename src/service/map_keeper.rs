@@ -1,7 +1,8 @@
 //! The map of completeness: kept up by the writer, read by whoever proves from it.
 //!
 //! The rows on disk are those of the newest map leaf; they are written in the commit that holds it. What came since is
-//! kept here and taken in after each group has been answered, so that a publication costs its own group alone. After a
+//! kept here and worked in, a few hundred chains together, after a group has been answered, so that a publication is left with
+//! little to do. After a
 //! crash it is read out of the log again, which is no more than was recorded since the last publication.
 //!
 //! Rows that the last few publications replaced are remembered, since a proof may be wanted under one of those: the
@@ -24,6 +25,9 @@ use crate::storage::{self, Family, Store, StoreError, View, layout};
 
 /// How many publications are remembered, at most.
 pub const PUBLICATIONS: usize = 32;
+
+/// How many chains are worked in together: some ten milliseconds.
+const TOGETHER: usize = 256;
 
 /// How many bytes of replaced rows are remembered, at most. While records come at full speed this is some ten seconds.
 const BYTES: usize = 64 << 20;
@@ -92,6 +96,15 @@ impl<'a> MapKeeper<'a> {
             .into_iter()
             .filter_map(|(key, record)| map_value(key, record));
         self.waiting.extend(values);
+    }
+
+    /// Works what was noted into the rows, if it is enough to be worth it: a chain that grows by many groups is worked
+    /// in once, and a publication is never left with more than this.
+    pub fn absorb_many(&mut self) -> Result<(), StoreError> {
+        match self.waiting.len() < TOGETHER {
+            true => Ok(()),
+            false => self.absorb().map(drop),
+        }
     }
 
     /// Works what was noted into the rows: the root of all of it.

@@ -159,7 +159,7 @@ impl<'a> Writer<'a> {
                     published_at = Instant::now();
                 }
                 // Nobody waits for this.
-                self.map.absorb()?;
+                self.map.absorb_many()?;
             }
             if ended {
                 return Ok(());
