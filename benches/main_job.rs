@@ -88,7 +88,7 @@ fn digest(criterion: &mut Criterion) {
     group.sample_size(10);
     group.throughput(Throughput::Bytes(bytes.len() as u64));
     group.bench_function("SHA-256 alone, in memory", |bencher| {
-        bencher.iter(|| custodes::protocol::hash::Hash::of(&[&bytes]));
+        bencher.iter(|| Hash::of(&[&bytes]));
     });
     group.bench_function("a file of 64 MiB, with its chunk tree", |bencher| {
         bencher.iter(|| digest_path(&file, false).unwrap());

@@ -1,9 +1,9 @@
 //! The map of completeness: kept up by the writer, read by whoever proves from it.
 //!
 //! The rows on disk are those of the newest map leaf; they are written in the commit that holds it. What came since is
-//! kept here and worked in, a few hundred chains together, after a group has been answered, so that a publication is left with
-//! little to do. After a
-//! crash it is read out of the log again, which is no more than was recorded since the last publication.
+//! kept here and worked in, a few hundred chains together, after a group has been answered, so that a publication is
+//! left with little to do. After a crash it is read out of the log again, which is no more than was recorded since the
+//! last publication.
 //!
 //! Rows that the last few publications replaced are remembered, since a proof may be wanted under one of those: the
 //! newest that witnesses have seen.
