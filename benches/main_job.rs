@@ -15,8 +15,10 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use custodes::cli::hashing::digest_path;
 use custodes::ledger::rules::Rules;
 use custodes::protocol::hash::Hash;
+use custodes::protocol::id::Strand;
 use custodes::protocol::map_rows::{self, MemoryRows};
 use custodes::verify::{Inputs, verify};
+use serde_json::json;
 use submitter::{Submitter, line, subject, submit, submit_lines};
 
 /// Lines of a batch.
@@ -60,22 +62,55 @@ fn append(criterion: &mut Criterion) {
 }
 
 fn verification(criterion: &mut Criterion) {
-    let sample = world::sample();
-    let bundle = sample.world.exhibit_bundle(&sample.video).to_bytes();
-    let policy = sample.world.policy();
-    let inputs = Inputs {
-        bundle: &bundle,
-        policy: &policy,
-        rules: Rules::embedded(),
-        evidence: &[],
-        sidecars: &[],
-    };
-    assert!(verify(inputs).verified.is_some());
+    let mut sample = world::sample();
     let mut group = criterion.benchmark_group("verify");
-    group.throughput(Throughput::Bytes(bundle.len() as u64));
-    group.bench_function("the bundle of one exhibit", |bencher| {
-        bencher.iter(|| verify(inputs));
-    });
+    group.sample_size(10);
+    for (what, views) in [
+        ("one exhibit", 0),
+        ("an exhibit looked at 10,000 times", 10_000),
+    ] {
+        let (service, officer) = (
+            world::clone(&sample.world.service),
+            world::clone(&sample.officer),
+        );
+        let video = sample.video.clone();
+        for number in 0..views {
+            if number % 500 == 0 {
+                sample.world.wait(1);
+                sample.world.publish();
+            }
+            let purpose = format!("look {number}");
+            let token =
+                sample
+                    .world
+                    .token(&officer, &format!("exhibits/{video}/history"), &purpose);
+            let details = json!({"reader": officer.actor, "purpose": purpose, "token": token});
+            let body = json!({"target": "exhibit", "extent": "history"});
+            sample
+                .world
+                .record(&service, &video, Strand::Access, "viewed", body, details);
+        }
+        let bundle = sample.world.exhibit_bundle(&sample.video);
+        let (entries, nodes) = (bundle.entries.len(), bundle.nodes.len());
+        let bundle = bundle.to_bytes();
+        println!(
+            "{what}: {} bytes, {entries} entries, {nodes} hashes",
+            bundle.len()
+        );
+        let policy = sample.world.policy();
+        let inputs = Inputs {
+            bundle: &bundle,
+            policy: &policy,
+            rules: Rules::embedded(),
+            evidence: &[],
+            sidecars: &[],
+        };
+        assert!(verify(inputs).verified.is_some());
+        group.throughput(Throughput::Bytes(bundle.len() as u64));
+        group.bench_function(format!("the bundle of {what}"), |bencher| {
+            bencher.iter(|| verify(inputs));
+        });
+    }
     group.finish();
 }
 
