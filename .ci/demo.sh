@@ -181,6 +181,11 @@ hashes, never an entry. The trust policy asks for two of the three."
             "$sector-pq" "$(jq -r .ml_dsa_44 "$DEMO/told")" "$(cat "$home/address")" >>"$POLICY"
         printf 'group %s any %s-ed %s-pq\n' "$sector" "$sector" "$sector" >>"$POLICY"
     done
+    # Keys of their own say "I recomputed the map"; they are no witness's.
+    run witness init --dir "$DEMO/auditor" --name map.inspectorate.example --plain-keys
+    "$CUSTODES" --json witness show --dir "$DEMO/auditor" >"$DEMO/told"
+    printf 'witness %s %s\n' map-ed "$(jq -r .ed25519 "$DEMO/told")" map-pq "$(jq -r .ml_dsa_44 "$DEMO/told")" >>"$POLICY"
+    printf 'group map-recomputed any map-ed map-pq\n' >>"$POLICY"
     printf 'group sectors 2 court defence oversight\nquorum sectors\n' >>"$POLICY"
     for home in "$LEDGER"/authority/*/; do cp "$POLICY" "$home"; done
     run policy explain "$POLICY"
@@ -197,6 +202,7 @@ enrol_people() {
     step "Each organisation vouches for its own people"
     say "Every person makes a key on their own machine. The service never has it, so it cannot write in their name."
     enrol smith northshire-police officer "DC Jo Smith"
+    enrol vale inspectorate auditor "Sam Vale"
     enrol hart northshire-police officer,disclosure-officer "DC Lee Hart"
     enrol barnes nfu examiner "Kim Barnes"
     enrol shah cps prosecutor "Tariq Shah"
@@ -307,9 +313,12 @@ disclose_to_the_defence() {
     step "The footage is disclosed to the defence"
     as hart case join "$CASE" --org defence-llp --part defence
     as hart disclose "$CASE" --to defence-llp --exhibit JSM/2
-    say "Alex Morgan takes a bundle: the entries, their proofs and the keys behind them, in one file. A copy of the \
-footage comes with it."
-    as morgan bundle "$FOOTAGE" --out "$DEFENCE/JSM-2.custody.json" --purpose "defence case preparation"
+    say "That nothing is left out of a history is the operator's word, until somebody else has looked at every entry. Sam \
+Vale of the inspectorate recomputes on a machine of their own which chains there are and how long, and cosigns."
+    as vale audit --service --cosign "$DEMO/auditor" --purpose "the map, before disclosure"
+    say "Alex Morgan takes a bundle that ends there: the entries, their proofs and the keys behind them, in one file. A \
+copy of the footage comes with it."
+    as morgan bundle "$FOOTAGE" --audited --out "$DEFENCE/JSM-2.custody.json" --purpose "defence case preparation"
     cp "$FOOTAGE_FILE" "$DEFENCE/"
     cp "$POLICY" "$DEFENCE/trust.policy"
 }

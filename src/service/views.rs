@@ -147,9 +147,11 @@ pub async fn get_bundle(
     reads::record(&app, &reader, "exported", &target, "bundle").await?;
     // The newest published checkpoint must cover all there is, this reading included.
     app.sequencer.write(Work::Publish).await?;
+    // Once that is witnessed, so is what was published before it.
+    let newest = app.witnessing.newest(WITNESS_PATIENCE).await?;
     let note = match query.audited {
         true => audited(&app, &target)?,
-        false => app.witnessing.newest(WITNESS_PATIENCE).await?,
+        false => newest,
     };
     let shared = Arc::clone(&app);
     let place = shared.bundles.acquire().await;
