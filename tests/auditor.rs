@@ -140,4 +140,14 @@ fn a_history_is_complete_when_an_auditor_has_recomputed_the_map() {
     assert!(ends(&ledger.run("vale", &args), 1).contains("differs"));
     std::fs::remove_file(&kept).unwrap();
     ok(&ledger.run("vale", &args));
+
+    // A service that was started since, and has published more, does not know the map of then any more, and says so.
+    ok(&take(&["--audited"]));
+    ledger.stop();
+    ledger.start();
+    let again = ledger.run(
+        "smith",
+        &["bundle", &reference, "--audited", "--out", &bundle],
+    );
+    assert!(ends(&again, 2).contains("not-audited"));
 }

@@ -3,7 +3,6 @@
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::Deserialize;
 use serde_json::json;
 
 use super::blobs::on_disk;
@@ -15,6 +14,7 @@ use super::readings::Reading;
 use super::reads;
 use super::sequencer::Work;
 use super::tokens::Reader;
+use super::views::From;
 use crate::protocol::checkpoint;
 use crate::protocol::hash::Hash;
 use crate::protocol::note::VerifierKey;
@@ -24,13 +24,6 @@ use crate::verify::map_audit::LogPlace;
 
 /// Most places in one answer.
 const PAGE: u64 = 1000;
-
-/// The query.
-#[derive(Deserialize)]
-pub struct From {
-    /// The first place wanted.
-    from: u64,
-}
 
 /// Every place of the published log from one on, without disclosures.
 pub async fn get_log(
@@ -69,7 +62,8 @@ pub async fn get_log(
     Ok(text_answer("application/x-ndjson", lines.await?))
 }
 
-/// The newest published checkpoint that an auditor has cosigned, of those under which the map can still be proven.
+/// The newest published checkpoint that an auditor has cosigned, if the map can still be proven under it: this process
+/// remembers what the last publications replaced, and after a start nothing.
 pub(super) fn newest_audited(app: &App) -> Result<Option<String>, StoreError> {
     let auditors: Vec<&VerifierKey> = app
         .witnessing
@@ -86,7 +80,8 @@ pub(super) fn newest_audited(app: &App) -> Result<Option<String>, StoreError> {
             .map_err(|_| StoreError::Corrupt("published".to_owned()))?;
         let signed = |key: &VerifierKey| opened.verified.iter().any(|line| line.key == *key);
         if auditors.iter().any(|key| signed(key)) {
-            return Ok(Some(note));
+            let map = app.sequencer.maps.at(&*app.store, head.size)?;
+            return Ok(map.map(|_| note));
         }
         let Some(before) = head.size.0.checked_sub(1) else {
             return Ok(None);

@@ -275,8 +275,8 @@ pub async fn get_resolve(
 /// The query.
 #[derive(Deserialize)]
 pub struct From {
-    /// The first record wanted.
-    from: u64,
+    /// The first record, or place of the log, wanted.
+    pub(super) from: u64,
 }
 
 /// What was refused, for auditors: records of the security log from a position on, a line each; the last line says

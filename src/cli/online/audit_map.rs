@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::audit::bar;
@@ -17,8 +18,8 @@ use crate::protocol::checkpoint::Checkpoint;
 use crate::verify::counted;
 use crate::verify::map_audit::{LogPlace, MapAudit, Recomputed, WrongLog};
 
-/// Longest file of what was recomputed: some ten million chains.
-const MAX_KEPT: usize = 4 << 30;
+/// Longest file of what was recomputed: some five million chains.
+const MAX_KEPT: usize = 1 << 30;
 
 /// Runs it.
 pub fn run(folder: &Path, purpose: &str, session: &Session) -> Outcome {
@@ -27,10 +28,12 @@ pub fn run(folder: &Path, purpose: &str, session: &Session) -> Outcome {
     let mut audit = MapAudit::resume(kept(session)?);
     let begun = audit.size().0;
     // That this is read is recorded too, and read with the rest.
-    while read(&mut audit, purpose, session)? {}
+    let bar = bar(session.output);
+    while read(&mut audit, purpose, session, &bar)? {}
     let note = checkpoint(session)?;
     let head = session.open_checkpoint(&note)?;
-    while audit.size() < head.size && read(&mut audit, purpose, session)? {}
+    while audit.size() < head.size && read(&mut audit, purpose, session, &bar)? {}
+    bar.finish_and_clear();
     check_end(&audit, &head)?;
     let recomputed = audit.keep().ok_or_else(|| {
         Failure::check(
@@ -65,8 +68,12 @@ pub fn run(folder: &Path, purpose: &str, session: &Session) -> Outcome {
 }
 
 /// Reads and takes a page; whether there was anything.
-fn read(audit: &mut MapAudit, purpose: &str, session: &Session) -> Result<bool, Failure> {
-    let bar = bar(session.output);
+fn read(
+    audit: &mut MapAudit,
+    purpose: &str,
+    session: &Session,
+    bar: &ProgressBar,
+) -> Result<bool, Failure> {
     let from = audit.size().0;
     let mut wrong: Option<WrongLog> = None;
     let mut strange = false;
@@ -85,7 +92,6 @@ fn read(audit: &mut MapAudit, purpose: &str, session: &Session) -> Result<bool, 
         }
         bar.set_position(audit.size().0);
     })?;
-    bar.finish_and_clear();
     if let Some(wrong) = wrong {
         return Err(Failure::check(wrong.code, wrong.to_string()).next(
             "nothing was cosigned; have the folder audited (custodes audit --dir), keep what you have, and tell the other parties",
