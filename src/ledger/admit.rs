@@ -129,15 +129,7 @@ pub fn admit(
     if payload.event != "genesis" {
         check_signer(known, entry, place, row)?;
     }
-    schema::check(&row.body, &payload.body)
-        .map_err(|why| Ground::BadBody.because(capitalise(&why)))?;
-    if let Some(name) = row
-        .details
-        .iter()
-        .find(|name| !payload.details.contains_key(*name))
-    {
-        return Err(detail_missing(name));
-    }
+    check_content(row, entry)?;
     let context = Context::new(rules, known, entry, place);
     let refuse = match branch {
         Some(_) => branches::REFUSE,
@@ -174,6 +166,18 @@ pub fn admit(
     })
 }
 
+/// Checks what an entry says by itself, whatever is known.
+pub(super) fn check_content(row: &Row, entry: &VerifiedEntry) -> Result<(), Refusal> {
+    let payload = entry.payload();
+    schema::check(&row.body, &payload.body)
+        .map_err(|why| Ground::BadBody.because(capitalise(&why)))?;
+    let mut required = row.details.iter();
+    match required.find(|name| !payload.details.contains_key(*name)) {
+        Some(name) => Err(detail_missing(name)),
+        None => Ok(()),
+    }
+}
+
 fn capitalise(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or(String::new(), |first| {
@@ -181,7 +185,7 @@ fn capitalise(text: &str) -> String {
     })
 }
 
-fn find_row<'r>(rules: &'r Rules, entry: &VerifiedEntry) -> Result<&'r Row, Refusal> {
+pub(super) fn find_row<'r>(rules: &'r Rules, entry: &VerifiedEntry) -> Result<&'r Row, Refusal> {
     let payload = entry.payload();
     let row = rules.row(&payload.event).ok_or_else(|| {
         let event = &payload.event;
@@ -196,7 +200,7 @@ fn find_row<'r>(rules: &'r Rules, entry: &VerifiedEntry) -> Result<&'r Row, Refu
     Ok(row)
 }
 
-fn check_ledger(
+pub(super) fn check_ledger(
     known: &(impl Known + ?Sized),
     entry: &VerifiedEntry,
     place: Place,
@@ -226,10 +230,7 @@ fn check_position(
     let chain = known.chain(&payload.subject, payload.strand);
     let (length, last) = chain.map_or((0, None), |chain| (chain.length, Some(chain.last)));
     if payload.seq != length || payload.prev != last {
-        return Err(Ground::StalePrev.because(format!(
-            "The entry says position {}, but the chain stands at {length}.",
-            payload.seq
-        )));
+        return Err(stale(payload.seq, length));
     }
     let begun_elsewhere = matches!(
         payload.strand,
@@ -245,7 +246,13 @@ fn check_position(
     Ok(())
 }
 
-fn check_signer(
+pub(super) fn stale(seq: u64, length: u64) -> Refusal {
+    Ground::StalePrev.because(format!(
+        "The entry says position {seq}, but the chain stands at {length}."
+    ))
+}
+
+pub(super) fn check_signer(
     known: &(impl Known + ?Sized),
     entry: &VerifiedEntry,
     place: Place,

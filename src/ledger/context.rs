@@ -153,12 +153,8 @@ impl<'a, K: Known + ?Sized> Context<'a, K> {
     /// of the case where it held the exhibit once, or is offered it.
     pub fn stands_at_exhibit(&self) -> bool {
         let org = self.actor().org();
-        self.exhibit().is_some_and(|exhibit| {
-            let offered = exhibit.offer.as_ref().map(|offer| offer.to.org());
-            let handled = exhibit.holders.contains(&org) || offered.as_ref() == Some(&org);
-            exhibit.holder.org == org
-                || self.is_party(&exhibit.case) && (handled || !self.is_custodian(&exhibit.case))
-        })
+        let exhibit = self.exhibit();
+        exhibit.is_some_and(|exhibit| standing::stands_at(self.known, &org, &exhibit))
     }
 
     /// The exhibit's open offer, if there is one.

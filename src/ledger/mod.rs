@@ -22,6 +22,7 @@ mod listings;
 mod meanings;
 mod memory_state;
 pub mod outcome;
+mod outsiders;
 pub mod page;
 mod proposals;
 pub mod read;
@@ -37,6 +38,7 @@ pub use admit::{Admitted, Companion, Place, admit, check_whole, missing_detail, 
 pub use branches::{MAX_BRANCH, taken_in};
 pub use exhibits::moves;
 pub use outcome::{Flag, Refusal, Severity};
+pub use outsiders::{may_know_of, told};
 pub use read::{
     EntryView, ReadRight, access_view, entry_view, is_auditor, may_read, may_read_exhibit,
 };

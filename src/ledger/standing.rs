@@ -1,13 +1,30 @@
-//! Flags as they stand at a stated log time: raised by the passing of time, by what became known later, explained.
+//! What stands at a place of the log: who may speak of an exhibit; and flags, raised by the passing of time, by what became
+//! known later, explained.
 
 use super::flags::FlagRule;
 use super::outcome::Flag;
+use super::read::CUSTODIAN;
 use super::rules::Rules;
 use super::state::{ExhibitRecord, Known, Record, RecordKey, Status};
 use crate::protocol::entry::EntryHash;
-use crate::protocol::id::{ChainId, Code, Subject};
+use crate::protocol::id::{ChainId, Code, OrgId, Subject};
 use crate::protocol::key::KeyId;
 use crate::protocol::time::LogTime;
+
+/// Whether an organisation may speak of an exhibit: it holds it, or is a party of its case; a custodian of the case
+/// where it held the exhibit once, or is offered it.
+pub(super) fn stands_at(
+    known: &(impl Known + ?Sized),
+    org: &OrgId,
+    exhibit: &ExhibitRecord,
+) -> bool {
+    let offered = exhibit.offer.as_ref().map(|offer| offer.to.org());
+    let handled = exhibit.holders.contains(org) || offered.as_ref() == Some(org);
+    let part = known
+        .case(&exhibit.case)
+        .and_then(|case| case.parties.get(org).cloned());
+    exhibit.holder.org == *org || part.is_some_and(|part| handled || part != CUSTODIAN)
+}
 
 /// What stands to be flagged of an exhibit at a stated log time, whatever was recorded last.
 pub fn standing_flags(

@@ -14,10 +14,10 @@ use super::http::App;
 use super::known::StoreKnown;
 use super::problem::Problem;
 use super::sequencer::{Sent, Work};
-use super::submit::{self, Accepted, NotTaken, NotVerified};
+use super::submit::{self, Accepted, NotTaken, NotVerified, Sought};
 use super::writer::BATCH;
 use crate::protocol::entry::{UnverifiedEntry, VerifiedEntry};
-use crate::protocol::id::{ChainId, Code};
+use crate::protocol::id::Code;
 
 /// Most lines of a batch. Entries that fill one are fewer; lines of a byte would cost some hundred bytes each before
 /// any is looked at.
@@ -37,8 +37,12 @@ enum Line {
 /// An entry with what the security log says of it, should it be refused.
 type Verified = (Sent<VerifiedEntry>, Submitted);
 
-/// Takes in the lines of a batch. The answer has one line for each.
-pub async fn take_in(app: &Arc<App>, source: Option<Code>, body: Bytes) -> Result<String, Problem> {
+/// Takes in the lines of a batch. The answer has one line for each; and whether any of them was refused.
+pub async fn take_in(
+    app: &Arc<App>,
+    source: Option<Code>,
+    body: Bytes,
+) -> Result<(String, bool), Problem> {
     if filled(&body).take(MAX_LINES + 1).count() > MAX_LINES {
         return Err(Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -47,16 +51,17 @@ pub async fn take_in(app: &Arc<App>, source: Option<Code>, body: Bytes) -> Resul
             "Send it in parts.",
         ));
     }
-    let mut answer = String::new();
+    let (mut answer, mut refused) = (String::new(), false);
     for part in parts(&body) {
         let reading = Arc::clone(app);
         let read = off_thread(move || read_all(&reading, &part)).await?;
         for result in write_all(app, read).await? {
+            refused |= result.is_err();
             answer.push_str(&result_line(app, source.clone(), result).to_string());
             answer.push('\n');
         }
     }
-    Ok(answer)
+    Ok((answer, refused))
 }
 
 /// The lines that are not empty.
@@ -157,11 +162,11 @@ async fn write(
     lines: Vec<Result<Box<Verified>, NotTaken>>,
 ) -> Result<Vec<LineResult>, Problem> {
     let mut work = Vec::with_capacity(lines.len());
-    let mut places: Vec<Result<(ChainId, Submitted), NotTaken>> = Vec::with_capacity(lines.len());
+    let mut places: Vec<Result<(Sought, Submitted), NotTaken>> = Vec::with_capacity(lines.len());
     for line in lines {
         places.push(line.map(|verified| {
             let (sent, what) = *verified;
-            let chain = sent.entry.payload().chain();
+            let chain = Sought::of(&sent.entry);
             work.push(Work::Submitted(Box::new(sent)));
             (chain, what)
         }));
@@ -177,7 +182,7 @@ async fn write(
     let app = Arc::clone(app);
     off_thread(move || {
         let mut outcomes = outcomes.map(Vec::into_iter);
-        let decide = |place: Result<(ChainId, Submitted), NotTaken>| {
+        let decide = |place: Result<(Sought, Submitted), NotTaken>| {
             let (chain, what) = place?;
             let answer = match &mut outcomes {
                 Err(unavailable) => Err(*unavailable),

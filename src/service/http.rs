@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::attempts;
+use super::even;
 use super::folder::Identity;
 use super::known::StoreKnown;
 use super::limits;
@@ -27,8 +28,9 @@ use super::sequencer::{self, Sequencer};
 use super::server::Places;
 use super::tokens::{BodyHash, Reader, Tokens};
 use super::witnessing::Witnessing;
+use crate::ledger::may_know_of;
 use crate::ledger::state::Known as _;
-use crate::protocol::id::{Strand, Subject};
+use crate::protocol::id::{ActorId, Strand, Subject};
 use crate::storage::{BlobFolder, Store, StoreError};
 
 /// What every handler has.
@@ -132,6 +134,7 @@ pub fn router(app: Arc<App>) -> Router {
         })
         .fallback(async || Problem::no_such_path())
         .layer(from_fn_with_state(Arc::clone(&app), attempts::watch))
+        .layer(from_fn(even::even))
         .layer(from_fn(limits::guard))
         .layer(from_fn_with_state(Arc::clone(&app), metrics::count))
         .with_state(app)
@@ -185,14 +188,18 @@ pub(super) async fn ready(State(app): Shared) -> Response {
     }
 }
 
-/// The end of a chain, as clients need it to sign the next entry.
+/// The end of a chain, as clients need it to sign the next entry. To whoever has no business with the exhibit or case
+/// there is no such chain.
 pub(super) fn head(
     store: &dyn Store,
+    actor: &ActorId,
     subject: &Subject,
     strand: Strand,
 ) -> Result<Value, StoreError> {
     let known = StoreKnown::new(store);
-    let chain = known.chain(subject, strand);
+    let public = matches!(strand, Strand::Keys | Strand::Rules);
+    let theirs = public || may_know_of(&known, actor, subject);
+    let chain = known.chain(subject, strand).filter(|_| theirs);
     known.check()?;
     Ok(match chain {
         Some(chain) => json!({"length": chain.length, "last": chain.last}),

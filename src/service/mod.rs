@@ -15,6 +15,7 @@ mod clock;
 mod derived;
 mod draft;
 mod eraser;
+mod even;
 #[cfg(test)]
 mod faults;
 mod folder;

@@ -131,7 +131,7 @@ pub const ROUTES: &[Route] = &[
             200,
             JSON,
             "Head",
-            "The head; length 0 where there is no such chain.",
+            "The head; length 0 where there is no such chain, or it is not yours to write to.",
         )],
         handler: || get(views::get_head),
         ..PLAIN

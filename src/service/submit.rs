@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::attempts::{Peer, Submitted};
 use super::batch;
+use super::even::evened;
 use super::http::{App, Shared, head, json_answer, text_answer};
 use super::known::StoreKnown;
 use super::limits::{BATCH_PATIENCE, MAX_BATCHES};
@@ -17,7 +18,7 @@ use super::problem::{Problem, capital};
 use super::sequencer::{self, Answer, Sent, Work};
 use crate::ledger::{MAX_BRANCH, Refusal, Rules, check_whole, signer};
 use crate::protocol::entry::{MAX_ENTRY, UnverifiedEntry, VerifiedEntry};
-use crate::protocol::id::{ChainId, Code};
+use crate::protocol::id::{ActorId, ChainId, Code};
 use crate::protocol::receipt::Receipt;
 
 /// Largest batch, in bytes.
@@ -51,8 +52,12 @@ pub async fn post_entries(State(app): Shared, request: Request) -> Result<Respon
             let body = timeout(BATCH_PATIENCE, whole(request, MAX_BATCH)).await;
             let body = body.map_err(|_| slow_batch().into_response())??;
             let lines = batch::take_in(&app, source, body).await;
-            let lines = lines.map_err(Problem::into_response)?;
-            Ok(text_answer("application/x-ndjson", lines))
+            let (lines, refused) = lines.map_err(Problem::into_response)?;
+            let answer = text_answer("application/x-ndjson", lines);
+            Ok(match refused {
+                true => evened(answer),
+                false => answer,
+            })
         }
         _ => Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -153,7 +158,7 @@ pub fn count(app: &App, source: Option<Code>, result: &Result<Accepted, NotTaken
 
 async fn decide(app: &App, body: &[u8]) -> Result<Accepted, NotTaken> {
     let (sent, what) = verify(&StoreKnown::new(&*app.store), parse(body)?)?;
-    let chain = sent.entry.payload().chain();
+    let chain = Sought::of(&sent.entry);
     let answer = app.sequencer.write(Work::Submitted(Box::new(sent))).await;
     let accepted = answer
         .map_err(Problem::from)
@@ -254,8 +259,24 @@ pub fn verify(
     Ok((Sent { entry, branch }, what.verified()))
 }
 
+/// The chain that an entry was to go into, and who signed it.
+pub struct Sought {
+    chain: ChainId,
+    by: ActorId,
+}
+
+impl Sought {
+    /// Of this entry.
+    pub fn of(entry: &UnverifiedEntry) -> Sought {
+        Sought {
+            chain: entry.payload().chain(),
+            by: entry.payload().actor.clone(),
+        }
+    }
+}
+
 /// What the submitter is told of an answer.
-pub fn accepted(app: &App, chain: &ChainId, answer: Answer) -> Result<Accepted, Problem> {
+pub fn accepted(app: &App, sought: &Sought, answer: Answer) -> Result<Accepted, Problem> {
     match answer {
         Answer::Recorded(receipt) => Ok((StatusCode::CREATED, receipt)),
         Answer::Known(receipt) => Ok((StatusCode::OK, receipt)),
@@ -266,7 +287,12 @@ pub fn accepted(app: &App, chain: &ChainId, answer: Answer) -> Result<Accepted, 
             if !stale {
                 return Err(problem);
             }
-            let head = head(&*app.store, &chain.subject, chain.strand)?;
+            let head = head(
+                &*app.store,
+                &sought.by,
+                &sought.chain.subject,
+                sought.chain.strand,
+            )?;
             Err(problem.with("head", head))
         }
     }

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::auditors::newest_audited;
 use super::blobs::on_disk;
+use super::even::evened;
 use super::history::{self, Part};
 use super::http::{App, Shared, head, json_answer, text_answer};
 use super::known::StoreKnown;
@@ -37,16 +38,19 @@ const WITNESS_PATIENCE: Duration = Duration::from_secs(10);
 pub async fn get_head(
     State(app): Shared,
     Path((subject, strand)): Path<(String, String)>,
-    _: Reader,
+    reader: Reader,
 ) -> Result<Response, Problem> {
     let subject =
         Subject::new(subject).map_err(|error| Problem::bad("bad-subject", error.to_string()))?;
     let strand = Strand::parse(&strand)
         .ok_or_else(|| Problem::bad("bad-strand", "There is no such strand."))?;
-    Ok(json_answer(
-        StatusCode::OK,
-        &head(&*app.store, &subject, strand)?,
-    ))
+    let head = head(&*app.store, &reader.actor, &subject, strand)?;
+    let answer = json_answer(StatusCode::OK, &head);
+    // None, or not theirs.
+    Ok(match head["last"].is_null() {
+        true => evened(answer),
+        false => answer,
+    })
 }
 
 fn scope(kind: &str) -> Result<ScopeKind, Problem> {
@@ -269,7 +273,9 @@ pub async fn get_resolve(
     reader: Reader,
 ) -> Result<Response, Problem> {
     let found = on_disk(move || app.search.resolve(&reader.actor, &query.reference)).await?;
-    Ok(json_answer(StatusCode::OK, &json!({"matches": found})))
+    // What else has the name, and is not theirs, was looked at too.
+    let answer = json_answer(StatusCode::OK, &json!({"matches": found}));
+    Ok(evened(answer))
 }
 
 /// The query.

@@ -17,7 +17,7 @@ use super::sequencer::{Job, OwnEntry, Sent, Work};
 use super::witnessing::Gate;
 use crate::ledger::admit::{Companion, Place};
 use crate::ledger::state::{Known as _, file_named};
-use crate::ledger::{Refusal, Rules, admit, taken_in};
+use crate::ledger::{Refusal, Rules, admit, taken_in, told};
 use crate::protocol::checkpoint::Checkpoint;
 use crate::protocol::entry::{Draft, EntryHash, Payload, Seen, VerifiedEntry};
 use crate::protocol::id::{ChainId, Strand, Subject};
@@ -294,7 +294,11 @@ impl<'a> Writer<'a> {
         draft.known.check()?;
         let admitted = match admitted {
             Ok(admitted) => admitted,
-            Err(refusal) => return Ok(Decided::Refused(refusal)),
+            Err(refusal) => {
+                let told = told(Rules::embedded(), &draft.known, entry, place, refusal);
+                draft.known.check()?;
+                return Ok(Decided::Refused(told));
+            }
         };
         draft.append(entry, place, admitted.in_chain)?;
         draft.known.changes.extend(admitted.changes);

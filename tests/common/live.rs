@@ -12,8 +12,8 @@ use custodes::cli::keyfile;
 use custodes::ledger::admit::Place;
 use custodes::protocol::checkpoint::Checkpoint;
 use custodes::protocol::entry::{EntryHash, Seen, UnverifiedEntry};
+use custodes::protocol::hash::Hash;
 use custodes::protocol::id::{ActorId, ChainId, OrgId, Origin, Strand, Subject};
-use custodes::protocol::key::SecretKey;
 use custodes::protocol::receipt::Receipt;
 use custodes::protocol::time::LogTime;
 use custodes::protocol::token::ReadRequest;
@@ -70,7 +70,8 @@ pub fn world() -> World {
         subject: subject.clone(),
         strand: Strand::Rules,
     };
-    let (_, genesis) = live.end(&rules);
+    let reader = crate::world::clone(&live.reader);
+    let (_, genesis) = live.end(&rules, &reader);
     let genesis = live.read(&format!("/v1/entries/{genesis}")).json();
     let founded = Founded {
         origin: live.origin.clone(),
@@ -99,24 +100,43 @@ impl Live {
 
     /// The same for a stated purpose, whatever the answer.
     pub fn ask(&self, path: &str, purpose: &str) -> Answer {
+        self.ask_as(&self.reader, path, purpose)
+    }
+
+    /// The same as somebody else, this once.
+    pub fn ask_as(&self, reader: &Person, path: &str, purpose: &str) -> Answer {
+        let header = format!(
+            "authorization: Custody {}\r\n",
+            self.token(reader, "GET", path, None, purpose)
+        );
+        wire::ask(&self.ledger, "GET", path, &header, b"")
+    }
+
+    /// A token of somebody's for one request.
+    pub fn token(
+        &self,
+        reader: &Person,
+        method: &str,
+        path: &str,
+        body: Option<Hash>,
+        purpose: &str,
+    ) -> String {
         let mut jti = [0; 16];
         getrandom::fill(&mut jti).unwrap();
         let now = now_ms() / 1000;
         let request = ReadRequest {
             ledger: self.origin.clone(),
-            actor: self.reader.actor.clone(),
-            method: "GET".to_owned(),
+            actor: reader.actor.clone(),
+            method: method.to_owned(),
             uri: format!("{}{path}", self.ledger.url),
-            body: None,
+            body,
             purpose: purpose.to_owned(),
             client: "test 1.0".to_owned(),
             iat: now,
             exp: now + 60,
             jti: Subject::from_bytes(jti),
         };
-        let token = request.sign(&SecretKey::from_seed(*self.reader.key.seed()));
-        let header = format!("authorization: Custody {token}\r\n");
-        wire::ask(&self.ledger, "GET", path, &header, b"")
+        request.sign(&reader.key)
     }
 
     /// What the real verifier says, offline, of the bundle of a case.
@@ -188,9 +208,9 @@ impl RealLedger for Live {
         self.post(vec![line.to_string()]).pop().unwrap()
     }
 
-    fn end(&mut self, chain: &ChainId) -> (u64, EntryHash) {
+    fn end(&mut self, chain: &ChainId, reader: &Person) -> (u64, EntryHash) {
         let path = format!("/v1/heads/{}/{}", chain.subject, chain.strand);
-        let head = self.read(&path).json();
+        let head = self.ask_as(reader, &path, "test").json();
         (
             head["length"].as_u64().unwrap(),
             serde_json::from_value(head["last"].clone()).unwrap(),

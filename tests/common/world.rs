@@ -15,10 +15,10 @@ mod sample;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use custodes::ledger::Refusal;
 use custodes::ledger::admit::{self, Admitted, Place};
 use custodes::ledger::rules::Rules;
 use custodes::ledger::state::{Known as _, MemoryState, Record, RecordKey};
+use custodes::ledger::{Refusal, told};
 use custodes::protocol::base64url;
 use custodes::protocol::bundle::{
     Bundle, BundleChain, BundleEntry, Consistency, Content, FORMAT, MapProof, NodeRef, OpenContent,
@@ -113,6 +113,8 @@ pub struct World {
     pub map_lies: bool,
     /// Size of the tree when its last leaf was a map leaf.
     pub ends_in_map: TreeSize,
+    /// Who signed last, the service apart.
+    signed_by: Option<Person>,
     /// Sizes at which checkpoints were published, and when.
     published: BTreeMap<TreeSize, u64>,
     counter: u64,
@@ -156,6 +158,7 @@ impl World {
             omitted: BTreeSet::new(),
             map_lies: false,
             ends_in_map: TreeSize(0),
+            signed_by: None,
             published: BTreeMap::new(),
             counter,
             now: BEGINNING,
@@ -285,7 +288,8 @@ impl World {
         admit::check_whole(self.rules, entry)?;
         let key = admit::signer(&self.state, entry)?;
         let verified = entry.clone().verify(&key).unwrap();
-        admit::admit(self.rules, &self.state, &verified, place)
+        let admitted = admit::admit(self.rules, &self.state, &verified, place);
+        admitted.map_err(|refusal| told(self.rules, &self.state, &verified, place, refusal))
     }
 
     /// Where and when the next entry would be taken in.
@@ -329,6 +333,9 @@ impl World {
         (seq, prev): (u64, Option<EntryHash>),
     ) -> UnverifiedEntry {
         self.place();
+        if who.actor != self.service.actor {
+            self.signed_by = Some(clone(who));
+        }
         let occurred = Moment::from_unix((self.now / 1000) as i64 + self.clocks * 60, 0).unwrap();
         let payload = Payload {
             ledger: self.origin.clone(),

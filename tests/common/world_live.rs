@@ -12,8 +12,8 @@ pub trait RealLedger: Send + Sync {
         entry: &UnverifiedEntry,
         branch: &[UnverifiedEntry],
     ) -> Result<Place, String>;
-    /// Length and last entry of a chain.
-    fn end(&mut self, chain: &ChainId) -> (u64, EntryHash);
+    /// Length and last entry of a chain, as somebody is told it who may know of it.
+    fn end(&mut self, chain: &ChainId, reader: &Person) -> (u64, EntryHash);
     /// The newest head it signed.
     fn newest(&mut self) -> Option<Seen>;
     /// Lets more than a second pass.
@@ -64,6 +64,7 @@ impl World {
             omitted: BTreeSet::new(),
             map_lies: false,
             ends_in_map: TreeSize(0),
+            signed_by: None,
             published: BTreeMap::new(),
             counter,
             now,
@@ -179,7 +180,11 @@ impl World {
         self.take_in(entry, place).unwrap();
         if let Some(beside) = &mut self.beside {
             // The service signed its own, with other random bytes; people build on that one.
-            let (length, last) = beside.end(&chain);
+            let signer = self
+                .signed_by
+                .as_ref()
+                .expect("somebody signed what this follows from");
+            let (length, last) = beside.end(&chain, signer);
             let mut record = self.state.chain(&chain.subject, chain.strand).unwrap();
             assert_eq!(record.length, length);
             record.last = last;
