@@ -1,4 +1,4 @@
-//! `custodes report`: who looked, and what was done with the data of a case in a period. From a bundle that is verified
+//! `custodes report`: who looked, what was done with the data of a case in a period, and what was disclosed when. From a bundle that is verified
 //! first, so that whoever holds it makes the same report again, without a network.
 
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use super::failure::{Failure, read_limited};
 use super::output::{Output, plain};
 use super::{Outcome, policy};
 use crate::court::about::About;
-use crate::court::{access_report, page_one, processing};
+use crate::court::{access_report, disclosure_report, page_one, processing};
 use crate::ledger::rules::Rules;
 use crate::protocol::bundle::{MAX_BUNDLE, ScopeKind};
 use crate::protocol::policy::Policy;
@@ -21,7 +21,7 @@ use crate::verify::{self, Finding, Inputs, Severity, Verification, VerifiedBundl
 /// A day, in seconds.
 const DAY: i64 = 24 * 60 * 60;
 
-/// Report who looked at evidence, or what was done with a case's data in a period.
+/// Report who looked at evidence, what was done with a case's data in a period, or what was disclosed when.
 #[derive(Debug, Subcommand)]
 pub enum ReportCommand {
     /// Who looked at an exhibit: when, why, at how much of it, with which key and program they asked.
@@ -47,6 +47,28 @@ pub enum ReportCommand {
                       Example: custodes report processing --from 2026-03-01 --to 2026-03-31 --bundle case.custody.json --policy trust.policy"
     )]
     Processing(ProcessingArgs),
+    /// What was disclosed in a case in time, late or not at all; acknowledgements, requests, undertakings.
+    #[command(
+        after_help = "By stage: what stands on schedule MG6E or was granted, and whether it was served in time, late, by how much, or \
+                      not at all, as of the log time of the bundle. Then each disclosure with what its recipients acknowledged and whether \
+                      their own digests agree, each request with its decision or its age, and undertakings. Every party of the \
+                      case may make it. Made from a verified bundle, as `report access` is.\n\n\
+                      Exit codes: 0 everything was checked; 1 the bundle failed; 3 nothing failed, but what is named \
+                      could not be checked and was not accepted with --accept.\n\n\
+                      Example: custodes report disclosure 44NS1234526 --purpose \"disclosure review\"\n\
+                      Example: custodes report disclosure --bundle case.custody.json --policy trust.policy --json"
+    )]
+    Disclosure(DisclosureArgs),
+}
+
+/// What was disclosed when.
+#[derive(Debug, Args)]
+pub struct DisclosureArgs {
+    /// The case: its reference or opaque id. With --bundle it may be left out.
+    #[arg(value_name = "CASE")]
+    target: Option<String>,
+    #[command(flatten)]
+    source: SourceArgs,
 }
 
 /// Who looked.
@@ -106,6 +128,7 @@ impl ReportCommand {
         match self {
             ReportCommand::Access(args) => &args.source,
             ReportCommand::Processing(args) => &args.source,
+            ReportCommand::Disclosure(args) => &args.source,
         }
     }
 
@@ -114,7 +137,20 @@ impl ReportCommand {
         match self {
             ReportCommand::Access(args) => args.target.as_deref(),
             ReportCommand::Processing(args) => args.target.as_deref(),
+            ReportCommand::Disclosure(args) => args.target.as_deref(),
         }
+    }
+
+    /// Whether a finding bears on it. What the bundle holds of evidence and files beside it does not. Who looked, and what
+    /// was disclosed, say themselves what is withheld there; and the latter nothing of exhibits that its reader was not
+    /// given, as these may be sensitive.
+    fn bears_on(&self, finding: &Finding) -> bool {
+        let elsewhere: &[&str] = match self {
+            ReportCommand::Access(_) => &["details-withheld"],
+            ReportCommand::Processing(_) => &[],
+            ReportCommand::Disclosure(_) => &["details-withheld", "exhibits-not-included"],
+        };
+        (2..=4).contains(&finding.question) && !elsewhere.contains(&finding.code.as_str())
     }
 
     /// Refuses a period that is none, before anything is asked of anybody.
@@ -179,14 +215,23 @@ pub fn of_bytes(
         return Ok(failed(&verification, output));
     };
     let about = about(bundle, target)?;
-    let (mut words, mut value) = match &period {
-        None => access_report::access_report(&verification, bundle, &about),
-        Some(period) => processing::processing(&verification, bundle, &about, period),
+    let (mut words, mut value) = match (command, &period) {
+        (ReportCommand::Disclosure(_), _) if about.kind != ScopeKind::Case => {
+            return Err(
+                Failure::new("usage", "what was disclosed when is reported of a case")
+                    .next("name the case, or a bundle of it"),
+            );
+        }
+        (ReportCommand::Disclosure(_), _) => {
+            disclosure_report::disclosure_report(&verification, bundle, &about)
+        }
+        (_, None) => access_report::access_report(&verification, bundle, &about),
+        (_, Some(period)) => processing::processing(&verification, bundle, &about, period),
     };
     let findings: Vec<Finding> = verification
         .findings
         .iter()
-        .filter(|one| bears_on(one, period.is_none()))
+        .filter(|one| command.bears_on(one))
         .cloned()
         .collect();
     let accepted: BTreeSet<String> = command.source().accept.iter().cloned().collect();
@@ -209,13 +254,6 @@ pub fn of_bytes(
     value["exit"] = json!(code);
     output.result(&plain(&words), &value);
     Ok(code)
-}
-
-/// Whether a finding bears on a report. What the bundle holds of evidence and files beside it does not; nor does, on who
-/// looked, what is withheld of other entries, as the report counts what is withheld of these.
-fn bears_on(finding: &Finding, of_access: bool) -> bool {
-    let elsewhere = of_access && finding.code == "details-withheld";
-    (2..=4).contains(&finding.question) && !elsewhere
 }
 
 /// No report is made from what failed.

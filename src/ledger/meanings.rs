@@ -84,7 +84,7 @@ impl RefuseRule {
             }
             R::CauseKnown => "`cause` is an entry of the log",
             R::ExhibitsInCase => {
-                "the table of contents of the case lists every exhibit of `exhibits`"
+                "the table of contents of the case lists every exhibit of `exhibits`, where that is stated"
             }
             R::RecipientsInCase => "every organisation of `to` is a party of the case",
             R::DisclosedToMe => {

@@ -272,7 +272,7 @@ pub fn refuse<K: Known + ?Sized>(
             .is_some_and(|cause| known.entry(cause).is_some()),
         R::ExhibitsInCase => context
             .read::<Vec<Subject>>("exhibits")
-            .is_some_and(|exhibits| {
+            .is_none_or(|exhibits| {
                 exhibits
                     .iter()
                     .all(|one| known.has_exhibit(context.subject(), one))

@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::members::Members;
 use super::reference;
 use super::session::Session;
 use super::signing::{self, Act};
 use super::told;
 use super::values::{self, Details};
+use super::vocabulary;
 use super::when;
 use crate::cli::failure::{Failure, read_limited};
 use crate::cli::{Outcome, evidence};
@@ -35,7 +37,7 @@ pub struct DiscloseArgs {
     /// On what basis.
     #[arg(long, default_value = "disclosure to a party")]
     basis: String,
-    /// Stage of the proceedings, as a code.
+    /// For which stage of the proceedings: idpc, ptph, stage-1 to stage-4, trial, appeal.
     #[arg(long)]
     stage: Option<String>,
     /// The bundle that was handed over: its SHA-256 is recorded.
@@ -55,8 +57,8 @@ pub struct DiscloseArgs {
 pub struct AcknowledgeArgs {
     /// The case: its reference or opaque id.
     case: String,
-    /// Which disclosure, by its entry; otherwise the newest one to your organisation.
-    #[arg(long, value_name = "E")]
+    /// Which disclosure, by the number of its entry; otherwise the newest one to your organisation.
+    #[arg(long, value_name = "ENTRY")]
     disclosure: Option<String>,
     /// What you received: EXHIBIT=FILE, digested again.
     #[arg(long = "file", value_name = "EXHIBIT=FILE", num_args = 1..)]
@@ -105,10 +107,10 @@ pub fn run(args: &DiscloseArgs, session: &Session) -> Outcome {
 pub fn acknowledge(args: &AcknowledgeArgs, session: &Session) -> Outcome {
     let case = reference::case(session, &args.case)?;
     let disclosure = match &args.disclosure {
-        Some(text) => EntryHash(
-            Hash::from_base64url(text)
-                .map_err(|error| Failure::new("usage", format!("--disclosure: {error}")))?,
-        ),
+        Some(text) => {
+            let row = vocabulary::event("disclosure-acknowledged")?;
+            EntryHash(Members::new(session, row, &case).entry(text)?)
+        }
         None => newest_disclosure(session, &case)?,
     };
     let mut digests = Vec::new();
@@ -154,7 +156,7 @@ fn newest_disclosure(session: &Session, case: &Subject) -> Result<EntryHash, Fai
                 "no-disclosure",
                 format!("nothing was disclosed to {org} in this case"),
             )
-            .next("name the disclosure with --disclosure E")
+            .next("name the disclosure with --disclosure ENTRY")
         })
 }
 

@@ -100,7 +100,7 @@ impl<'a> Members<'a> {
     }
 
     /// An entry of the subject's history, by its number; its hash is taken as it is.
-    fn entry(&self, text: &str) -> Result<Hash, Failure> {
+    pub fn entry(&self, text: &str) -> Result<Hash, Failure> {
         let text = text.trim();
         if let Ok(e) = Hash::from_base64url(text) {
             return Ok(e);
