@@ -105,7 +105,8 @@ def text_of(value):
 
 
 def members(value, names, code):
-    need(isinstance(value, dict) and list(value) == names, code, str(names))
+    need(isinstance(value, dict) and sorted(value) == sorted(names), code, str(names))
+    need(list(value) == names, "bundle-not-canonical", str(names))
 
 
 # Section 2 and 3: keys and JWS.
@@ -246,7 +247,7 @@ def open_checkpoint(note, policy, ledger, place):
     need(len(lines) <= 100, code, place)
     keys = [(None, read_vkey(one)) for one in logs]
     keys += [(name, read_vkey(one)) for name, one in witnesses.items()]
-    signed, cosigned = False, set()
+    signed, cosigned = False, {}
     for line in lines:
         parts = re.fullmatch("— ([^ +]+) ([A-Za-z0-9+/=]+)", line)
         need(parts, code, place)
@@ -272,7 +273,7 @@ def open_checkpoint(note, policy, ledger, place):
             else:
                 need(witness not in cosigned, code, place)
                 if seconds > 0:
-                    cosigned.add(witness)
+                    cosigned[witness] = seconds * 1000
     need(signed, code, place)
     body = text.split("\n")
     need(len(body) == 4 and body[3] == "" and body[0] == ledger, code, place)
@@ -286,7 +287,7 @@ def open_checkpoint(note, policy, ledger, place):
         count, members_of = groups[name]
         return sum(met(one) for one in members_of) >= count
 
-    return int(body[1]), root, quorum is None or met(quorum)
+    return int(body[1]), root, quorum is None or met(quorum), list(cosigned.values())
 
 
 # Sections 4, 5 and 11: entries, chains, the bundle.
@@ -299,6 +300,8 @@ PAYLOAD = {
 
 def read_entry(entry, ledger, place):
     """The signed payload with its key id, after its form and disclosures were checked."""
+    length = sum(len(one) + 1 for one in [entry["jws"], *entry["disclosures"]])
+    need(length <= 1 << 20, "entry-too-long", place)
     kid, payload, signed, signature = check_jws(entry["jws"], "custody-entry-v1+jwt", "entry-signed-part")
     need(set(payload) == PAYLOAD and payload["strand"] in STRANDS, "entry-payload", place)
     need(isinstance(payload["seq"], int) and isinstance(payload["details"], dict), "entry-payload", place)
@@ -405,10 +408,11 @@ def verify(data, policy):
     ledger = bundle["ledger"]
     need(any(read_vkey(one)[0] == ledger for one in policy[0]), "log-unknown")
     policy = ([one for one in policy[0] if read_vkey(one)[0] == ledger], *policy[1:])
+    need(len(bundle["checkpoints"]) <= 2 * len(bundle["entries"]) + 1, "checkpoint-superfluous")
     heads = [open_checkpoint(one, policy, ledger, f"checkpoint {at}") for at, one in enumerate(bundle["checkpoints"])]
     need(heads, "checkpoint-missing")
     need(all(a[0] < b[0] for a, b in zip(heads, heads[1:])), "checkpoint-order")
-    size, root, witnessed = heads[-1]
+    size, root, witnessed, _ = heads[-1]
     need(witnessed, "quorum-not-met")
 
     # 4. Entries.
@@ -436,6 +440,12 @@ def verify(data, policy):
         proof = resolve(entry["proof"], place)
         need(root_of_inclusion(index, size, leaf, proof, place) == root, "not-in-log", place)
         entries[index] = (e, commitment, read)
+        # By the clocks of the witnesses of the last checkpoint without it, and of the first with it.
+        before = [times for of_size, _, met, times in heads if met and of_size <= index][-1:]
+        after = [times for of_size, _, met, times in heads if met and of_size > index][:1]
+        early = all(recorded_at + TEN_MINUTES >= time for times in before for time in times)
+        late = all(recorded_at - TEN_MINUTES <= time for times in after for time in times)
+        need(early and late, "recorded-outside-bracket", place)
 
     # 3. Consistency.
     for one in bundle["consistency"]:

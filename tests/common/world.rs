@@ -124,6 +124,11 @@ pub struct World {
 impl World {
     /// A ledger with five organisations that have accepted genesis.
     pub fn new(origin: &str) -> World {
+        World::founded(origin, |_| {})
+    }
+
+    /// The same, after an edit of what genesis says.
+    pub fn founded(origin: &str, edit: impl FnOnce(&mut Value)) -> World {
         let mut counter = Hash::of(&[origin.as_bytes()]).0[0] as u64 * 1_000_000;
         let service = person(&mut counter, "operator.example");
         let mut organisations = Vec::new();
@@ -163,7 +168,7 @@ impl World {
             counter,
             now: BEGINNING,
         };
-        let body = json!({
+        let mut body = json!({
             "service": {"actor": world.service.actor, "key": world.service.key.public()},
             "log": [world.log_vkey().to_string()],
             "organisations": organisations,
@@ -171,6 +176,7 @@ impl World {
             "rules": Rules::embedded().sha256(),
             "predecessor": null,
         });
+        edit(&mut body);
         let service = clone(&world.service);
         let ledger = world.subject.clone();
         let genesis = world.record(&service, &ledger, Strand::Rules, "genesis", body, json!({}));

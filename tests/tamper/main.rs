@@ -1,13 +1,12 @@
 //! Acceptance: no byte of a bundle, of a file beside it or of the evidence can be changed, and no entry
 //! removed, repeated, moved or brought in from elsewhere, without verification failing with a code of
-//! its own.
+//! its own. Single edits, each with its reason, are in the corpus that `tests/bundle_vectors` makes.
 
 #![allow(clippy::unwrap_used)]
 
 mod access;
 mod branches;
 mod bytes;
-mod lists;
 mod origins;
 mod spellings;
 #[path = "../common/world.rs"]
@@ -18,12 +17,11 @@ use std::collections::BTreeSet;
 use custodes::ledger::rules::Rules;
 use custodes::protocol::bundle::{Bundle, Content, OpenContent};
 use custodes::protocol::digest::{DigestKind, EvidenceDigest};
-use custodes::protocol::entry::Disclosure;
 use custodes::protocol::hash::Hash;
 use custodes::protocol::policy::Policy;
 use custodes::protocol::tree::EntryIndex;
 use custodes::verify::{Answer, Evidence, Inputs, Severity, Sidecar, Verification, verify};
-use world::{Sample, sample, sample_of, withhold, withhold_entry};
+use world::{Sample, sample, withhold, withhold_entry};
 
 fn evidence(bytes: &[u8]) -> Vec<Evidence> {
     let digest = EvidenceDigest::of_bytes(DigestKind::File, bytes);
@@ -63,18 +61,6 @@ fn show(found: &Verification) -> String {
         .iter()
         .map(|one| format!("{one}\n"))
         .collect()
-}
-
-/// The bundle after an edit, as somebody who knows the format would write it.
-fn edited(sample: &Sample, edit: impl FnOnce(&mut Bundle)) -> Verification {
-    let mut bundle = sample.world.exhibit_bundle(&sample.video);
-    edit(&mut bundle);
-    check(
-        &bundle.to_bytes(),
-        &sample.world.policy(),
-        &evidence(&sample.bytes),
-        &[],
-    )
 }
 
 fn open(bundle: &mut Bundle, at: usize) -> &mut OpenContent {

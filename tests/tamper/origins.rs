@@ -1,92 +1,6 @@
-//! True entries where they do not belong, chains left out, clocks that differ, keys that are not the ones asked for.
+//! Chains left out, and clocks that differ.
 
 use super::*;
-
-#[test]
-fn true_entries_of_another_exhibit_or_without_their_keys_are_refused() {
-    let sample = sample();
-    let world = &sample.world;
-    let honest = world.exhibit_bundle(&sample.video);
-    let chains: BTreeSet<_> = honest
-        .chains
-        .iter()
-        .map(|chain| custodes::protocol::id::ChainId {
-            subject: chain.subject.clone(),
-            strand: chain.strand,
-        })
-        .collect();
-    let with = |chains: &BTreeSet<custodes::protocol::id::ChainId>| {
-        let recorded: Vec<_> = world
-            .entries
-            .iter()
-            .filter(|one| chains.contains(&one.entry.payload().chain()))
-            .collect();
-        let bundle = world.assemble(honest.scope.clone(), chains, &recorded);
-        check(
-            &bundle.to_bytes(),
-            &world.policy(),
-            &evidence(&sample.bytes),
-            &[],
-        )
-    };
-    assert_eq!(codes(&with(&chains), Severity::Failed), BTreeSet::new());
-    let mut more = chains.clone();
-    more.extend(
-        world
-            .chains
-            .keys()
-            .filter(|chain| chain.subject == sample.phone)
-            .cloned(),
-    );
-    assert_eq!(
-        codes(&with(&more), Severity::Failed),
-        BTreeSet::from(["chain-out-of-scope"])
-    );
-
-    // Without a chain that the others need.
-    use custodes::protocol::id::Strand;
-    for (strand, code) in [
-        (Strand::Keys, "signer-unknown"),
-        (Strand::Rules, "genesis-missing"),
-        (Strand::Case, "rule-broken"),
-        (Strand::Exhibits, "chain-missing"),
-    ] {
-        let fewer: BTreeSet<_> = chains
-            .iter()
-            .filter(|chain| chain.strand != strand)
-            .cloned()
-            .collect();
-        let found = with(&fewer);
-        assert!(
-            codes(&found, Severity::Failed).contains(code),
-            "{strand}: {}",
-            show(&found)
-        );
-    }
-}
-
-#[test]
-fn what_is_of_the_same_case_cannot_be_withheld_as_of_another() {
-    let sample = sample();
-    let world = &sample.world;
-    let mut bundle = world.exhibit_bundle(&sample.copy);
-    let of_parent = |one: &EntryIndex| {
-        let payload = world.entries[one.0 as usize].entry.payload();
-        payload.subject == sample.video && payload.event != "viewed"
-    };
-    let indexes: Vec<EntryIndex> = bundle.entries.iter().map(|one| one.index).collect();
-    indexes
-        .into_iter()
-        .filter(of_parent)
-        .for_each(|index| withhold_entry(&mut bundle, index));
-    let found = check(&bundle.to_bytes(), &world.policy(), &[], &[]);
-    assert_eq!(exit(&found), 1, "{}", show(&found));
-    assert!(
-        found.has("withheld-not-allowed") || found.has("rule-broken"),
-        "{}",
-        show(&found)
-    );
-}
 
 #[test]
 fn a_chain_that_is_left_out_is_counted() {
@@ -130,19 +44,6 @@ fn a_chain_that_is_left_out_is_counted() {
         "{}",
         words(&less)
     );
-    // A chain without entries needs a map proof that there is none.
-    let found = edited(&sample, |bundle| {
-        let mut none = bundle.chains[0].clone();
-        none.subject = sample.phone.clone();
-        none.entries.clear();
-        none.map = None;
-        none.head = custodes::protocol::leaf::ChainHead::EMPTY;
-        bundle.chains.push(none);
-        bundle
-            .chains
-            .sort_by_key(|one| (one.subject.clone(), one.strand));
-    });
-    assert!(found.has("chain-empty"), "{}", show(&found));
 }
 
 #[test]
@@ -312,17 +213,5 @@ fn words_of_a_bundle_are_one_line() {
     assert!(
         words.contains("\\nverified") && !words.contains('\n'),
         "{words}"
-    );
-}
-
-#[test]
-fn a_policy_for_another_key_of_the_same_log_is_not_satisfied() {
-    let sample = sample();
-    let bundle = sample.world.exhibit_bundle(&sample.video).to_bytes();
-    let other = sample_of("evidence.southshire.example");
-    let found = check(&bundle, &other.world.policy(), &[], &[]);
-    assert_eq!(
-        codes(&found, Severity::Failed),
-        BTreeSet::from(["log-unknown"])
     );
 }
