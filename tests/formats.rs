@@ -22,7 +22,10 @@ use custodes::protocol::mldsa::PqSecretKey;
 use custodes::protocol::note::{self, SignatureKind, UnverifiedNote, VerifierKey};
 use custodes::protocol::security::{AttemptKind, By, SecurityRecord, UnverifiedRecord};
 use custodes::protocol::time::{LogTime, Moment, Occurred};
-use custodes::protocol::tree::{EntryIndex, RootHash, TreeSize};
+use custodes::protocol::tree::{
+    ConsistencyProof, EntryIndex, MemoryTree, RootHash, TreeSize, leaf_hash,
+};
+use custodes::verify::map_audit::{LogPlace, MapAudit, Recomputed};
 
 fn signer() -> SecretKey {
     let mut seed = [0; 32];
@@ -223,6 +226,8 @@ fn examples() -> BTreeMap<&'static str, String> {
     let fork = Fork::prove(notes, &keys, Evidence::SameSize).unwrap();
     examples.insert("fork", fork.text);
 
+    examples.insert("map-fault", wrong_map());
+
     let mut add = |name, text: String| examples.insert(name, text);
     let file = EvidenceDigest::of_bytes(DigestKind::File, b"evidence\n");
     let mut manifest = Manifest::default();
@@ -297,6 +302,46 @@ fn examples() -> BTreeMap<&'static str, String> {
         format!("payload  {payload}\nrecord   {text}\nhead     {head}\n"),
     );
     examples
+}
+
+/// A log of two entries whose map says that it has one: shown by its stretch from the beginning.
+fn wrong_map() -> String {
+    let mut audit = MapAudit::resume(Recomputed::default());
+    let mut tree = MemoryTree::default();
+    let other = entry().payload().clone();
+    for (index, strand) in [(0, Strand::Custody), (1, Strand::Notes)] {
+        let payload = Payload {
+            strand,
+            seq: 0,
+            prev: None,
+            ..other.clone()
+        };
+        let details = BTreeMap::new();
+        let draft = Draft { payload, details };
+        let signed = draft.sign(&signer(), || [0xa5; 16]).unwrap();
+        let recorded_at = LogTime(1_773_479_524_123 + index);
+        let place = LogPlace::Entry {
+            index: EntryIndex(index),
+            recorded_at,
+            jws: signed.jws().to_owned(),
+        };
+        audit.take(&place).unwrap();
+        tree.append(Commitment::new(recorded_at, signed.hash()).leaf_hash());
+    }
+    let (index, map) = (EntryIndex(2), map::empty(0));
+    audit.take(&LogPlace::Map { index, map }).unwrap_err();
+    tree.append(leaf_hash(&map_leaf_data(index, map)));
+    let log = SecretKey::from_seed([0x42; 32]);
+    let head = Checkpoint {
+        origin: origin(),
+        size: TreeSize(3),
+        root: tree.root(),
+    };
+    let note = note::sign(&head.to_text(), &origin(), &log);
+    let key = VerifierKey::ed25519(origin(), SignatureKind::Ed25519, log.public());
+    let stretch = audit.wrong().unwrap();
+    let none = ConsistencyProof(Vec::new());
+    stretch.signed(&note, [&key], none).unwrap().text
 }
 
 fn page() -> PathBuf {

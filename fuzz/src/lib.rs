@@ -5,6 +5,7 @@
 
 pub mod bundles;
 pub mod forks;
+pub mod map_faults;
 pub mod seeds;
 pub mod signed;
 pub mod texts;
@@ -15,7 +16,7 @@ pub mod world;
 pub type Target = fn(&[u8]);
 
 /// Every target, by name.
-pub const TARGETS: [(&str, Target); 17] = [
+pub const TARGETS: [(&str, Target); 18] = [
     ("base64url", texts::base64url),
     ("bundle", bundles::bundle),
     ("bundle_edit", bundles::bundle_edit),
@@ -26,6 +27,7 @@ pub const TARGETS: [(&str, Target); 17] = [
     ("id", texts::id),
     ("json", texts::json),
     ("manifest", texts::manifest),
+    ("map_fault", map_faults::map_fault),
     ("note", signed::note),
     ("policy", texts::policy),
     ("rules", texts::rules),

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::bundles::{honest, proof_of};
 use super::forks;
+use super::map_faults;
 use super::signed::{key, payload};
 use super::world::withhold;
 
@@ -189,6 +190,9 @@ pub fn seeds() -> Vec<Seed> {
         .find(|index| world.entries[index.0 as usize].entry.payload().event == "seized");
     withhold(&mut bundle, withheld.unwrap(), &["description"]);
     seeds.push(("bundle", "exhibit", bundle.to_bytes()));
+    for (name, bytes) in map_faults::seeds() {
+        seeds.push(("map_fault", name, bytes));
+    }
     // Edits that a verifier must let pass: a detail withheld, an access entry withheld, a tail cut off.
     for (name, edits) in [
         ("nothing", &[0u8][..]),

@@ -55,13 +55,8 @@ fn in_words(proven: &Proven, policy: Option<&Policy>) -> String {
         line(second)
     );
     for key in &proven.guilty {
-        let role = policy
-            .and_then(|policy| fork::role(key, policy))
-            .map_or_else(
-                || format!("a key under the name {}", key.name()),
-                |role| format!("the key of {role}"),
-            );
-        words.push_str(&format!("Both were signed with {role}: {}\n", short(key)));
+        let of = whose(key, policy);
+        words.push_str(&format!("Both were signed with {of}: {}\n", short(key)));
     }
     words
 }
@@ -75,8 +70,17 @@ fn to_json(proven: &Proven) -> Value {
     json!({ "checkpoints": heads.collect::<Vec<_>>(), "guilty": guilty.collect::<Vec<_>>() })
 }
 
+/// Whose key it is, as far as the policy says.
+pub fn whose(key: &VerifierKey, policy: Option<&Policy>) -> String {
+    let role = policy.and_then(|policy| fork::role(key, policy));
+    role.map_or_else(
+        || format!("a key under the name {}", key.name()),
+        |role| format!("the key of {role}"),
+    )
+}
+
 /// A key as people compare it: name, id, and the beginning of a long one.
-fn short(key: &VerifierKey) -> String {
+pub fn short(key: &VerifierKey) -> String {
     let text = key.to_string();
     match text.char_indices().nth(120) {
         Some((at, _)) => format!("{}...", &text[..at]),
@@ -139,28 +143,31 @@ impl Written {
                 value: Value::Null,
             };
         };
-        let mut path = checked.as_os_str().to_owned();
-        path.push(".custody-fork");
-        let path = PathBuf::from(path);
         let mut value = to_json(proven);
-        let words = match write(&path, &proven.text) {
-            Ok(()) => {
-                value["file"] = path.to_string_lossy().into();
-                let rest = "Anyone can check it with `custodes verify`: give a copy to an auditor and to the other parties";
-                format!("The proof is in {}. {rest}.\n", path.display())
-            }
-            Err(error) => {
-                value["text"] = proven.text.clone().into();
-                let path = path.display();
-                format!(
-                    "The proof could not be written to {path} ({error}). It is:\n{}",
-                    proven.text
-                )
-            }
-        };
+        let words = write_beside(checked, "custody-fork", &proven.text, &mut value);
         Written {
             words: format!("\n{}{words}", in_words(proven, Some(policy))),
             value,
+        }
+    }
+}
+
+/// Writes a proof beside what was checked, and says so. Where it cannot be written it is shown instead.
+pub fn write_beside(checked: &Path, extension: &str, text: &str, value: &mut Value) -> String {
+    let mut path = checked.as_os_str().to_owned();
+    path.push(".");
+    path.push(extension);
+    let path = PathBuf::from(path);
+    match write(&path, text) {
+        Ok(()) => {
+            value["file"] = path.to_string_lossy().into();
+            let rest = "Anyone can check it with `custodes verify`: give a copy to an auditor and to the other parties";
+            format!("The proof is in {}. {rest}.\n", path.display())
+        }
+        Err(error) => {
+            value["text"] = text.into();
+            let path = path.display();
+            format!("The proof could not be written to {path} ({error}). It is:\n{text}")
         }
     }
 }

@@ -34,6 +34,7 @@ mod verify;
 pub mod keyfile;
 #[cfg(feature = "witness")]
 mod keys;
+mod map_fault;
 #[cfg(feature = "monitor")]
 mod monitor;
 #[cfg(feature = "service")]

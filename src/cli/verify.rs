@@ -1,7 +1,7 @@
 //! `custodes verify`: the five questions, offline.
 //!
 //! Reads the bundle, the evidence the reader holds, the blobs beside the bundle and a trust policy; uses
-//! no network. Or a single entry with its `.tlog-proof`. Or a proof of fork.
+//! no network. Or a single entry with its `.tlog-proof`. Or a proof of fork, or of a wrong map.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,14 +12,15 @@ use serde_json::json;
 use super::failure::{Failure, read_limited, read_text};
 use super::fork::{self, Kept, Written};
 use super::output::{Output, plain};
-use super::{Outcome, evidence, policy};
+use super::{Outcome, evidence, map_fault, policy};
 use crate::court;
 use crate::ledger::rules::Rules;
 use crate::protocol::bundle::{Bundle, MAX_BUNDLE};
 use crate::protocol::entry::MAX_ENTRY;
-use crate::protocol::fork::{HEADER, MAX_FORK};
+use crate::protocol::fork::{self as fork_file, MAX_FORK};
 use crate::protocol::hash::Hash;
 use crate::protocol::policy::Policy;
+use crate::verify::map_fault::{self as map_fault_file, MAX_FAULT};
 use crate::verify::{self, Evidence, Finding, Inputs, Sidecar, Verification};
 
 /// Largest blob, as the service takes them.
@@ -28,7 +29,7 @@ const MAX_BLOB: usize = 64 << 20;
 /// Longest proof file: 64 hashes and a checkpoint with its cosignatures.
 const MAX_PROOF: usize = 1 << 20;
 
-/// Check a bundle, one entry with its proof, or a proof of fork, offline.
+/// Check a bundle, one entry with its proof, or a proof of fork or of a wrong map, offline.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 everything was checked; 1 something failed; 3 nothing failed, but what is named \
@@ -36,15 +37,18 @@ const MAX_PROOF: usize = 1 << 20;
                         Example: custodes verify JSM-2.custody.json --file footage.mp4 --policy trust.policy\n\
                         Example: custodes verify entry-12.tlog-proof --entry entry-12.jws --policy trust.policy\n\
                         Example: custodes verify JSM-2.custody.json --policy trust.policy --known kept.checkpoint\n\
-                        Example: custodes verify evidence.custody-fork --policy trust.policy"
+                        Example: custodes verify evidence.custody-fork --policy trust.policy\n\
+                        Example: custodes verify ledger.custody-map-fault --policy trust.policy"
 )]
 pub struct VerifyArgs {
-    /// The bundle (*.custody.json), the proof of one entry (*.tlog-proof), or a proof of fork (*.custody-fork).
+    /// The bundle (*.custody.json), the proof of one entry (*.tlog-proof), or a proof of fork (*.custody-fork) or of a
+    /// wrong map (*.custody-map-fault).
     bundle: PathBuf,
     /// Evidence you hold: files or folders, as many as there are.
     #[arg(long = "file", value_name = "FILE|FOLDER", num_args = 1..)]
     files: Vec<PathBuf>,
-    /// Whom you trust: a policy file from another source than the bundle. A proof of fork alone can do without.
+    /// Whom you trust: a policy file from another source than the bundle. A proof of fork or of a wrong map
+    /// alone can do without.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     /// What you kept of this ledger: a checkpoint, or another bundle, receipt or .tlog-proof. Says whether what you are
@@ -72,9 +76,13 @@ pub struct VerifyArgs {
 pub fn run(args: &VerifyArgs, output: Output) -> Outcome {
     let accepted: BTreeSet<String> = args.accept.iter().cloned().collect();
     let trust = args.policy.as_deref().map(policy::load).transpose()?;
-    if starts_as_fork(&args.bundle)? {
+    if starts_as(&args.bundle, fork_file::HEADER, "custody-fork")? {
         let text = read_text(&args.bundle, MAX_FORK)?;
         return fork::run(&text, trust.as_ref(), &accepted, output);
+    }
+    if starts_as(&args.bundle, map_fault_file::HEADER, "custody-map-fault")? {
+        let text = read_text(&args.bundle, MAX_FAULT)?;
+        return map_fault::run(&text, trust.as_ref(), &accepted, output);
     }
     let kept = Kept::read(&args.known, &args.consistency)?;
     let trust = trust.ok_or_else(|| {
@@ -125,16 +133,16 @@ pub fn run(args: &VerifyArgs, output: Output) -> Outcome {
     Ok(code)
 }
 
-/// Whether a file is meant as a proof of fork.
-fn starts_as_fork(path: &Path) -> Result<bool, Failure> {
+/// Whether a file is meant as a proof of this kind.
+fn starts_as(path: &Path, header: &str, extension: &str) -> Result<bool, Failure> {
     use std::io::Read as _;
     let fail = |error: std::io::Error| Failure::file("read", path, &error);
     let mut start = Vec::new();
     let file = std::fs::File::open(path).map_err(fail)?;
-    file.take(HEADER.len() as u64)
+    file.take(header.len() as u64)
         .read_to_end(&mut start)
         .map_err(fail)?;
-    Ok(start == HEADER.as_bytes() || path.extension().is_some_and(|it| it == "custody-fork"))
+    Ok(start == header.as_bytes() || path.extension().is_some_and(|it| it == extension))
 }
 
 /// The blobs that the bundle names, as far as they lie beside it. A bundle that cannot be read has none:

@@ -128,6 +128,20 @@ impl MapPath {
         path
     }
 
+    /// The sibling at a depth, 1 to [`DEPTH`].
+    pub(super) fn sibling(&self, depth: usize) -> Hash {
+        let at = depth - 1;
+        if !bit(&self.present, at) {
+            return empty(depth);
+        }
+        let whole: u32 = self.present[..at / 8]
+            .iter()
+            .map(|it| it.count_ones())
+            .sum();
+        let above = self.present[at / 8] & !(0xff >> (at % 8));
+        self.siblings[(whole + above.count_ones()) as usize]
+    }
+
     /// The root of the map that has `value` at `key` and these siblings on the way; an absent chain has the value
     /// [`empty`]`(DEPTH)`.
     pub fn root(&self, key: Hash, value: Hash) -> Result<Hash, PathError> {

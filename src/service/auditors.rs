@@ -91,7 +91,8 @@ pub(super) fn newest_audited(app: &App) -> Result<Option<String>, StoreError> {
     Ok(None)
 }
 
-fn place(store: &dyn Store, index: EntryIndex) -> Result<LogPlace, StoreError> {
+/// What stands at a place of the log, as an auditor reads it.
+pub(super) fn place(store: &dyn Store, index: EntryIndex) -> Result<LogPlace, StoreError> {
     if let Some(stored) = store.entry(index)? {
         return Ok(LogPlace::Entry {
             index,

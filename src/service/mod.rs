@@ -56,6 +56,7 @@ mod witnessing;
 mod witnessing_error;
 mod work;
 mod writer;
+mod wrong_map;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -68,6 +69,7 @@ pub use folder::{FolderError, Founded, Founding, NextLogKeys, Organisation, init
 pub use public_log::tile_of;
 pub use repair::{Repair, repair};
 pub use scrub::ScrubStatus;
+pub use wrong_map::{WrongMap, wrong_map};
 
 use eraser::Eraser;
 use forks::Forks;

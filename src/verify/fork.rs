@@ -16,19 +16,30 @@ pub fn verify_fork(text: &str, policy: Option<&Policy>) -> (Vec<Finding>, Option
         }
     };
     for key in proven.iter().flat_map(|proven| &proven.guilty) {
-        if policy.and_then(|policy| role(key, policy)).is_none() {
-            let words = format!(
-                "Whoever holds this key signed both, and {}. Compare it with the one that you were given: {key}",
-                match policy {
-                    None => "no trust policy was given that says whose it is",
-                    Some(_) => "the trust policy does not name it",
-                }
-            );
-            let place = format!("key of {}", key.name());
-            findings.unchecked(Asked::History, "key-not-known", place, words);
-        }
+        check_known(key, "signed both", policy, &mut findings);
     }
     (findings.into_list(), proven)
+}
+
+/// Says so where nobody whom the reader trusts says whose a key is that did something.
+pub(super) fn check_known(
+    key: &VerifierKey,
+    did: &str,
+    policy: Option<&Policy>,
+    findings: &mut Findings,
+) {
+    if policy.and_then(|policy| role(key, policy)).is_some() {
+        return;
+    }
+    let words = format!(
+        "Whoever holds this key {did}, and {}. Compare it with the one that you were given: {key}",
+        match policy {
+            None => "no trust policy was given that says whose it is",
+            Some(_) => "the trust policy does not name it",
+        }
+    );
+    let place = format!("key of {}", key.name());
+    findings.unchecked(Asked::History, "key-not-known", place, words);
 }
 
 /// What a key is in a policy, in words.

@@ -1,5 +1,5 @@
 //! Recomputing the map of completeness over every entry of a log, a stretch at a time: what an auditor does before
-//! saying "I recomputed the map".
+//! saying "I recomputed the map". Where something is wrong, it hands out what proves it ([`map_fault`]).
 //!
 //! In scope: leaves, chains (position and previous entry, as each signer stated them), branches, every map leaf, and the
 //! root of the tree. Out of scope: signatures and the rules of custody, which [`super::audit`] checks; reading the log.
@@ -8,15 +8,18 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use super::map_fault::{Before, Content, Given, Stretch};
 use crate::ledger::taken_in;
 use crate::protocol::entry::{EntryHash, UnverifiedEntry};
+use crate::protocol::frontier::Frontier;
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ChainId, Strand, Subject};
 use crate::protocol::leaf::{ChainHead, Commitment, map_leaf_data};
 use crate::protocol::map;
+use crate::protocol::map_multiproof::MapMultiproof;
 use crate::protocol::map_rows::{self, MemoryRows};
 use crate::protocol::time::LogTime;
-use crate::protocol::tree::{EntryIndex, LeafHash, RootHash, TreeSize, leaf_hash, node_hash};
+use crate::protocol::tree::{EntryIndex, RootHash, TreeSize, leaf_hash};
 
 /// One place of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,57 +71,91 @@ struct ChainEnd {
 #[serde(deny_unknown_fields)]
 pub struct Recomputed {
     size: u64,
-    /// Roots of the complete subtrees that the tree is made of, the largest first: level and hash.
-    subtrees: Vec<(u8, Hash)>,
+    /// The tree before that map leaf: roots of the complete subtrees that it is made of, the largest first.
+    before: Vec<Hash>,
     chains: Vec<ChainEnd>,
 }
 
 /// A recomputation under way.
 pub struct MapAudit {
-    size: u64,
-    subtrees: Vec<(u8, Hash)>,
+    tree: Frontier,
     chains: BTreeMap<ChainId, ChainEnd>,
+    /// The map as of the last map leaf, that leaf's root, and the tree before it.
     rows: MemoryRows,
+    map: Option<Hash>,
+    before: Frontier,
+    /// What came since.
+    since: Vec<Since>,
     changed: BTreeMap<Hash, Hash>,
     /// Entries of a branch that must come next.
     branch: VecDeque<EntryHash>,
-    /// Whether the last leaf was a map leaf.
-    in_map: bool,
+    wrong: Option<Stretch>,
+}
+
+/// An entry since the last map leaf.
+struct Since {
+    recorded_at: LogTime,
+    jws: String,
+    /// What its chain had before, where it is the first of its chain.
+    before: Option<Before>,
 }
 
 impl MapAudit {
-    /// Goes on from what was kept; from the beginning with what [`Recomputed::default`] gives.
+    /// Goes on from what was kept; from the beginning with what [`Recomputed::default`] gives, or where the kept is of
+    /// no use.
     pub fn resume(kept: Recomputed) -> MapAudit {
-        let chains = kept.chains.into_iter().map(|end| {
+        let mut audit = MapAudit {
+            tree: Frontier::default(),
+            chains: BTreeMap::new(),
+            rows: MemoryRows::default(),
+            map: None,
+            before: Frontier::default(),
+            since: Vec::new(),
+            changed: BTreeMap::new(),
+            branch: VecDeque::new(),
+            wrong: None,
+        };
+        let before = kept.size.checked_sub(1);
+        let Some(before) = before.and_then(|size| Frontier::new(TreeSize(size), kept.before))
+        else {
+            return audit;
+        };
+        for end in kept.chains {
             let chain = ChainId {
                 subject: end.subject.clone(),
                 strand: end.strand,
             };
-            (chain, end)
-        });
-        let mut audit = MapAudit {
-            size: kept.size,
-            subtrees: kept.subtrees,
-            chains: chains.collect(),
-            rows: MemoryRows::default(),
-            changed: BTreeMap::new(),
-            branch: VecDeque::new(),
-            in_map: kept.size > 0,
-        };
-        audit.changed = audit
-            .chains
-            .iter()
-            .map(|(chain, end)| {
-                let key = map::key(chain);
-                (key, map::value(key, end.length, end.head))
-            })
-            .collect();
+            let key = map::key(&chain);
+            let value = map::value(key, end.length, end.head);
+            audit.changed.insert(key, value);
+            audit.chains.insert(chain, end);
+        }
+        audit.tree = before;
+        let map = audit.work_in();
+        audit.end_stretch(map);
         audit
+    }
+
+    /// Works what changed into the map: its root.
+    fn work_in(&mut self) -> Hash {
+        let updated = map_rows::update(&self.rows, &std::mem::take(&mut self.changed))
+            .expect("rows that only updates wrote are all there");
+        self.rows.extend(updated.rows);
+        updated.root
+    }
+
+    /// A map leaf with this root, which is right.
+    fn end_stretch(&mut self, map: Hash) {
+        self.before = self.tree.clone();
+        let index = EntryIndex(self.tree.size().0);
+        self.tree.append(leaf_hash(&map_leaf_data(index, map)));
+        self.map = Some(map);
+        self.since.clear();
     }
 
     /// Number of leaves so far.
     pub fn size(&self) -> TreeSize {
-        TreeSize(self.size)
+        self.tree.size()
     }
 
     /// Number of chains so far.
@@ -134,50 +171,70 @@ impl MapAudit {
     /// Takes the next place of the log.
     ///
     /// # Errors
-    /// It cannot stand there, or a map leaf is not the map of the entries before it. Nothing more can be said then.
+    /// It cannot stand there, or a map leaf is not the map of the entries before it. Nothing more can be said then; what
+    /// shows it is [`MapAudit::wrong`].
     pub fn take(&mut self, place: &LogPlace) -> Result<(), WrongLog> {
-        let at = self.size;
+        let at = self.tree.size().0;
+        let (LogPlace::Entry { index, .. } | LogPlace::Map { index, .. }) = place;
         let wrong = |code, words: String| WrongLog {
             code,
             index: at,
             words,
         };
-        let (index, leaf) = match place {
-            LogPlace::Entry {
-                index,
-                recorded_at,
-                jws,
-            } => {
-                let entry = UnverifiedEntry::from_parts(jws, std::iter::empty())
-                    .map_err(|error| wrong("entry-form", format!("{error}.")))?;
-                let commitment = Commitment::new(*recorded_at, entry.hash());
-                self.extend(&entry, commitment)
-                    .map_err(|words| wrong("chain-differs", words))?;
-                self.in_map = false;
-                (*index, commitment.leaf_hash())
-            }
-            LogPlace::Map { index, map } => {
-                if self.in_map || at == 0 || !self.branch.is_empty() {
-                    let words = "A map leaf stands where none can stand.";
-                    return Err(wrong("map-superfluous", words.to_owned()));
-                }
-                let updated = map_rows::update(&self.rows, &std::mem::take(&mut self.changed))
-                    .expect("rows that only updates wrote are all there");
-                self.rows.extend(updated.rows);
-                if updated.root != *map {
-                    let words = "The log's map is not the map of the entries before it: it hides entries, or names \
-                                 some that are not there.";
-                    return Err(wrong("map-differs", words.to_owned()));
-                }
-                self.in_map = true;
-                (*index, leaf_hash(&map_leaf_data(EntryIndex(at), *map)))
-            }
-        };
         if index.0 != at {
             let words = format!("The place {} was given in its stead.", index.0);
             return Err(wrong("place-missing", words));
         }
-        self.append(leaf);
+        let taken = match place {
+            LogPlace::Entry {
+                recorded_at, jws, ..
+            } => self.take_entry(*recorded_at, jws),
+            LogPlace::Map { map, .. } => self.take_map(*map),
+        };
+        taken.map_err(|(code, words)| {
+            let map = match place {
+                LogPlace::Entry { .. } => None,
+                LogPlace::Map { map, .. } => Some(*map),
+            };
+            self.wrong = Some(self.stretch(map));
+            wrong(code, words)
+        })
+    }
+
+    fn take_map(&mut self, map: Hash) -> Result<(), (&'static str, String)> {
+        if self.since.is_empty() || !self.branch.is_empty() {
+            let words = "A map leaf stands where none can stand.";
+            return Err(("map-superfluous", words.to_owned()));
+        }
+        let updated = map_rows::update(&self.rows, &self.changed)
+            .expect("rows that only updates wrote are all there");
+        if updated.root != map {
+            let words = "The log's map is not the map of the entries before it: it hides entries, or names some that \
+                         are not there.";
+            return Err(("map-differs", words.to_owned()));
+        }
+        self.changed.clear();
+        self.rows.extend(updated.rows);
+        self.end_stretch(map);
+        Ok(())
+    }
+
+    fn take_entry(
+        &mut self,
+        recorded_at: LogTime,
+        jws: &str,
+    ) -> Result<(), (&'static str, String)> {
+        self.since.push(Since {
+            recorded_at,
+            jws: jws.to_owned(),
+            before: None,
+        });
+        let entry = UnverifiedEntry::from_parts(jws, std::iter::empty())
+            .map_err(|error| ("entry-form", format!("{error}.")))?;
+        let commitment = Commitment::new(recorded_at, entry.hash());
+        self.extend(&entry, commitment)
+            .map_err(|words| ("chain-differs", words))?;
+        self.tree.append(commitment.leaf_hash());
         Ok(())
     }
 
@@ -195,15 +252,24 @@ impl MapAudit {
         let (length, last, head) = end.map_or((0, None, ChainHead::EMPTY), |end| {
             (end.length, Some(end.last), end.head)
         });
-        if (payload.seq, payload.prev) != (length, last) {
-            return Err(format!(
-                "Its signer put it at position {} of its chain, which has {length} entries before it.",
-                payload.seq
-            ));
-        }
-        let head = head.extend(EntryIndex(self.size), commitment);
         let key = map::key(&chain);
+        if !self.changed.contains_key(&key)
+            && let Some(since) = self.since.last_mut()
+        {
+            since.before = Some((length, head));
+        }
+        let index = EntryIndex(self.tree.size().0);
+        let head = head.extend(index, commitment);
         self.changed.insert(key, map::value(key, length + 1, head));
+        if (payload.seq, payload.prev) != (length, last) {
+            return Err(match payload.seq == length {
+                true => "Its signer named another entry before it in its chain.".to_owned(),
+                false => format!(
+                    "Its signer put it at position {} of its chain, which has {length} entries before it.",
+                    payload.seq
+                ),
+            });
+        }
         let end = ChainEnd {
             subject: chain.subject.clone(),
             strand: chain.strand,
@@ -216,29 +282,42 @@ impl MapAudit {
         Ok(())
     }
 
-    fn append(&mut self, leaf: LeafHash) {
-        self.size += 1;
-        let mut new = (0, leaf.0);
-        while let Some((_, left)) = self.subtrees.pop_if(|(level, _)| *level == new.0) {
-            new = (new.0 + 1, node_hash(left, new.1));
+    /// What came since the last map leaf, as anyone can check it.
+    fn stretch(&self, map: Option<Hash>) -> Stretch {
+        let keys: Vec<Hash> = self.changed.keys().copied().collect();
+        let siblings = MapMultiproof::prove(&self.rows, &keys)
+            .expect("rows that only updates wrote are all there");
+        let entries = self.since.iter().map(|since| Given {
+            recorded_at: since.recorded_at,
+            content: Content::read(since.jws.as_bytes()),
+            before: since.before,
+        });
+        Stretch {
+            map_before: self.map,
+            tree_before: self.before.clone(),
+            siblings,
+            entries: entries.collect(),
+            map,
         }
-        self.subtrees.push(new);
+    }
+
+    /// The stretch of the log in which something is wrong, once it was said that something is; none where that is a
+    /// place that was not given, which is no fault of the log.
+    pub fn wrong(&self) -> Option<&Stretch> {
+        self.wrong.as_ref()
     }
 
     /// The root of the tree so far; nothing for an empty one.
     pub fn root(&self) -> Option<RootHash> {
-        let mut hashes = self.subtrees.iter().rev().map(|(_, hash)| *hash);
-        let last = hashes.next()?;
-        Some(RootHash(
-            hashes.fold(last, |right, left| node_hash(left, right)),
-        ))
+        (self.tree.size().0 > 0).then(|| self.tree.root())
     }
 
     /// What to keep, if the last leaf was a map leaf.
     pub fn keep(&self) -> Option<Recomputed> {
-        self.in_map.then(|| Recomputed {
-            size: self.size,
-            subtrees: self.subtrees.clone(),
+        let in_map = self.map.is_some() && self.since.is_empty();
+        in_map.then(|| Recomputed {
+            size: self.tree.size().0,
+            before: self.before.subtrees().to_vec(),
             chains: self.chains.values().cloned().collect(),
         })
     }

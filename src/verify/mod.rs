@@ -44,6 +44,7 @@ pub mod finding;
 pub mod fork;
 pub mod known;
 pub mod map_audit;
+pub mod map_fault;
 mod nodes;
 mod owed;
 pub(crate) mod plain;

@@ -1,7 +1,7 @@
 //! `custodes audit`: recompute a whole ledger, from its folder or by its service.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -13,7 +13,9 @@ use super::serve::store_failure;
 use super::session::Session;
 use crate::cli::Outcome;
 use crate::cli::failure::Failure;
+use crate::cli::map_fault;
 use crate::cli::output::{Output, plain};
+use crate::service::WrongMap;
 use crate::verify::{Finding, Severity};
 use crate::{service, verify};
 
@@ -57,7 +59,32 @@ pub fn run(args: &AuditArgs, output: Output) -> Outcome {
         let (code, next) = store_failure(&error);
         Failure::new(code, error.to_string()).next(next)
     })?;
-    told(args, &findings, output)
+    let proof = prove(dir, &findings)?;
+    told(args, &findings, proof, output)
+}
+
+/// Where the audit found what a wrong map can have come of, the proof of it, written beside the folder; for people and
+/// for programs.
+fn prove(dir: &Path, findings: &[Finding]) -> Result<(String, Value), Failure> {
+    let of_map = [
+        "map-differs",
+        "map-superfluous",
+        "rule-broken",
+        "entry-form",
+    ];
+    let is_of_map =
+        |one: &Finding| one.severity == Severity::Failed && of_map.contains(&&*one.code);
+    if !findings.iter().any(is_of_map) {
+        return Ok((String::new(), Value::Null));
+    }
+    let said = match service::wrong_map(dir) {
+        Ok(WrongMap::Shown(shown)) => return Ok(map_fault::write(dir, &shown)),
+        Ok(WrongMap::Nowhere) => return Ok((String::new(), Value::Null)),
+        Ok(WrongMap::NotShown(why)) => why,
+        Err(error) => error.to_string(),
+    };
+    let words = format!("No proof of a wrong map could be made of what is stored: {said}.\n");
+    Ok((words, Value::Null))
 }
 
 /// Has the service audit itself.
@@ -87,7 +114,12 @@ pub fn by_service(args: &AuditArgs, session: &Session) -> Outcome {
     }
     let findings: Option<Vec<Finding>> = findings.into_iter().collect();
     let findings = findings.ok_or_else(|| unexpected("a finding in a form that is not known"))?;
-    told(args, &findings, session.output)
+    told(
+        args,
+        &findings,
+        (String::new(), Value::Null),
+        session.output,
+    )
 }
 
 pub(super) fn bar(output: Output) -> ProgressBar {
@@ -113,19 +145,26 @@ fn finding(value: &Value) -> Option<Finding> {
     })
 }
 
-fn told(args: &AuditArgs, findings: &[Finding], output: Output) -> Outcome {
+fn told(
+    args: &AuditArgs,
+    findings: &[Finding],
+    (proof, value): (String, Value),
+    output: Output,
+) -> Outcome {
     let accepted: BTreeSet<String> = args.accept.iter().cloned().collect();
     let code = verify::exit_code(findings, &accepted);
     let mut words = String::new();
     for finding in findings {
         words.push_str(&format!("{finding}\n"));
     }
+    words.push_str(&proof);
     words.push_str(match code {
         0 => "The whole ledger was recomputed: every entry, chain, rule and checkpoint is as it should be.",
         3 => "Nothing failed, but what is named above could not be checked.",
         _ => "The ledger is not as it should be.",
     });
     let list: Vec<_> = findings.iter().map(Finding::json).collect();
-    output.result(&plain(&words), &json!({ "exit": code, "findings": list }));
+    let value = json!({ "exit": code, "findings": list, "map_fault": value });
+    output.result(&plain(&words), &value);
     Ok(code)
 }

@@ -10,13 +10,17 @@ use super::audit::bar;
 use super::client::unexpected;
 use super::home::write_atomically;
 use super::session::Session;
+use super::watch::consistency;
 use crate::cli::Outcome;
 use crate::cli::failure::{Failure, read_text};
+use crate::cli::map_fault;
 use crate::cli::output::plain;
 use crate::cli::witness;
 use crate::protocol::checkpoint::Checkpoint;
+use crate::protocol::tree::ConsistencyProof;
 use crate::verify::counted;
 use crate::verify::map_audit::{LogPlace, MapAudit, Recomputed, WrongLog};
+use crate::verify::map_fault::{Shown, Stretch};
 
 /// Longest file of what was recomputed: some five million chains.
 const MAX_KEPT: usize = 1 << 30;
@@ -93,9 +97,7 @@ fn read(
         bar.set_position(audit.size().0);
     })?;
     if let Some(wrong) = wrong {
-        return Err(Failure::check(wrong.code, wrong.to_string()).next(
-            "nothing was cosigned; have the folder audited (custodes audit --dir), keep what you have, and tell the other parties",
-        ));
+        return Err(accuse(audit, &wrong, session));
     }
     match ended && !strange {
         true => Ok(audit.size().0 > from),
@@ -103,6 +105,34 @@ fn read(
             "the log was cut short or has places of an unknown form",
         )),
     }
+}
+
+/// What is wrong, with the proof of it beside: that it cannot be had takes nothing from the finding.
+fn accuse(audit: &MapAudit, wrong: &WrongLog, session: &Session) -> Failure {
+    let shown = match audit.wrong() {
+        Some(stretch) => prove(stretch, session).map_err(|failure| failure.detail),
+        None => Err("the service left a place of its log out".to_owned()),
+    };
+    let proof = match shown {
+        Ok(shown) => map_fault::write(&session.profile.wrong_map_file(), &shown).0,
+        Err(why) => format!("It could not be proven with what the service gave: {why}."),
+    };
+    Failure::check(wrong.code, format!("{wrong}\n{proof}")).next(
+        "nothing was cosigned; have the folder audited (custodes audit --dir), keep what you have, and tell the other parties",
+    )
+}
+
+/// Makes the log answer for a stretch, with its newest checkpoint.
+fn prove(stretch: &Stretch, session: &Session) -> Result<Shown, Failure> {
+    let note = checkpoint(session)?;
+    let head = session.open_checkpoint(&note)?;
+    let end = stretch.end();
+    let proof = match end == head.size {
+        true => ConsistencyProof(Vec::new()),
+        false => consistency(session, end, head.size)?,
+    };
+    let shown = stretch.signed(&note, session.log_keys(), proof);
+    shown.map_err(|error| Failure::check("map-fault-not-shown", error.to_string()))
 }
 
 fn checkpoint(session: &Session) -> Result<String, Failure> {

@@ -142,6 +142,11 @@ impl Profile {
         self.home.join("map-recomputed.json")
     }
 
+    /// Beside which the proof of a wrong map is written.
+    pub fn wrong_map_file(&self) -> PathBuf {
+        self.home.join("wrong-map")
+    }
+
     /// How the security log ended when it was last read.
     pub fn security_log_file(&self) -> PathBuf {
         self.home.join("security-log")

@@ -14,7 +14,7 @@ use crate::protocol::checkpoint::Checkpoint;
 use crate::protocol::entry::Seen;
 use crate::protocol::fork::Fork;
 use crate::protocol::note::MAX_NOTE;
-use crate::protocol::tree::{ConsistencyProof, RootHash};
+use crate::protocol::tree::{ConsistencyProof, RootHash, TreeSize};
 
 /// Fetches the service's checkpoint and checks that it continues what we knew.
 ///
@@ -156,11 +156,7 @@ fn continues(
         // A service, or a proxy before it, that cannot answer now says nothing about the history.
         Err(failure) => return Err(failure),
     };
-    let proof: ConsistencyProof = answer
-        .get("proof")
-        .cloned()
-        .and_then(|proof| serde_json::from_value(proof).ok())
-        .ok_or_else(|| unexpected("no consistency proof"))?;
+    let proof = read_proof(&answer)?;
     let root = answer.get("root").cloned();
     let root = root.and_then(|root| serde_json::from_value(root).ok());
     let checked = proof.verify(older.size, older.root, newer.size, newer.root);
@@ -168,6 +164,27 @@ fn continues(
         why: error.to_string(),
         shown: (proof, root),
     }))
+}
+
+fn read_proof(answer: &serde_json::Value) -> Result<ConsistencyProof, Failure> {
+    let proof = answer.get("proof").cloned();
+    let proof = proof.and_then(|proof| serde_json::from_value(proof).ok());
+    proof.ok_or_else(|| unexpected("no consistency proof"))
+}
+
+/// The proof that the service gives for two sizes, unchecked.
+pub fn consistency(
+    session: &Session,
+    older: TreeSize,
+    newer: TreeSize,
+) -> Result<ConsistencyProof, Failure> {
+    let path = format!("/v1/consistency/{}/{}", older.0, newer.0);
+    let answer = session.client.public(&path)?;
+    read_proof(
+        &answer
+            .ok_or_else(|| unexpected("no consistency proof"))?
+            .json()?,
+    )
 }
 
 /// The newest checkpoint that we verified earlier.

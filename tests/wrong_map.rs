@@ -1,0 +1,168 @@
+//! An operator who commits to a map that hides something is caught by whoever recomputes it: in the folder, or on the
+//! auditor's own machine over the real service; each time with a file that anyone can check.
+#![cfg(feature = "service")]
+#![allow(clippy::unwrap_used)]
+
+mod common;
+#[path = "common/ledger.rs"]
+mod ledger;
+#[path = "common/operator.rs"]
+mod operator;
+
+use std::path::Path;
+
+use custodes::protocol::entry::UnverifiedEntry;
+use custodes::protocol::id::Strand;
+use custodes::protocol::tree::EntryIndex;
+use ledger::{CASE, Ledger, copy, ends, ok};
+use operator::Operator;
+
+/// Nothing is published unless it is asked for.
+const SELDOM: [&str; 2] = ["--publish-every", "3600000"];
+
+#[test]
+fn a_wrong_map_is_caught_with_proof_in_the_folder_and_over_http() {
+    let mut ledger = Ledger::new();
+    ledger.enrol("vale", "inspectorate", "auditor", "Sam Vale");
+    let keys = ledger.path("auditor").display().to_string();
+    let name = ["--name", "map.inspectorate.example", "--plain-keys"];
+    ok(&ledger.run(
+        "nobody",
+        &[&["witness", "init", "--dir", &keys], &name[..]].concat(),
+    ));
+    trust(&ledger);
+    ledger.stop();
+    ledger.start_with(&SELDOM);
+    let file = ledger.path("clip.bin");
+    std::fs::write(&file, b"a clip").unwrap();
+    ledger.register(&file, "JSM/1");
+    let reference = format!("{CASE} JSM/1");
+    ok(&ledger.run("smith", &["history", &reference]));
+    // As it is, the map is right; what comes after it is not published any more.
+    let cosign = [
+        "audit",
+        "--service",
+        "--cosign",
+        &keys,
+        "--purpose",
+        "the map",
+    ];
+    ends(&ledger.run("vale", &cosign), 2); // the service's policy names no auditor
+    ok(&ledger.run("smith", &["history", &reference]));
+    ledger.register(&file, "JSM/2");
+    ledger.kill();
+
+    type Lie = fn(&Operator) -> Vec<EntryIndex>;
+    let lies: [(&str, Lie); 4] = [
+        ("nothing", |_| Vec::new()),
+        ("the newest view", |operator| {
+            vec![*operator.places(of_access).last().unwrap()]
+        }),
+        ("the newest exhibit", |operator| {
+            let exhibits = operator.places(|one| one.payload().strand == Strand::Exhibits);
+            vec![*exhibits.last().unwrap()]
+        }),
+        ("a chain from long before", |operator| {
+            operator.places(|one| one.payload().strand == Strand::Keys)[..1].to_vec()
+        }),
+    ];
+    for (what, hidden) in lies {
+        let copied = ledger.path("copied");
+        copy(&ledger.path("ledger"), &copied);
+        let operator = Operator::at(&copied);
+        let hidden = hidden(&operator);
+        operator.publish_map_without(&hidden);
+        drop(operator);
+        let audit = [
+            "audit",
+            "--dir",
+            &copied.display().to_string(),
+            "--accept",
+            "head-missing",
+        ];
+        let audited = ledger.run("nobody", &audit);
+        let proof = ledger.path("copied.custody-map-fault");
+        if hidden.is_empty() {
+            ok(&audited);
+            assert!(!proof.exists());
+        } else {
+            let said = ends(&audited, 1);
+            assert!(said.contains("[map-differs]"), "{what}: {said}");
+            assert!(said.contains("copied.custody-map-fault"), "{what}: {said}");
+            shows(&ledger, &proof);
+            std::fs::remove_file(&proof).unwrap();
+        }
+        std::fs::remove_dir_all(&copied).unwrap();
+    }
+
+    // The service goes on from what it had committed to; the auditor finds it on a machine of their own.
+    let operator = Operator::at(&ledger.path("ledger"));
+    let newest = *operator.places(of_access).last().unwrap();
+    operator.publish_map_without(&[newest]);
+    drop(operator);
+    ledger.start();
+    ledger.register(&file, "JSM/3");
+    let said = ends(&ledger.run("vale", &cosign), 1);
+    assert!(
+        said.contains("map-differs") && said.contains("nothing was cosigned"),
+        "{said}"
+    );
+    let proof = ledger.path("vale/wrong-map.custody-map-fault");
+    assert!(said.contains("wrong-map.custody-map-fault"), "{said}");
+    shows(&ledger, &proof);
+    // And so does who had recomputed what came before, and goes on from there.
+    std::fs::remove_file(&proof).unwrap();
+    ends(&ledger.run("vale", &cosign), 1);
+    shows(&ledger, &proof);
+    ledger.stop();
+    let dir = ledger.path("ledger").display().to_string();
+    ends(&ledger.run("nobody", &["audit", "--dir", &dir]), 1);
+    shows(&ledger, &ledger.path("ledger.custody-map-fault"));
+}
+
+fn of_access(entry: &UnverifiedEntry) -> bool {
+    entry.payload().strand == Strand::Access
+}
+
+/// A policy that names the log alone.
+fn trust(ledger: &Ledger) {
+    let policy = std::fs::read_to_string(ledger.path("ledger/policy")).unwrap();
+    let lines = policy.lines().map(|line| line.trim_start_matches("# "));
+    let logs: String = lines
+        .filter(|line| line.starts_with("log "))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    std::fs::write(ledger.path("trust.policy"), logs + "quorum none\n").unwrap();
+}
+
+/// Anyone can check it, and nothing that was changed passes.
+fn shows(ledger: &Ledger, proof: &Path) {
+    let policy = ledger.path("trust.policy").display().to_string();
+    let shown = proof.display().to_string();
+    let said = ok(&ledger.run("nobody", &["verify", &shown, "--policy", &policy]));
+    assert!(
+        said.contains("WRONG MAP of the log evidence.example"),
+        "{said}"
+    );
+    assert!(
+        said.contains("signed with the key of the log evidence.example"),
+        "{said}"
+    );
+    let said = ends(&ledger.run("nobody", &["verify", &shown]), 3);
+    assert!(said.contains("key-not-known"), "{said}");
+    let text = std::fs::read_to_string(proof).unwrap();
+    let changed = ledger.path("changed.custody-map-fault");
+    for (from, to) in [
+        ("\nchain 0\n", "\nchain 1\n"),
+        ("\nentry 1", "\nentry 2"),
+        ("-v1\n", "-v2\n"),
+    ] {
+        std::fs::write(&changed, text.replacen(from, to, 1)).unwrap();
+        let changed = changed.display().to_string();
+        let said = ends(
+            &ledger.run("nobody", &["verify", &changed, "--policy", &policy]),
+            1,
+        );
+        assert!(said.contains("map-fault-not-shown"), "{said}");
+    }
+}
