@@ -2,14 +2,13 @@
 
 use super::*;
 
-use custodes::protocol::bundle::NodeRef;
 use custodes::protocol::checkpoint::Checkpoint;
 use custodes::protocol::digest::{DigestKind, EvidenceDigest};
 use custodes::protocol::hash::Hash;
 use custodes::protocol::id::{ChainId, Strand};
 use custodes::protocol::note::UnverifiedNote;
 use good::{chain, noted};
-use world::{withhold, withhold_entry};
+use world::{prune, withhold, withhold_entry};
 
 pub fn vectors() -> Vec<Vector> {
     let sample = sample();
@@ -186,25 +185,4 @@ fn known() -> Vec<Vector> {
         )
         .knowing("good-kept"),
     ]
-}
-
-/// Leaves out the hashes that nothing refers to.
-pub fn prune(bundle: &mut Bundle) {
-    let mut lists: Vec<&mut Vec<NodeRef>> = Vec::new();
-    lists.extend(bundle.entries.iter_mut().map(|one| &mut one.proof));
-    lists.extend(bundle.consistency.iter_mut().map(|one| &mut one.proof));
-    for map in bundle.chains.iter_mut().filter_map(|one| one.map.as_mut()) {
-        lists.push(&mut map.proof);
-        lists.push(&mut map.siblings);
-    }
-    let used: BTreeSet<u32> = lists
-        .iter()
-        .flat_map(|list| list.iter())
-        .map(|at| at.0)
-        .collect();
-    let order: Vec<u32> = used.into_iter().collect();
-    for at in lists.into_iter().flatten() {
-        at.0 = order.binary_search(&at.0).unwrap() as u32;
-    }
-    bundle.nodes = order.iter().map(|at| bundle.nodes[*at as usize]).collect();
 }

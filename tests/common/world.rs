@@ -43,7 +43,7 @@ use custodes::protocol::tree::{
 use custodes::verify::audit::AuditLeaf;
 use serde_json::{Map, Value, json};
 
-pub use bundles::{withhold, withhold_entry};
+pub use bundles::{prune, withhold, withhold_entry};
 pub use live::{Founded, Queued, RealLedger};
 pub use sample::{Sample, sample, sample_in, sample_of};
 

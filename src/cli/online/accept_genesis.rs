@@ -50,13 +50,7 @@ pub fn run(args: &AcceptArgs, profile: Profile, output: Output) -> Outcome {
 
 /// The genesis entry, shown by its proof to be the first of the log that the authority's policy names.
 fn genesis(session: &Session) -> Result<EntryHash, Failure> {
-    let ledger = session
-        .client
-        .public("/v1/ledger")?
-        .ok_or_else(|| unexpected("no /v1/ledger"))?
-        .json()?;
-    let e: EntryHash = serde_json::from_value(ledger["genesis"].clone())
-        .map_err(|_| unexpected("/v1/ledger names no genesis"))?;
+    let e = session.genesis()?;
     let path = format!("/v1/entries/{e}/proof");
     let text = session
         .client

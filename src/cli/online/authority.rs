@@ -59,23 +59,10 @@ impl AuthorityArgs {
             _ => beside,
         };
         let profile = profile.at(&home)?;
-        let missing = |what: &str| {
-            Failure::new(
-                "authority",
-                format!("{} names no {what}", home.join("config.toml").display()),
-            )
-            .next("the folder beside the authority's key is made by `custodes init`")
-        };
-        let ledger = profile
-            .config
-            .ledger
-            .clone()
-            .ok_or_else(|| missing("ledger"))?;
-        let actor = profile
-            .config
-            .actor
-            .clone()
-            .ok_or_else(|| missing("actor"))?;
+        let (ledger, actor) = profile.identity(
+            "authority",
+            "the folder beside the authority's key is made by `custodes init`",
+        )?;
         if actor.org() != self.org {
             return Err(Failure::new(
                 "authority",

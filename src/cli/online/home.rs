@@ -93,6 +93,20 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// Ledger and name of the person, as the configuration says; what it does not say is refused with `code` and `next`.
+    pub fn identity(&self, code: &str, next: &str) -> Result<(Origin, ActorId), Failure> {
+        let missing = |what: &str| {
+            let file = self.home.join("config.toml");
+            Failure::new(code, format!("{} names no {what}", file.display())).next(next)
+        };
+        let ledger = self.config.ledger.clone();
+        let actor = self.config.actor.clone();
+        Ok((
+            ledger.ok_or_else(|| missing("ledger"))?,
+            actor.ok_or_else(|| missing("actor"))?,
+        ))
+    }
+
     /// Reads the configuration; a folder that does not exist has an empty one.
     pub fn load(args: ProfileArgs) -> Result<Profile, Failure> {
         let home = match args.home {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use super::agent;
 use super::carry::{self, Carry};
-use super::client::{Client, Reader};
+use super::client::{Client, Reader, unexpected};
 use super::home::Profile;
 use super::told;
 use super::unsent::{self, Settled};
@@ -13,6 +13,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::policy;
 use crate::protocol::checkpoint::{self, Checkpoint};
+use crate::protocol::entry::EntryHash;
 use crate::protocol::note::VerifierKey;
 use crate::protocol::policy::Policy;
 
@@ -38,26 +39,10 @@ impl Session {
     /// Opens the person's folder, and checks that the service continues the history this person verified
     /// before: whatever the command, a fork is noticed first.
     pub fn open(mut profile: Profile, output: Output) -> Result<Session, Failure> {
-        let missing = |what: &str| {
-            Failure::new(
-                "not-enrolled",
-                format!(
-                    "{} names no {what}",
-                    profile.home.join("config.toml").display()
-                ),
-            )
-            .next("make a key with `custodes key new`, then have your authority enrol it")
-        };
-        let ledger = profile
-            .config
-            .ledger
-            .clone()
-            .ok_or_else(|| missing("ledger"))?;
-        let actor = profile
-            .config
-            .actor
-            .clone()
-            .ok_or_else(|| missing("actor"))?;
+        let (ledger, actor) = profile.identity(
+            "not-enrolled",
+            "make a key with `custodes key new`, then have your authority enrol it",
+        )?;
         let policy = policy::load(&profile.policy_file())?;
         let key = agent::signer(&mut profile)?;
         let client = match &profile.offline {
@@ -93,6 +78,14 @@ impl Session {
             unsent::send_left(&session)?;
         }
         Ok(session)
+    }
+
+    /// The genesis entry, as the service names it.
+    pub fn genesis(&self) -> Result<EntryHash, Failure> {
+        let answer = self.client.public("/v1/ledger")?;
+        let ledger = answer.ok_or_else(|| unexpected("no /v1/ledger"))?.json()?;
+        serde_json::from_value(ledger["genesis"].clone())
+            .map_err(|_| unexpected("/v1/ledger names no genesis"))
     }
 
     /// Stores a manifest under its SHA-256; offline, in the carried file.

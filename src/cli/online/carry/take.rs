@@ -15,7 +15,6 @@ use crate::cli::online::client::unexpected;
 use crate::cli::online::reference;
 use crate::cli::online::session::Session;
 use crate::cli::online::{told, watch};
-use crate::protocol::entry::EntryHash;
 use crate::protocol::id::{Strand, Subject};
 
 /// Take exhibits or cases along, to record custody where there is no network.
@@ -131,12 +130,6 @@ fn chains(session: &Session, people: &BTreeSet<Subject>) -> Result<Vec<Proven>, 
 }
 
 fn genesis(session: &Session) -> Result<Proven, Failure> {
-    let ledger = session
-        .client
-        .public("/v1/ledger")?
-        .ok_or_else(|| unexpected("no /v1/ledger"))?
-        .json()?;
-    let e: EntryHash = serde_json::from_value(ledger["genesis"].clone())
-        .map_err(|_| unexpected("/v1/ledger names no genesis"))?;
+    let e = session.genesis()?;
     Ok(Proven::fetch(session, &e)?.0)
 }
