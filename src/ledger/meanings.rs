@@ -120,7 +120,7 @@ impl RefuseRule {
             }
             R::PartyOfCase => "`org` is a party of the case",
             R::InBothCases => {
-                "`exhibit` is an exhibit of another case than the entry's subject, and the signer's organisation is a party of that other case with a part other than `defence` and `custodian`"
+                "`exhibit` is an exhibit of another case than the entry's subject, and the signer's organisation is a party of that other case with a part other than `defence`, `prison`, `probation` and `custodian`"
             }
             R::NotListed => "the table of contents of the case does not list `exhibit`",
             R::ExhibitInCase => "the table of contents of the case lists `exhibit`",

@@ -1,11 +1,12 @@
 //! Who may read what: auditors of oversight bodies everything; organisations that joined a case, all of it; the defence
-//! what was disclosed to it, and what it opened itself, holds or is offered; a custodian the same.
+//! what was disclosed to it, and what it opened itself, holds or is offered; prison, probation and a custodian the same.
+//! Of the case itself a custodian is told what it is and who is in it, and of the rest only that it happened.
 
 use serde_json::Value;
 
 use super::state::{ExhibitRecord, Known, RecordKey, Role};
 use crate::protocol::entry::Payload;
-use crate::protocol::id::{ActorId, OrgId, Subject};
+use crate::protocol::id::{ActorId, OrgId, Strand, Subject};
 
 /// The sector of the bodies that audit.
 pub(super) const OVERSIGHT: &str = "oversight";
@@ -16,9 +17,20 @@ const DEFENCE: &str = "defence";
 /// The part of those who keep or examine what they are handed, and have no business with the rest of the case.
 pub(super) const CUSTODIAN: &str = "custodian";
 
+/// The parts of those who supply evidence of their own and read the rest by grant.
+const BY_GRANT: [&str; 2] = ["prison", "probation"];
+
+/// What a custodian is told of a case in so many words.
+const OF_EVERYBODY: [&str; 4] = [
+    "case-opened",
+    "case-reference-set",
+    "party-joined",
+    "party-left",
+];
+
 /// Whether organisations with this part read all of the case.
 pub(super) fn reads_all(part: &str) -> bool {
-    part != DEFENCE && part != CUSTODIAN
+    part != DEFENCE && part != CUSTODIAN && !BY_GRANT.contains(&part)
 }
 
 /// What an actor may read of a case.
@@ -28,6 +40,8 @@ pub enum ReadRight {
     All,
     /// The case itself, and of its exhibits those disclosed to this organisation, opened or held by it, or offered to it.
     Disclosed(Subject, OrgId),
+    /// The same for a custodian, who gets no details of what was done in the case.
+    Handed(Subject, OrgId),
     /// Nothing, not even that it exists.
     None,
 }
@@ -37,7 +51,7 @@ impl ReadRight {
     pub fn covers(&self, known: &(impl Known + ?Sized), exhibit: &Subject) -> bool {
         match self {
             ReadRight::All => true,
-            ReadRight::Disclosed(case, org) => {
+            ReadRight::Disclosed(case, org) | ReadRight::Handed(case, org) => {
                 let key = RecordKey::Disclosed(case.clone(), exhibit.clone(), org.clone());
                 let opened = |one: &ExhibitRecord| known.entry(one.opened);
                 let theirs = |one: &ExhibitRecord| {
@@ -76,6 +90,7 @@ pub fn may_read(known: &(impl Known + ?Sized), actor: &ActorId, case: &Subject) 
     let org = actor.org();
     match record.parties.get(&org).map(String::as_str) {
         None => ReadRight::None,
+        Some(CUSTODIAN) => ReadRight::Handed(case.clone(), org),
         Some(part) if !reads_all(part) => ReadRight::Disclosed(case.clone(), org),
         Some(_) => ReadRight::All,
     }
@@ -118,10 +133,13 @@ pub fn entry_view(right: &ReadRight, payload: &Payload) -> EntryView {
         && payload.body.get("schedule").and_then(Value::as_str) == Some("mg6d");
     // Nor why its case took an exhibit of another in.
     let why_linked = payload.event == "exhibit-linked";
+    let of_case = matches!(payload.strand, Strand::Case | Strand::Exhibits);
+    let others = of_case && !OF_EVERYBODY.contains(&payload.event.as_str());
     match right {
         ReadRight::None => EntryView::Withheld,
         ReadRight::Disclosed(..) if sensitive || why_linked => EntryView::WithoutDetails,
-        ReadRight::All | ReadRight::Disclosed(..) => EntryView::Whole,
+        ReadRight::Handed(..) if others => EntryView::WithoutDetails,
+        ReadRight::All | ReadRight::Disclosed(..) | ReadRight::Handed(..) => EntryView::Whole,
     }
 }
 

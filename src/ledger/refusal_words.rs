@@ -70,7 +70,7 @@ impl RefuseRule {
             ),
             R::InBothCases => (
                 "not-linkable",
-                "It is not an exhibit of another case that your organisation is in, other than for the defence or as a custodian.",
+                "It is not an exhibit of another case that your organisation is in and reads all of.",
                 "Check its reference; an exhibit is linked by somebody who stands in both cases.",
             ),
             R::NotListed => (

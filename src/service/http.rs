@@ -28,8 +28,8 @@ use super::sequencer::{self, Sequencer};
 use super::server::Places;
 use super::tokens::{BodyHash, Reader, Tokens};
 use super::witnessing::Witnessing;
-use crate::ledger::may_know_of;
 use crate::ledger::state::Known as _;
+use crate::ledger::{ReadRight, may_know_of, may_read, may_read_exhibit};
 use crate::protocol::id::{ActorId, Strand, Subject};
 use crate::storage::{BlobFolder, Store, StoreError};
 
@@ -188,6 +188,11 @@ pub(super) async fn ready(State(app): Shared) -> Response {
     }
 }
 
+fn reads(known: &StoreKnown<'_>, actor: &ActorId, subject: &Subject) -> bool {
+    may_read(known, actor, subject) != ReadRight::None
+        || may_read_exhibit(known, actor, subject, None).is_some()
+}
+
 /// The end of a chain, as clients need it to sign the next entry. To whoever has no business with the exhibit or case
 /// there is no such chain.
 pub(super) fn head(
@@ -197,8 +202,12 @@ pub(super) fn head(
     strand: Strand,
 ) -> Result<Value, StoreError> {
     let known = StoreKnown::new(store);
-    let public = matches!(strand, Strand::Keys | Strand::Rules);
-    let theirs = public || may_know_of(&known, actor, subject);
+    let theirs = match strand {
+        Strand::Keys | Strand::Rules => true,
+        // Nobody but the service goes on with it, and its length says how often somebody looked.
+        Strand::Access => reads(&known, actor, subject),
+        _ => may_know_of(&known, actor, subject),
+    };
     let chain = known.chain(subject, strand).filter(|_| theirs);
     known.check()?;
     Ok(match chain {

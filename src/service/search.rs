@@ -347,26 +347,29 @@ impl Asked<'_> {
                 );
             }
         }
-        let mut exhibits = self.named(Kind::Exhibit, id.as_ref(), reference)?;
-        let mut linked = Vec::new();
+        let exhibits = self.named(Kind::Exhibit, id.as_ref(), reference)?;
+        let mut exhibits: Vec<_> = exhibits.into_iter().map(|one| (one, None)).collect();
+        let mut in_case = Vec::new();
         // By the case's reference, a space, and the exhibit's.
         for (at, _) in reference.match_indices(' ') {
             let (case, exhibit) = (&reference[..at], reference[at..].trim_start());
             for case in self.named(Kind::Case, None, case)? {
                 let mac = mac_in_case(self.secret, &case, exhibit);
-                exhibits.extend(self.hits(mac, Kind::Exhibit, exhibit)?);
+                // Found so by those of that case alone: others would learn how its own case is called.
+                let own = self.hits(mac, Kind::Exhibit, exhibit)?;
+                in_case.extend(own.into_iter().map(|one| (one, Some(case.clone()))));
                 // What the case took in is named with that case alone: the index of another's says nothing of it.
                 for one in self.known.linked_into(&case)? {
                     if self.name(Kind::Exhibit, &one)? == exhibit {
-                        linked.push((one, Some(case.clone())));
+                        in_case.push((one, Some(case.clone())));
                     }
                 }
             }
         }
+        exhibits.append(&mut in_case);
         exhibits.sort();
         exhibits.dedup();
-        let own = exhibits.into_iter().map(|exhibit| (exhibit, None));
-        for (exhibit, under) in own.chain(linked) {
+        for (exhibit, under) in exhibits {
             let right = may_read_exhibit(self.known, self.actor, &exhibit, under.as_ref());
             if let Some((case, _)) = right {
                 let name = self.name(Kind::Exhibit, &exhibit)?;

@@ -35,7 +35,16 @@ pub const ORIGIN: &str = "evidence.example";
 
 /// A ledger in memory whose every entry also goes to a real service.
 pub fn world() -> World {
-    let ledger = Ledger::founded(&SECTORS.map(|(org, sector)| format!("{org}:{sector}")));
+    world_of(&SECTORS)
+}
+
+/// The same, of these organisations and their sectors.
+pub fn world_of(organisations: &[(&str, &str)]) -> World {
+    let named = organisations.iter();
+    let named: Vec<String> = named
+        .map(|(org, sector)| format!("{org}:{sector}"))
+        .collect();
+    let ledger = Ledger::founded(&named);
     let person = |key: String, config: String| {
         let pem = std::fs::read_to_string(ledger.path(&key)).unwrap();
         let config = std::fs::read_to_string(ledger.path(&config)).unwrap();
@@ -57,11 +66,13 @@ pub fn world() -> World {
         "ledger/keys/service.pem".to_owned(),
         "ledger/ledger.toml".to_owned(),
     );
-    let authorities = SECTORS.map(|(org, _)| (OrgId::new(org).unwrap(), authority(org)));
+    let authorities = organisations.iter();
+    let authorities = authorities.map(|(org, _)| (OrgId::new(*org).unwrap(), authority(org)));
+    let authorities = authorities.collect();
     let log = keyfile::read(&log, None).unwrap();
     let subject = Subject::new(settings["subject"].as_str().unwrap()).unwrap();
     let mut live = Live {
-        reader: authority(SECTORS[0].0),
+        reader: authority(organisations[0].0),
         ledger,
         origin: Origin::new(ORIGIN).unwrap(),
         newest: None,
@@ -78,7 +89,7 @@ pub fn world() -> World {
         subject,
         service,
         log,
-        authorities: authorities.into(),
+        authorities,
         recorded_at: LogTime(genesis["recorded_at"].as_u64().unwrap()),
         genesis: UnverifiedEntry::parse_extract(genesis["entry"].as_str().unwrap()).unwrap(),
     };
@@ -234,6 +245,10 @@ impl RealLedger for Live {
     }
 
     fn as_any(&mut self) -> &mut dyn std::any::Any {
+        self
+    }
+
+    fn as_any_ref(&self) -> &dyn std::any::Any {
         self
     }
 }

@@ -22,6 +22,8 @@ pub trait RealLedger: Send + Sync {
     fn now_ms(&self) -> u64;
     /// What it is.
     fn as_any(&mut self) -> &mut dyn std::any::Any;
+    /// The same, to look at.
+    fn as_any_ref(&self) -> &dyn std::any::Any;
 }
 
 /// What a real ledger began with.

@@ -147,7 +147,7 @@ fn custodians(p: &mut Play) -> Subject {
     let examiner = p.s.examiner.actor.clone();
     let reads = |p: &Play, one: &Subject, under: &Subject| may_read_exhibit(&p.s.world.state, &examiner, one, Some(under)).is_some();
     assert!(reads(p, &thing, &case) && !reads(p, &thing, &open) && !reads(p, &aside, &open));
-    assert!(matches!(may_read(&p.s.world.state, &examiner, &open), ReadRight::Disclosed(..)));
+    assert!(matches!(may_read(&p.s.world.state, &examiner, &open), ReadRight::Handed(..)));
     let e = p.line("officer", &thing, "transfer-offered", offer.clone(), Flags(&[])).unwrap();
     assert!(reads(p, &thing, &open), "what it is offered it may look at first");
     let accepted = json!({"offer": e, "from": p.s.officer.actor, "digest": null});

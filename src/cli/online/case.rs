@@ -52,7 +52,7 @@ pub struct JoinArgs {
     /// The organisation that joins.
     #[arg(long)]
     org: OrgId,
-    /// Its part. The defence reads what was disclosed to it, a custodian what it is handed; every other part all of the case.
+    /// Its part. The defence reads what was disclosed to it, prison and probation the same, a custodian what it is handed; every other part all of the case.
     #[arg(long, value_parser = vocabulary::parts())]
     part: String,
     /// On what basis.

@@ -64,7 +64,7 @@ pub fn run(args: &LineageArgs, session: &Session) -> Outcome {
             )
             .next("take a bundle of the case instead"));
         }
-        let node = read(session, &exhibit, &mut names)?;
+        let node = read(session, &exhibit, exhibit == asked, &mut names)?;
         open.extend(node.parents.iter().chain(&node.children).cloned());
         nodes.insert(exhibit, node);
     }
@@ -94,10 +94,15 @@ pub fn run(args: &LineageArgs, session: &Session) -> Outcome {
     Ok(0)
 }
 
-fn read(session: &Session, exhibit: &Subject, names: &mut Names<'_>) -> Result<Node, Failure> {
+fn read(
+    session: &Session,
+    exhibit: &Subject,
+    is_asked_for: bool,
+    names: &mut Names<'_>,
+) -> Result<Node, Failure> {
     let answer = match session.history(&format!("/v1/exhibits/{exhibit}/history")) {
         Ok(answer) => answer,
-        Err(failure) if failure.code == "not-registered-or-not-visible" => {
+        Err(failure) if failure.code == "not-registered-or-not-visible" && !is_asked_for => {
             return Ok(Node {
                 called: format!("{}...", &exhibit.as_str()[..8]),
                 words: vec!["an exhibit that you may not see".to_owned()],
