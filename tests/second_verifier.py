@@ -532,7 +532,7 @@ def verify(data, policy):
     named = [genesis["service"]] + [one["authority"] for one in genesis["organisations"]]
     keys = {key_id(one["key"]): (one["actor"], one["key"]) for one in named}
     times = {one["index"]: one["recorded_at"] for one in bundle["entries"]}
-    before, used_requests = {}, set()
+    before, used_requests, ended = {}, set(), set()
     for index in sorted(entries):
         read = entries[index][2]
         if not read:
@@ -541,7 +541,7 @@ def verify(data, policy):
         actor, x = keys.get(kid, (None, None))
         need(x is not None, "signer-unknown", f"entry {index}")
         check_signature(x, signed, signature, f"entry {index}")
-        need(actor == payload["actor"], "rule-broken", f"entry {index}")
+        need(actor == payload["actor"] and kid not in ended, "rule-broken", f"entry {index}")
         check_view(payload, values, times[index], keys, before, used_requests, f"entry {index}")
         before[base64.urlsafe_b64encode(entries[index][0]).decode().rstrip("=")] = payload["subject"]
         body = payload["body"]
@@ -549,6 +549,12 @@ def verify(data, policy):
             keys[key_id(body["key"])] = (body["actor"], body["key"])
         if payload["event"] == "log-key-rotated":
             genesis["log"] += body["log"]
+        if payload["event"] == "service-key-rotated":
+            # What the service's earlier keys sign from here on is nobody's statement.
+            need(kid == key_id(genesis["service"]["key"]) and body["actor"] == actor, "rule-broken", f"entry {index}")
+            ended.add(kid)
+            genesis["service"]["key"] = body["key"]
+            keys[key_id(body["key"])] = (actor, body["key"])
 
     # 8. Genesis, or a later entry, names the log key.
     need(all(one in genesis["log"] for one in policy[0]), "genesis-other-log")

@@ -29,7 +29,7 @@ const NOT_LOOKED_AT: u8 = 3;
 #[command(
     after_help = "Exit codes: 0 all is well; 1 an alarm is raised; 3 no alarm, but something could not be looked at.\n\
                         Alarms: fork (with the proof of it), rolled-back, behind-witness, witnessing-stalled, log-keys-changed, \
-                        genesis-changed, rules-changed, leaves-differ, tile-differs, checkpoint-not-signed, other-log.\n\n\
+                        service-key-changed, genesis-changed, rules-changed, leaves-differ, tile-differs, checkpoint-not-signed, other-log.\n\n\
                         Example: custodes monitor --dir monitor --policy trust.policy https://evidence.northshire.example\n\
                         Example: custodes monitor --dir monitor --policy trust.policy --once https://evidence.northshire.example"
 )]

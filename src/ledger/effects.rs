@@ -30,6 +30,8 @@ pub enum Effect {
     AcceptGenesis,
     /// Further keys sign checkpoints.
     AddLogKeys,
+    /// The service signs with another key.
+    RotateService,
     /// A key, and its actor if new, come to be; roles are those stated.
     EnrolKey,
     /// A key counts no more from here on.
@@ -138,6 +140,7 @@ pub fn apply<K: Known + ?Sized>(
         Effect::Genesis => founding::genesis(context)?,
         Effect::AcceptGenesis => founding::accept_genesis(context),
         Effect::AddLogKeys => founding::add_log_keys(context)?,
+        Effect::RotateService => founding::rotate_service(context)?,
         Effect::EnrolKey => enrol_key(context)?,
         Effect::RevokeKey => revoke_key(context),
         Effect::OpenCase => cases::open(context),

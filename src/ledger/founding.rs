@@ -1,4 +1,4 @@
-//! How a ledger begins, and the keys of its log.
+//! How a ledger begins, and the keys of its log and service.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,11 +6,16 @@ use super::context::Context;
 use super::effects::Changes;
 use super::grounds::Ground;
 use super::outcome::Refusal;
+use super::proposals;
 use super::schema::{Identity, Organisation};
 use super::state::{
     ActorRecord, KeyRecord, Known, LedgerRecord, OrgRecord, Record, RecordKey, Role,
 };
+use crate::protocol::id::ActorId;
+use crate::protocol::key::PublicKey;
 use crate::protocol::note::{SignatureKind, VerifierKey};
+use crate::protocol::time::Moment;
+use crate::protocol::tree::TreeSize;
 
 /// The ledger, its organisations and their authorities come to be.
 pub(super) fn genesis<K: Known + ?Sized>(context: &Context<'_, K>) -> Result<Changes, Refusal> {
@@ -126,4 +131,39 @@ pub(super) fn add_log_keys<K: Known + ?Sized>(
         ledger.log_keys.push(text);
     }
     Ok(vec![(RecordKey::Ledger, Record::Ledger(ledger))])
+}
+
+/// The service signs with another key from here on.
+pub(super) fn rotate_service<K: Known + ?Sized>(
+    context: &Context<'_, K>,
+) -> Result<Changes, Refusal> {
+    let (Some(actor), Some(key)) = (
+        context.read::<ActorId>("actor"),
+        context.read::<PublicKey>("key"),
+    ) else {
+        return Ok(Vec::new()); // the schema has checked both
+    };
+    if actor != *context.actor() {
+        return Err(Ground::BadBody.because("The service changes its own key alone."));
+    }
+    let since = context.read::<Option<Moment>>("compromised_since");
+    let since = since.flatten().map(|moment| moment.unix_seconds());
+    Ok(proposals::new_key(
+        context,
+        &actor,
+        key,
+        Role::Service,
+        since,
+    ))
+}
+
+/// The key with which the service signs what comes after so many leaves. Each of its keys is revoked by the entry that
+/// names the next.
+pub fn service_key_at(known: &(impl Known + ?Sized), size: TreeSize) -> Option<PublicKey> {
+    let service = known.actor(&known.ledger()?.service)?;
+    let keys = service.keys.into_iter().filter_map(|kid| known.key(kid));
+    keys.map(|key| (key.revoked.map_or(u64::MAX, |at| at.0), key.key))
+        .filter(|(revoked, _)| *revoked >= size.0)
+        .min_by_key(|(revoked, _)| *revoked)
+        .map(|(_, key)| key)
 }

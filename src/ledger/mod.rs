@@ -37,6 +37,7 @@ pub mod state;
 pub use admit::{Admitted, Companion, Place, admit, check_whole, missing_detail, signer};
 pub use branches::{MAX_BRANCH, taken_in};
 pub use exhibits::moves;
+pub use founding::service_key_at;
 pub use outcome::{Flag, Refusal, Severity};
 pub use outsiders::{may_know_of, told};
 pub use read::{

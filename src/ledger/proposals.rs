@@ -59,7 +59,7 @@ pub(super) fn rotate<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
     let since = context.read::<Option<Moment>>("compromised_since");
     let since = since.flatten().map(|moment| moment.unix_seconds());
     if authority == *context.actor() {
-        return new_key(context, &authority, key, since);
+        return new_key(context, &authority, key, Role::Authority, since);
     }
     let change = Change::AuthorityKey {
         authority,
@@ -169,7 +169,7 @@ fn carry_out<K: Known + ?Sized>(context: &Context<'_, K>, change: &Change) -> Ch
             };
             changes.push((RecordKey::Ledger, Record::Ledger(ledger)));
             changes.push((RecordKey::Org(org.clone()), Record::Org(record)));
-            changes.extend(enrol(authority, *key, BTreeSet::new()));
+            changes.extend(enrol(authority, *key, Role::Authority, BTreeSet::new()));
             changes
         }
         Change::Suspend { org } => {
@@ -185,22 +185,23 @@ fn carry_out<K: Known + ?Sized>(context: &Context<'_, K>, change: &Change) -> Ch
             authority,
             key,
             since,
-        } => new_key(context, authority, *key, *since),
+        } => new_key(context, authority, *key, Role::Authority, *since),
     }
 }
 
-/// An authority's new key; its earlier ones count no more.
-fn new_key<K: Known + ?Sized>(
+/// A new key of an authority or of the service; its earlier ones count no more.
+pub(super) fn new_key<K: Known + ?Sized>(
     context: &Context<'_, K>,
-    authority: &ActorId,
+    actor: &ActorId,
     key: PublicKey,
+    role: Role,
     compromised_since: Option<i64>,
 ) -> Changes {
-    let Some(record) = context.known.actor(authority) else {
-        return Changes::new(); // the rules refuse an authority that is not there
+    let Some(record) = context.known.actor(actor) else {
+        return Changes::new(); // the rules refuse an actor that is not there
     };
     let mut changes = revoke(context, &record, compromised_since);
-    changes.extend(enrol(authority, key, record.keys));
+    changes.extend(enrol(actor, key, role, record.keys));
     changes
 }
 
@@ -223,16 +224,16 @@ fn revoke<K: Known + ?Sized>(
     revoked.collect()
 }
 
-/// An authority with a key more.
-fn enrol(authority: &ActorId, key: PublicKey, mut keys: BTreeSet<KeyId>) -> Changes {
+/// An actor of this one role, with a key more.
+fn enrol(actor: &ActorId, key: PublicKey, role: Role, mut keys: BTreeSet<KeyId>) -> Changes {
     keys.insert(key.id());
-    let actor = ActorRecord {
-        actor: authority.clone(),
-        roles: BTreeSet::from([Role::Authority]),
+    let enrolled = ActorRecord {
+        actor: actor.clone(),
+        roles: BTreeSet::from([role]),
         keys,
     };
     let record = KeyRecord {
-        actor: authority.clone(),
+        actor: actor.clone(),
         key,
         valid_from: None,
         valid_until: None,
@@ -241,6 +242,6 @@ fn enrol(authority: &ActorId, key: PublicKey, mut keys: BTreeSet<KeyId>) -> Chan
     };
     vec![
         (RecordKey::Key(key.id()), Record::Key(record)),
-        (RecordKey::Actor(authority.subject()), Record::Actor(actor)),
+        (RecordKey::Actor(actor.subject()), Record::Actor(enrolled)),
     ]
 }

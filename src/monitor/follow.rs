@@ -432,7 +432,8 @@ impl Look<'_> {
             }
         };
         let named = serde_json::json!({
-            "log_keys": value["log_keys"], "genesis": value["genesis"], "rules_sha256": value["rules_sha256"],
+            "log_keys": value["log_keys"], "service_key": value["service_key"], "genesis": value["genesis"],
+            "rules_sha256": value["rules_sha256"],
         });
         let before = known
             .map(|known| &known.named)
@@ -440,6 +441,7 @@ impl Look<'_> {
         if let Some(before) = before {
             for (name, code) in [
                 ("log_keys", "log-keys-changed"),
+                ("service_key", "service-key-changed"),
                 ("genesis", "genesis-changed"),
                 ("rules_sha256", "rules-changed"),
             ] {

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::attempts::{Attempt, First};
 use super::audit::audit_store;
-use super::folder::{self, Identity};
+use super::folder::{self, Identity, ServiceKeys};
 use super::security_log::SecurityLog;
 use super::sequencer::{self, Answer, OwnEntry, Sent, Sequencer, Unavailable, Work};
 use super::witnessing::Gate;
@@ -61,7 +61,10 @@ impl Bench {
             origin: Origin::new("evidence.example").unwrap(),
             subject: subject([4; 16]),
             service: service.clone(),
-            service_key: key(3),
+            service_keys: ServiceKeys {
+                keys: vec![key(3)],
+                compromised_since: None,
+            },
             log_key: key(4),
             log_pq_key: PqSecretKey::from_seed([5; 32]),
             next_log_keys: None,

@@ -7,15 +7,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::sequencer;
-use crate::ledger::Rules;
 use crate::ledger::state::LedgerRecord;
+use crate::ledger::{Known, Rules, service_key_at};
 use crate::protocol::checkpoint::{self, Checkpoint};
 use crate::protocol::entry::EntryHash;
 use crate::protocol::id::{ActorId, OrgId, Origin, Subject};
 use crate::protocol::key::{PublicKey, SecretKey};
 use crate::protocol::mldsa::PqSecretKey;
 use crate::protocol::note::{self, SignatureKind, VerifierKey};
-use crate::protocol::tree;
+use crate::protocol::time::Moment;
+use crate::protocol::tree::{self, TreeSize};
 use crate::storage::{Mode, RocksStore, Store, StoreError};
 
 use super::known::StoreKnown;
@@ -120,14 +121,48 @@ pub struct Identity {
     pub subject: Subject,
     /// The actor that signs what the service records.
     pub service: ActorId,
-    /// That actor's key.
-    pub service_key: SecretKey,
+    /// That actor's keys.
+    pub service_keys: ServiceKeys,
     /// Signs checkpoints and nothing else.
     pub log_key: SecretKey,
     /// Signs published checkpoints a second time.
     pub log_pq_key: PqSecretKey,
     /// The keys that the log's are being rotated to.
     pub next_log_keys: Option<NextLogKeys>,
+}
+
+/// Keys of the service: the one that signs, and the one that it is being rotated to. Which of them signs at a place of the
+/// log, the log itself says.
+pub struct ServiceKeys {
+    /// In no order.
+    pub keys: Vec<SecretKey>,
+    /// Since when whoever rotates them says that the earlier ones may have been in other hands.
+    pub compromised_since: Option<Moment>,
+}
+
+impl ServiceKeys {
+    /// The one that signs what comes after so many leaves; nothing where it is not here.
+    pub fn at(&self, known: &(impl Known + ?Sized), size: TreeSize) -> Option<&SecretKey> {
+        let key = service_key_at(known, size)?;
+        self.keys.iter().find(|one| one.public() == key)
+    }
+
+    /// The same, to sign with.
+    pub fn signing(
+        &self,
+        known: &StoreKnown<'_>,
+        size: TreeSize,
+    ) -> Result<&SecretKey, StoreError> {
+        let key = self.at(known, size);
+        known.check()?;
+        key.ok_or_else(|| StoreError::Io("the service's key of this time is missing".to_owned()))
+    }
+
+    /// The one that the log does not know yet.
+    pub fn next(&self, known: &(impl Known + ?Sized)) -> Option<&SecretKey> {
+        let new = |key: &&SecretKey| known.key(key.public().id()).is_none();
+        self.keys.iter().find(new)
+    }
 }
 
 /// Keys of the log that sign beside the present ones until everybody knows them, and then alone.
@@ -198,6 +233,7 @@ impl Identity {
 pub fn init(folder: &Path, founding: Founding) -> Result<Founded, FolderError> {
     std::fs::create_dir_all(folder).map_err(file("make", folder))?;
     let org = service_org(&founding)?;
+    let service_key = founding.service_key.public();
     let store = RocksStore::open(&folder.join("db"), Mode::Create)?;
     let subject = random_subject()?;
     let service = ActorId::from_parts(&org, &random_subject()?);
@@ -205,7 +241,10 @@ pub fn init(folder: &Path, founding: Founding) -> Result<Founded, FolderError> {
         origin: founding.origin,
         subject: subject.clone(),
         service,
-        service_key: founding.service_key,
+        service_keys: ServiceKeys {
+            keys: vec![founding.service_key],
+            compromised_since: None,
+        },
         log_key: founding.log_key,
         log_pq_key: founding.log_pq_key,
         next_log_keys: None,
@@ -222,7 +261,7 @@ pub fn init(folder: &Path, founding: Founding) -> Result<Founded, FolderError> {
     let mut body = Map::new();
     body.insert(
         "service".into(),
-        json!({"actor": identity.service, "key": identity.service_key.public()}),
+        json!({"actor": identity.service, "key": service_key}),
     );
     body.insert("log".into(), json!(log_vkeys));
     body.insert("organisations".into(), organisations.into());
@@ -264,7 +303,7 @@ pub fn open(
     log_key: SecretKey,
     log_pq_key: PqSecretKey,
     next_log_keys: Option<NextLogKeys>,
-    service_key: SecretKey,
+    service_keys: ServiceKeys,
 ) -> Result<(Arc<dyn Store>, Identity), FolderError> {
     let path = folder.join("ledger.toml");
     let text = std::fs::read_to_string(&path).map_err(file("read", &path))?;
@@ -275,7 +314,7 @@ pub fn open(
         origin: settings.origin,
         subject: settings.subject,
         service: settings.service,
-        service_key,
+        service_keys,
         log_key,
         log_pq_key,
         next_log_keys,
@@ -284,13 +323,22 @@ pub fn open(
     Ok((Arc::new(store), identity))
 }
 
+/// The key with which the service of a stopped ledger signs what comes next.
+pub fn service_key(folder: &Path) -> Result<Option<PublicKey>, StoreError> {
+    let store = RocksStore::open(&folder.join("db"), Mode::Read)?;
+    let known = StoreKnown::new(&store);
+    let key = service_key_at(&known, store.size()?);
+    known.check()?;
+    Ok(key)
+}
+
 /// The keys and rules are the ledger's, and the tree is the one that was last signed.
 pub(super) fn check(store: &dyn Store, identity: &Identity) -> Result<(), FolderError> {
-    use crate::ledger::Known as _;
     let known = StoreKnown::new(store);
-    let enrolled = known.key(identity.service_key.public().id());
+    let size = store.size()?;
+    let signs = identity.service_keys.at(&known, size).is_some();
     known.check()?;
-    if enrolled.is_none_or(|key| key.actor != identity.service) {
+    if !signs {
         return Err(FolderError::OtherKey("service"));
     }
     let named = known.ledger().is_some_and(|ledger| {
@@ -311,7 +359,6 @@ pub(super) fn check(store: &dyn Store, identity: &Identity) -> Result<(), Folder
     let newest = store.checkpoint()?.ok_or(FolderError::TreeDiffers)?;
     let (checkpoint, _) = checkpoint::open(&newest, &identity.log_vkey())
         .map_err(|_| FolderError::OtherKey("log"))?;
-    let size = store.size()?;
     if checkpoint.size != size || tree::root(size, &known)? != checkpoint.root {
         return Err(FolderError::TreeDiffers);
     }

@@ -65,7 +65,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 pub use audit::audit;
-pub use folder::{FolderError, Founded, Founding, NextLogKeys, Organisation, init};
+pub use folder::{
+    FolderError, Founded, Founding, NextLogKeys, Organisation, ServiceKeys, init, service_key,
+};
 pub use public_log::tile_of;
 pub use repair::{Repair, repair};
 pub use scrub::ScrubStatus;
@@ -108,8 +110,8 @@ pub struct Options {
     pub log_pq_key: PqSecretKey,
     /// The keys that the log's are being rotated to.
     pub next_log_keys: Option<NextLogKeys>,
-    /// Signs what the service records.
-    pub service_key: SecretKey,
+    /// Sign what the service records.
+    pub service_keys: ServiceKeys,
 }
 
 /// Why the service did not start, or stopped.
@@ -150,7 +152,7 @@ pub fn serve(
         options.log_key,
         options.log_pq_key,
         options.next_log_keys,
-        options.service_key,
+        options.service_keys,
     )?;
     let blobs = Arc::new(BlobFolder::open(&options.dir).map_err(FolderError::Store)?);
     let size = store.size().map_err(FolderError::Store)?;

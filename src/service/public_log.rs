@@ -9,9 +9,9 @@ use serde_json::json;
 use super::http::{Shared, json_answer, text_answer};
 use super::known::StoreKnown;
 use super::problem::Problem;
-use crate::ledger::Rules;
 use crate::ledger::page::body_schema;
 use crate::ledger::state::Known as _;
+use crate::ledger::{Rules, service_key_at};
 use crate::protocol::checkpoint;
 use crate::protocol::hash::Hash;
 use crate::protocol::note::VerifierKey;
@@ -24,6 +24,9 @@ pub async fn get_ledger(State(app): Shared) -> Result<Response, Problem> {
     let known = StoreKnown::new(&*app.store);
     let ledger = known.ledger();
     known.check()?;
+    let size = app.store.size()?;
+    let service_key = service_key_at(&known, size);
+    known.check()?;
     let genesis = ledger.map(|ledger| ledger.genesis);
     let keys = app.identity.log_vkeys();
     let value = json!({
@@ -31,8 +34,9 @@ pub async fn get_ledger(State(app): Shared) -> Result<Response, Problem> {
         "subject": app.identity.subject,
         "genesis": genesis,
         "log_keys": keys.iter().map(VerifierKey::to_string).collect::<Vec<_>>(),
+        "service_key": service_key,
         "rules_sha256": Rules::embedded().sha256(),
-        "size": app.store.size()?,
+        "size": size,
     });
     Ok(json_answer(StatusCode::OK, &value))
 }

@@ -1,9 +1,10 @@
-//! The log's next keys are recorded: from the entry `log-key-rotated` on they are the log's, beside those before.
+//! The next keys of log and service are recorded. From the entry `log-key-rotated` on the log's are its own, beside
+//! those before; from the entry `service-key-rotated` on the service signs with its next key alone.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use tokio::task::JoinHandle;
 
 use super::http::App;
@@ -13,28 +14,27 @@ use super::sequencer::{Answer, OwnEntry, Unavailable, Work};
 use crate::ledger::Known as _;
 use crate::protocol::id::{ChainId, Strand};
 use crate::protocol::note::VerifierKey;
+use crate::protocol::token::Possession;
 use crate::storage::StoreError;
 
 /// Pause where the witnesses have not yet confirmed the ledger's history, or the writer is busy.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Records the next keys of the log, where there are such and they are not recorded yet.
+/// Records the next keys of the log and of the service, where there are such and they are not recorded yet.
 pub(super) fn record_next(app: &Arc<App>) -> JoinHandle<()> {
     let app = Arc::clone(app);
     tokio::spawn(async move {
         loop {
-            let own = match entry(&app) {
-                Ok(Some(own)) => own,
+            let (own, then) = match entry(&app) {
+                Ok(Some(due)) => due,
                 Ok(None) => return,
-                Err(error) => return say(format_args!("the log's next keys: {error}")),
+                Err(error) => return say(format_args!("the next keys: {error}")),
             };
             match app.sequencer.write(Work::Own(own)).await {
                 Ok(Answer::Refused(refusal)) => {
-                    return say(format_args!("the log's next keys are refused: {refusal}"));
+                    return say(format_args!("the next keys are refused: {refusal}"));
                 }
-                Ok(_) => {
-                    return say("the log's next keys are recorded, and sign beside those before");
-                }
+                Ok(_) => say(then),
                 Err(Unavailable::Unconfirmed | Unavailable::Busy) => {
                     tokio::time::sleep(PAUSE).await;
                 }
@@ -45,26 +45,67 @@ pub(super) fn record_next(app: &Arc<App>) -> JoinHandle<()> {
     })
 }
 
-/// The entry that is still to be written.
-fn entry(app: &App) -> Result<Option<OwnEntry>, StoreError> {
-    let Some(next) = &app.identity.next_log_keys else {
-        return Ok(None);
-    };
+/// The entry that is still to be written, and what is so once it is.
+fn entry(app: &App) -> Result<Option<(OwnEntry, &'static str)>, StoreError> {
     let known = StoreKnown::new(&*app.store);
-    let recorded = known.ledger().map(|ledger| ledger.log_keys);
+    let due = log_entry(app, &known)
+        .map(|own| {
+            (
+                own,
+                "the log's next keys are recorded, and sign beside those before",
+            )
+        })
+        .or_else(|| {
+            let own = service_entry(app, &known)?;
+            let then = "the service's next key is recorded, and it signs with that alone";
+            Some((own, then))
+        });
     known.check()?;
-    let recorded = recorded.unwrap_or_default();
+    Ok(due)
+}
+
+/// The ledger names its service's next key, which the service's present one signs.
+fn service_entry(app: &App, known: &StoreKnown<'_>) -> Option<OwnEntry> {
+    let keys = &app.identity.service_keys;
+    let next = keys.next(known)?;
+    let possession = Possession {
+        ledger: app.identity.origin.clone(),
+        actor: app.identity.service.clone(),
+        key: next.public(),
+    };
+    Some(own(
+        app,
+        "service-key-rotated",
+        [
+            ("actor", json!(possession.actor)),
+            ("key", json!(possession.key)),
+            ("proof", json!(possession.sign(next))),
+            ("compromised_since", json!(keys.compromised_since)),
+        ],
+    ))
+}
+
+/// The ledger names the keys that sign its checkpoints beside those before.
+fn log_entry(app: &App, known: &StoreKnown<'_>) -> Option<OwnEntry> {
+    let next = app.identity.next_log_keys.as_ref()?;
+    let recorded = known.ledger()?.log_keys;
     let keys = next.vkeys(&app.identity.origin);
     let keys = keys.iter().map(VerifierKey::to_string);
     let new: Vec<String> = keys.filter(|key| !recorded.contains(key)).collect();
-    let chain = ChainId {
-        subject: app.identity.subject.clone(),
-        strand: Strand::Rules,
-    };
-    Ok((!new.is_empty()).then(|| OwnEntry {
-        chain,
-        event: "log-key-rotated".to_owned(),
-        body: Map::from_iter([("log".to_owned(), json!(new))]),
+    (!new.is_empty()).then(|| own(app, "log-key-rotated", [("log", json!(new))]))
+}
+
+fn own<const N: usize>(app: &App, event: &str, body: [(&str, Value); N]) -> OwnEntry {
+    OwnEntry {
+        chain: ChainId {
+            subject: app.identity.subject.clone(),
+            strand: Strand::Rules,
+        },
+        event: event.to_owned(),
+        body: body
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
         details: Map::new(),
-    }))
+    }
 }

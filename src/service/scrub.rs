@@ -20,7 +20,7 @@ use super::say::say;
 use super::stored_log::{Fault, leaf_of};
 use crate::ledger::erasure::erased;
 use crate::ledger::state::Known as _;
-use crate::ledger::{Record, RecordKey, signer};
+use crate::ledger::{Record, RecordKey, service_key_at, signer};
 use crate::protocol::entry::{EntryHash, UnverifiedEntry};
 use crate::protocol::map_rows::{self, RowId};
 use crate::protocol::note::VerifierKey;
@@ -327,8 +327,8 @@ impl Scrub {
             Family::Security => {
                 let right = std::str::from_utf8(value).ok().and_then(|text| {
                     let record = UnverifiedRecord::parse(text).ok()?;
-                    let key = known.key(record.kid())?;
-                    record.verify(&key.key).ok()
+                    let key = service_key_at(&known, record.claimed().seen.size)?;
+                    record.verify(&key).ok()
                 });
                 match right.is_some_and(|record| key == record.seq.to_be_bytes()) {
                     true => Ok(()),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::stored_log::Fault;
+use crate::ledger::service_key_at;
 use crate::ledger::state::Known as _;
 use crate::protocol::checkpoint::Checkpoint;
 use crate::protocol::entry::UnverifiedEntry;
@@ -42,10 +43,7 @@ pub fn check(engine: &dyn Engine, audit: &mut Audit<'_>) {
             }
         }
         let text = String::from_utf8_lossy(&value);
-        let taken = chain.take(&text, |kid| {
-            let key = audit.state().key(kid)?;
-            (key.actor == ledger.service).then_some(key.key)
-        });
+        let taken = chain.take(&text, |size| service_key_at(audit.state(), size));
         match taken {
             Err(why) => fault(format!("It is not as it was signed: {why}.")),
             Ok(record) => {

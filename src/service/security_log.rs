@@ -21,7 +21,8 @@ use std::time::Duration;
 use super::attempts::{Alike, Attempt, First};
 use super::clock::now_ms;
 use super::folder::Identity;
-use crate::protocol::checkpoint;
+use super::known::StoreKnown;
+use crate::protocol::checkpoint::{self, Checkpoint};
 use crate::protocol::entry::Seen;
 use crate::protocol::hash::Hash;
 use crate::protocol::id::Code;
@@ -124,8 +125,8 @@ impl SecurityLog {
                 head: Some(Hash::of(&[&record])),
             };
             // One that was damaged on disk stays for the audit to name; the chain goes on behind it.
-            let text = String::from_utf8(record).unwrap_or_default();
-            last = UnverifiedRecord::parse(&text).map_or(0, |one| one.claimed().last.0);
+            let record = UnverifiedRecord::parse(&String::from_utf8_lossy(&record));
+            last = record.map_or(0, |one| one.claimed().last.0);
         }
         Ok(SecurityLog {
             store,
@@ -269,8 +270,8 @@ impl SecurityLog {
             }
             within
         });
-        let pause = u64::try_from(COUNT_PAUSE.as_millis()).unwrap_or(u64::MAX);
-        if count_up || now.saturating_sub(end.counted_at) >= pause {
+        let pause = u128::from(now.saturating_sub(end.counted_at));
+        if count_up || pause >= COUNT_PAUSE.as_millis() {
             let left_out = waiting.left_out.take();
             due.extend(left_out.map(|tally| (left_out_attempt(), tally)));
             end.counted_at = now;
@@ -279,8 +280,10 @@ impl SecurityLog {
     }
 
     fn append(&self, end: &mut End, records: Vec<(Attempt, Tally)>) -> Result<(), StoreError> {
-        let seen = self.seen()?;
-        let mut batch = Batch::default();
+        let (seen, mut batch) = (self.seen()?, Batch::default());
+        // Read after the checkpoint, so that what it says of the keys up to there is settled.
+        let known = StoreKnown::new(&*self.store);
+        let key = self.identity.service_keys.signing(&known, seen.size)?;
         let (mut chain, mut last) = (end.chain, end.last);
         for (attempt, tally) in records {
             // The clock may be set back; the chain's time never goes back.
@@ -302,7 +305,7 @@ impl SecurityLog {
                 first: LogTime(tally.from),
                 last: LogTime(last),
             };
-            let text = record.sign(&self.identity.service_key);
+            let text = record.sign(key);
             batch.put(Family::Security, chain.length.to_be_bytes(), text.as_str());
             chain = ChainEnd {
                 length: chain.length + 1,
@@ -319,11 +322,8 @@ impl SecurityLog {
         let unreadable = || StoreError::Corrupt("checkpoints".to_owned());
         let note = self.store.checkpoint()?.ok_or_else(unreadable)?;
         let opened = checkpoint::open(&note, &self.identity.log_vkey());
-        let (checkpoint, _) = opened.map_err(|_| unreadable())?;
-        Ok(Seen {
-            size: checkpoint.size,
-            root: checkpoint.root,
-        })
+        let (Checkpoint { size, root, .. }, _) = opened.map_err(|_| unreadable())?;
+        Ok(Seen { size, root })
     }
 
     /// Records from a position on, as many as go into one answer, none behind `upto`.
@@ -373,7 +373,7 @@ mod tests {
         let mut records = Vec::new();
         while chain.end().length < log.length() {
             for text in log.page(chain.end().length, log.length()).unwrap() {
-                let key = bench.identity.service_key.public();
+                let key = bench.identity.service_keys.keys[0].public();
                 records.push(chain.take(&text, |_| Some(key)).unwrap());
             }
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use serde_json::Map;
+use serde_json::{Map, json};
 
 use super::clock::Clock;
 use super::draft::DraftGroup;
@@ -16,11 +16,13 @@ use super::say::say;
 use super::sequencer::{Job, OwnEntry, Sent, Work};
 use super::witnessing::Gate;
 use crate::ledger::admit::{Companion, Place};
+use crate::ledger::grounds::Ground;
 use crate::ledger::state::{Known as _, file_named};
 use crate::ledger::{Refusal, Rules, admit, taken_in, told};
 use crate::protocol::checkpoint::Checkpoint;
 use crate::protocol::entry::{Draft, EntryHash, Payload, Seen, VerifiedEntry};
 use crate::protocol::id::{ChainId, Strand, Subject};
+use crate::protocol::key::SecretKey;
 use crate::protocol::time::{LogTime, Moment, Occurred};
 use crate::protocol::tree::{self, EntryIndex, TreeSize};
 use crate::storage::{Publication, Store, StoreError};
@@ -300,6 +302,9 @@ impl<'a> Writer<'a> {
                 return Ok(Decided::Refused(told));
             }
         };
+        if let Some(refusal) = self.names_key_elsewhere(entry) {
+            return Ok(Decided::Refused(refusal));
+        }
         draft.append(entry, place, admitted.in_chain)?;
         draft.known.changes.extend(admitted.changes);
         if admitted.in_chain {
@@ -325,12 +330,30 @@ impl<'a> Writer<'a> {
         Ok(Decided::At(place.index, place.recorded_at, e, true))
     }
 
+    /// A service whose next key is not here could record nothing any more: whoever has its present key, and sends in that
+    /// it has another, does not get that far.
+    fn names_key_elsewhere(&self, entry: &VerifiedEntry) -> Option<Refusal> {
+        let payload = entry.payload();
+        let here = |key: &SecretKey| Some(json!(key.public())).as_ref() == payload.body.get("key");
+        let elsewhere = payload.event == "service-key-rotated"
+            && !self.identity.service_keys.keys.iter().any(here);
+        elsewhere.then(|| {
+            Ground::BadBody
+                .because("The service has not this key: it is rotated where the service runs.")
+        })
+    }
+
     fn sign_own(
         &self,
         draft: &DraftGroup<'_>,
         own: &OwnEntry,
     ) -> Result<VerifiedEntry, StoreError> {
         let chain = draft.known.chain(&own.chain.subject, own.chain.strand);
+        let keys = &self.identity.service_keys;
+        let key = match draft.known.ledger() {
+            None => &keys.keys[0], // genesis names it
+            Some(_) => keys.signing(&draft.known, TreeSize(draft.next().0))?,
+        };
         draft.known.check()?;
         let (seq, prev) = chain.map_or((0, None), |chain| (chain.length, Some(chain.last)));
         let seconds = i64::try_from(draft.recorded_at.0 / 1000).unwrap_or(0);
@@ -365,12 +388,10 @@ impl<'a> Writer<'a> {
         }
         let details = own.details.clone().into_iter().collect();
         let entry = Draft { payload, details }
-            .sign(&self.identity.service_key, || {
-                salts.pop().expect("one salt for each detail")
-            })
+            .sign(key, || salts.pop().expect("one salt for each detail"))
             .map_err(|error| StoreError::Io(format!("the service cannot sign: {error}")))?;
         entry
-            .verify(&self.identity.service_key.public())
+            .verify(&key.public())
             .map_err(|error| StoreError::Io(format!("the service cannot sign: {error}")))
     }
 

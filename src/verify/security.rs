@@ -6,9 +6,10 @@
 
 use crate::protocol::hash::Hash;
 use crate::protocol::id::Origin;
-use crate::protocol::key::{KeyId, PublicKey};
+use crate::protocol::key::PublicKey;
 use crate::protocol::security::{SecurityRecord, UnverifiedRecord};
 use crate::protocol::time::LogTime;
+use crate::protocol::tree::TreeSize;
 
 /// How far a chain is known: so many records, of which the last has this head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,12 +67,13 @@ impl SecurityChain {
         self.end
     }
 
-    /// Takes the next record; `key` is asked for the service key with that id. After an error it goes on behind that
-    /// record, so that what is wrong further on is found too.
+    /// Takes the next record; `key` is asked for the key with which the service signed after so many leaves of the log,
+    /// as many as the record says that there were. After an error it goes on behind that record, so that what is wrong
+    /// further on is found too.
     pub fn take(
         &mut self,
         text: &str,
-        key: impl Fn(KeyId) -> Option<PublicKey>,
+        key: impl Fn(TreeSize) -> Option<PublicKey>,
     ) -> Result<SecurityRecord, String> {
         let before = self.end;
         self.end = ChainEnd {
@@ -79,7 +81,9 @@ impl SecurityChain {
             head: Some(Hash::of(&[text.as_bytes()])),
         };
         let unverified = UnverifiedRecord::parse(text).map_err(|error| format!("{error}"))?;
-        let key = key(unverified.kid()).ok_or("it is not signed by the ledger's service")?;
+        let key = key(unverified.claimed().seen.size)
+            .filter(|key| key.id() == unverified.kid())
+            .ok_or("it is not signed with the key that the ledger's service had then")?;
         let record = unverified
             .verify(&key)
             .map_err(|error| format!("{error}"))?;
@@ -128,8 +132,9 @@ mod tests {
     fn wrong(records: &[String]) -> Vec<(usize, String)> {
         let origin = record(0, None).ledger;
         let mut chain = SecurityChain::after(origin, ChainEnd::default());
-        let known = |kid| (kid == key().public().id()).then(|| key().public());
-        let mut taken = records.iter().map(|text| chain.take(text, known));
+        let mut taken = records
+            .iter()
+            .map(|text| chain.take(text, |_| Some(key().public())));
         let taken: Vec<_> = taken.by_ref().collect();
         let wrong = taken.into_iter().enumerate();
         wrong

@@ -255,7 +255,33 @@ fn views() -> Vec<Vector> {
         let bundle = sample.world.exhibit_bundle(&sample.video);
         Vector::bad("view-not-signed", name, says, &bundle)
     };
-    rows.into_iter().map(row).collect()
+    let mut all: Vec<Vector> = rows.into_iter().map(row).collect();
+    all.extend(by_another_key());
+    all
+}
+
+/// Readings that the service signed after it changed its key: with the new one, and with the one that it gave up.
+fn by_another_key() -> Vec<Vector> {
+    let mut sample = sample();
+    let before = sample.world.rotate_service();
+    let now = world::clone(&sample.world.service);
+    let mut signed_by = |service: &Person| {
+        let view = sample.world.view(service, &sample.officer, &sample.video);
+        sample.world.force(view, true);
+        sample.world.exhibit_bundle(&sample.video)
+    };
+    let good = signed_by(&now);
+    let says = "The service changed its key, and signed a reading with the new one.";
+    let good = Vector::good("service-key-rotated", says, &good);
+    let bad = signed_by(&before);
+    let says = "The service signed a reading with the key that it had given up.";
+    let bad = Vector::bad(
+        "rule-broken",
+        "view-under-a-service-key-given-up",
+        says,
+        &bad,
+    );
+    vec![good, bad]
 }
 
 /// The service records that the officer looked at the video.

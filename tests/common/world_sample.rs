@@ -140,6 +140,53 @@ impl World {
     }
 }
 
+impl World {
+    /// The service signs with another key from here on; the one that it signed with before.
+    pub fn rotate_service(&mut self) -> Person {
+        let before = clone(&self.service);
+        let next = key(&mut self.counter);
+        let body = self.service_rotation(&next, &next);
+        let ledger = self.subject.clone();
+        self.record(
+            &before,
+            &ledger,
+            Strand::Rules,
+            "service-key-rotated",
+            body,
+            json!({}),
+        );
+        self.service.key = next;
+        before
+    }
+
+    /// What names the next key of the service, whose possession this key proves.
+    pub fn service_rotation(&self, next: &SecretKey, proven_by: &SecretKey) -> Value {
+        let possession = Possession {
+            ledger: self.origin.clone(),
+            actor: self.service.actor.clone(),
+            key: next.public(),
+        };
+        json!({
+            "actor": possession.actor, "key": possession.key, "proof": possession.sign(proven_by),
+            "compromised_since": null,
+        })
+    }
+
+    /// Has the service sign that somebody read an exhibit, with this key of its.
+    pub fn view(
+        &mut self,
+        service: &Person,
+        reader: &Person,
+        exhibit: &Subject,
+    ) -> UnverifiedEntry {
+        let purpose = "Preparing a statement";
+        let token = self.token(reader, &format!("exhibits/{exhibit}/history"), purpose);
+        let body = json!({"target": "exhibit", "extent": "history"});
+        let details = json!({"reader": reader.actor, "purpose": purpose, "token": token});
+        self.sign(service, exhibit, Strand::Access, "viewed", body, details)
+    }
+}
+
 impl Sample {
     /// The custody of the phone is continued twice: what the officer signed offline goes beside the chain. The place of
     /// the `late-branch`; behind it are the two entries that it takes in.

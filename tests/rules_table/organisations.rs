@@ -54,6 +54,28 @@ pub fn organisations(p: &mut Play) {
     p.line("service", &ledger, "log-key-rotated", vkey(&origin, SignatureKind::Ed25519), Flags(&[]));
     p.line("service", &ledger, "log-key-rotated", vkey(&origin, SignatureKind::Ed25519), Refused("bad-body"));
 
+    // The service changes its own key alone, and has the next one. The real service beside has no next key.
+    if p.s.world.beside.is_none() {
+        let next = p.s.world.authority("spare.example").key;
+        let body = p.s.world.service_rotation(&next, &next);
+        let other = |name: &str, value: Value| { let mut body = body.clone(); body[name] = value; body };
+        p.line(police, &ledger, "service-key-rotated", body.clone(), Refused("no-role"));
+        let officer = json!(p.s.officer.actor);
+        p.line("service", &ledger, "service-key-rotated", other("actor", officer), Refused("no-possession"));
+        p.line("service", &ledger, "service-key-rotated", other("key", json!(p.s.officer.key.public())), Refused("key-taken"));
+        let unproven = p.s.world.service_rotation(&next, &p.s.world.service.key);
+        p.line("service", &ledger, "service-key-rotated", unproven, Refused("no-possession"));
+        let of_another = json!(p.s.officer.actor);
+        let mut body = other("actor", of_another);
+        body["proof"] = json!(proof(p, &p.s.officer.actor, &next));
+        p.line("service", &ledger, "service-key-rotated", body, Refused("bad-body"));
+        p.s.world.authorities.remove(&OrgId::new("spare.example").unwrap());
+        let before = p.s.world.rotate_service();
+        let further = vkey(&origin, SignatureKind::CosignatureV1);
+        let says = p.s.world.attempt(&before, &ledger, Strand::Rules, "log-key-rotated", further, json!({}));
+        assert_eq!(says.unwrap_err(), "key-not-valid");
+    }
+
     // Proposed with the proof that its authority holds its key; nobody's name or id is taken.
     p.line(police, &ledger, "organisation-admitted", with("org", json!("ash-and-co")), Refused("organisation-taken"));
     p.line(police, &ledger, "organisation-admitted", with("org", json!("operator.example")), Refused("organisation-taken"));

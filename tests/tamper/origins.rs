@@ -215,3 +215,36 @@ fn words_of_a_bundle_are_one_line() {
         "{words}"
     );
 }
+
+#[test]
+fn what_the_service_signs_with_a_key_that_it_gave_up_fails() {
+    let mut sample = sample();
+    let (officer, video) = (world::clone(&sample.officer), sample.video.clone());
+    let world = &mut sample.world;
+    let before = world.rotate_service();
+    let now = world::clone(&world.service);
+    let view = world.view(&now, &officer, &video);
+    world.submit(view).unwrap();
+    let verified = |world: &world::World| {
+        let bundle = world.exhibit_bundle(&video).to_bytes();
+        let found = check(&bundle, &world.policy(), &[], &[])
+            .findings
+            .into_iter();
+        let failed = found.filter(|one| one.severity == Severity::Failed);
+        failed.map(|one| one.code).collect::<BTreeSet<String>>()
+    };
+    let audited = |world: &world::World| {
+        let mut audit = custodes::verify::audit::Audit::new(Rules::embedded());
+        world.leaves().into_iter().for_each(|leaf| audit.step(leaf));
+        let codes = audit.finish().into_iter().map(|one| one.code);
+        codes.collect::<BTreeSet<String>>()
+    };
+    assert_eq!(verified(world), BTreeSet::new());
+    assert_eq!(audited(world), BTreeSet::new());
+
+    let view = world.view(&before, &officer, &video);
+    assert_eq!(world.submit(view.clone()).unwrap_err(), "key-not-valid");
+    world.force(view, true);
+    assert_eq!(verified(world), BTreeSet::from(["rule-broken".to_owned()]));
+    assert_eq!(audited(world), BTreeSet::from(["rule-broken".to_owned()]));
+}

@@ -14,7 +14,7 @@ use super::session::Session;
 use super::signing::{self, Act};
 use super::told::{self, Told};
 use super::values::Details;
-use super::{organisation, reference, when};
+use super::{reference, rules_chain, when};
 use crate::cli::Outcome;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
@@ -163,7 +163,7 @@ pub fn run(args: &EraseArgs, session: &Session) -> Outcome {
 pub fn person(args: &PersonArgs, profile: Profile, output: Output) -> Outcome {
     let session = args.authority.session(profile, output)?;
     let subject = reference::actor(&session, &args.of)?.subject();
-    let chain = organisation::chain(&session, &subject, Strand::Keys, "erasing details by law")?;
+    let chain = rules_chain::chain(&session, &subject, Strand::Keys, "erasing details by law")?;
     let has = chain.iter().map(|(_, _, entry)| entry);
     let has = has.filter(|entry| entry.detail(&args.detail).is_some());
     let erase: Vec<Value> = has

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::fresh::random_subject;
 use super::home::Profile;
-use super::{accept_genesis, adopt, enrol, erase, log_keys};
+use super::{accept_genesis, adopt, enrol, erase, log_keys, service_key};
 use crate::cli::Outcome;
 use crate::cli::failure::Failure;
 use crate::cli::keys;
@@ -21,7 +21,7 @@ use crate::protocol::key::SecretKey;
 use crate::protocol::token::Possession;
 
 /// Make, show, enrol or revoke a key; change somebody's roles; have a name erased by law; adopt what somebody signed; accept
-/// a ledger's genesis; give a ledger's log new keys.
+/// a ledger's genesis; give a ledger's log or service new keys.
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
     New(NewArgs),
@@ -33,6 +33,7 @@ pub enum KeyCommand {
     Adopt(adopt::AdoptArgs),
     AcceptGenesis(accept_genesis::AcceptArgs),
     RotateLog(log_keys::RotateLogArgs),
+    RotateService(service_key::RotateServiceArgs),
 }
 
 /// Make a key in your own folder.
@@ -83,6 +84,7 @@ pub fn run(command: &KeyCommand, profile: Profile, output: Output) -> Outcome {
         KeyCommand::Adopt(args) => adopt::run(args, profile, output),
         KeyCommand::AcceptGenesis(args) => accept_genesis::run(args, profile, output),
         KeyCommand::RotateLog(args) => log_keys::run(args, output),
+        KeyCommand::RotateService(args) => service_key::run(args, output),
     }
 }
 

@@ -3,30 +3,37 @@
 //! 1. New keys are made; from the next start on they sign beside the present ones, and the ledger records them.
 //! 2. Their public keys go into everybody's trust policy and to the witnesses, beside those there.
 //! 3. Once everybody has them, the new keys sign alone.
+//!
+//! Each command that was cut short is run again, and does what was left.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
 
+use super::key_slot::{self, Slot};
 use crate::cli::Outcome;
 use crate::cli::failure::{Failure, read_text};
 use crate::cli::keys;
 use crate::cli::output::Output;
 use crate::protocol::checkpoint;
-use crate::protocol::key::SecretKey;
-use crate::protocol::mldsa::PqSecretKey;
 use crate::protocol::note::{UnverifiedNote, VerifierKey};
 use crate::service::NextLogKeys;
 
 /// Longest `head` file read: a note with a few signatures.
 const MAX_HEAD: usize = 64 << 10;
 
-const PRESENT: [&str; 2] = ["log.pem", "log-pq.pem"];
-const NEXT: [&str; 2] = ["log-next.pem", "log-next-pq.pem"];
-const RETIRED: [&str; 2] = ["log-retired.pem", "log-retired-pq.pem"];
+/// The Ed25519 key, and the ML-DSA-44 key; both commands touch them in this order.
+fn slots(dir: &Path) -> [Slot; 2] {
+    [
+        Slot::of(dir, "log.pem", "log-next.pem", "log-retired.pem"),
+        Slot::of(dir, "log-pq.pem", "log-next-pq.pem", "log-retired-pq.pem"),
+    ]
+}
 
 /// Give the log of a ledger new keys: first beside the present ones, then, with --finish, in their place.
+///
+/// A command that was cut short is run again.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Where a key may have been stolen, hand round the new ones at once and finish as soon as you can; see keys/README.md.\n\n\
@@ -55,26 +62,46 @@ pub fn run(args: &RotateLogArgs, output: Output) -> Outcome {
 
 /// The next keys, where a rotation is under way.
 pub fn next(dir: &Path) -> Result<Option<NextLogKeys>, Failure> {
-    let [ed25519, ml_dsa_44] = NEXT.map(|name| dir.join("keys").join(name));
-    if !ed25519.exists() && !ml_dsa_44.exists() {
+    let [ed25519, ml_dsa_44] = slots(dir);
+    if !ed25519.next.exists() && !ml_dsa_44.next.exists() {
         return Ok(None);
     }
+    let slots = [&ed25519, &ml_dsa_44];
+    if !slots
+        .iter()
+        .all(|one| one.next.exists() && one.present.exists())
+    {
+        let finish = if ed25519.next.exists() && ed25519.present.exists() {
+            ""
+        } else {
+            " --finish"
+        };
+        let shown = dir.display();
+        return Err(Failure::new(
+            "rotation-cut-short",
+            format!("a rotation of the log's keys in {shown} was cut short"),
+        )
+        .next(format!(
+            "run it again: custodes key rotate-log --dir {shown}{finish}"
+        )));
+    }
     Ok(Some(NextLogKeys {
-        ed25519: keys::load(&ed25519)?,
-        ml_dsa_44: keys::load(&ml_dsa_44)?,
+        ed25519: keys::load(&ed25519.next)?,
+        ml_dsa_44: keys::load(&ml_dsa_44.next)?,
     }))
 }
 
 /// Prints the public keys of a ledger's log, for trust policies and witnesses.
 pub fn show(dir: &Path, output: Output) -> Outcome {
-    let [ed25519, ml_dsa_44] = PRESENT.map(|name| dir.join("keys").join(name));
+    let next = next(dir)?;
+    let [ed25519, ml_dsa_44] = slots(dir);
     let present = NextLogKeys {
-        ed25519: keys::load::<SecretKey>(&ed25519)?,
-        ml_dsa_44: keys::load::<PqSecretKey>(&ml_dsa_44)?,
+        ed25519: keys::load(&ed25519.present)?,
+        ml_dsa_44: keys::load(&ml_dsa_44.present)?,
     };
     let origin = head(dir)?.1.origin;
     let present = present.vkeys(&origin);
-    let next = next(dir)?.map(|next| next.vkeys(&origin));
+    let next = next.map(|next| next.vkeys(&origin));
     let lines = |keys: &[VerifierKey; 2]| format!("log {}\nlog {}", keys[0], keys[1]);
     let mut words = lines(&present);
     if let Some(next) = &next {
@@ -91,8 +118,8 @@ pub fn show(dir: &Path, output: Output) -> Outcome {
 
 fn begin(args: &RotateLogArgs, output: Output) -> Outcome {
     let origin = head(&args.dir)?.1.origin;
-    let [ed25519, ml_dsa_44] = NEXT.map(|name| args.dir.join("keys").join(name));
-    if ed25519.exists() || ml_dsa_44.exists() {
+    let [ed25519, ml_dsa_44] = slots(&args.dir);
+    if ml_dsa_44.next.exists() || !ed25519.present.exists() {
         return Err(Failure::new(
             "rotation-under-way",
             format!("{} has next keys of the log already", args.dir.display()),
@@ -105,8 +132,11 @@ fn begin(args: &RotateLogArgs, output: Output) -> Outcome {
     };
     let passphrase = passphrase.as_deref().map(String::as_str);
     let next = NextLogKeys {
-        ed25519: keys::create(&ed25519, passphrase)?,
-        ml_dsa_44: keys::create(&ml_dsa_44, passphrase)?,
+        ed25519: match ed25519.next.exists() {
+            true => keys::load(&ed25519.next)?, // made before this command was cut short
+            false => ed25519.make_next(passphrase)?,
+        },
+        ml_dsa_44: ml_dsa_44.make_next(passphrase)?,
     };
     let [first, second] = next.vkeys(&origin);
     let words = format!(
@@ -121,13 +151,18 @@ fn begin(args: &RotateLogArgs, output: Output) -> Outcome {
 }
 
 fn finish(dir: &Path, output: Output) -> Outcome {
-    let under = dir.join("keys");
-    let Some(next) = next(dir)? else {
+    let slots = slots(dir);
+    let [ed25519, ml_dsa_44] = &slots;
+    if !ml_dsa_44.next.exists() {
         return Err(Failure::new(
             "no-rotation",
             format!("{} has no next keys of the log", dir.display()),
         )
         .next("begin with `custodes key rotate-log --dir FOLDER`"));
+    }
+    let next = NextLogKeys {
+        ed25519: keys::load(ed25519.newest())?,
+        ml_dsa_44: keys::load(ml_dsa_44.newest())?,
     };
     // What was published last must hold for those who will know the new keys alone.
     let (note, head) = head(dir)?;
@@ -143,23 +178,15 @@ fn finish(dir: &Path, output: Output) -> Outcome {
         )
         .next("start the service, record something, and stop it; then finish"));
     }
-    let file = |name: &&str| under.join(name);
-    if let Some(retired) = RETIRED.iter().map(file).find(|file| file.exists()) {
-        return Err(Failure::new(
-            "key-exists",
-            format!("{} exists already", retired.display()),
-        )
-        .next("destroy the keys that were retired before"));
+    if let Some(slot) = slots.iter().find(|slot| slot.is_blocked()) {
+        return Err(key_slot::blocked(&slot.retired));
     }
-    for ((next, present), retired) in NEXT.iter().zip(&PRESENT).zip(&RETIRED) {
-        rename(&file(present), &file(retired))?;
-        rename(&file(next), &file(present))?;
-    }
+    slots.iter().try_for_each(Slot::take_over)?;
     let words = format!(
         "From the next start on the new keys sign alone. Destroy the old ones, {} and {}; policies keep their public keys, \
          which old checkpoints need.",
-        under.join(RETIRED[0]).display(),
-        under.join(RETIRED[1]).display()
+        ed25519.retired.display(),
+        ml_dsa_44.retired.display()
     );
     output.result(&words, &json!({"finished": true}));
     Ok(0)
@@ -172,8 +199,4 @@ fn head(dir: &Path) -> Result<(String, checkpoint::Checkpoint), Failure> {
     let head = checkpoint::Checkpoint::parse_text(&text)
         .map_err(|error| Failure::new("head", format!("the file head: {error}")))?;
     Ok((note, head))
-}
-
-fn rename(from: &Path, to: &Path) -> Result<(), Failure> {
-    std::fs::rename(from, to).map_err(|error| Failure::file("rename", from, &error))
 }

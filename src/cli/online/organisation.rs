@@ -11,24 +11,22 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::authority::AuthorityArgs;
-use super::client::unexpected;
 use super::enrol;
 use super::home::Profile;
 use super::record::ledger_subject;
+use super::rules_chain;
 use super::session::Session;
-use super::signing::{self, Act, Head, Recorded};
+use super::signing::{self, Act, Recorded};
 use super::values::Details;
 use super::{vocabulary, when};
 use crate::cli::Outcome;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
-use crate::ledger::state::{Change, Known as _, MemoryState, OrgRecord, ProposalRecord, Record};
-use crate::ledger::{Place, RecordKey, Rules, admit, signer};
-use crate::protocol::entry::{EntryHash, UnverifiedEntry};
+use crate::ledger::RecordKey;
+use crate::ledger::state::{Change, Known as _, OrgRecord, ProposalRecord, Record};
+use crate::protocol::entry::EntryHash;
 use crate::protocol::hash::Hash;
-use crate::protocol::id::{OrgId, Strand, Subject};
-use crate::protocol::time::LogTime;
-use crate::protocol::tree::EntryIndex;
+use crate::protocol::id::{OrgId, Strand};
 
 /// Admit or suspend an organisation, give an authority another key, approve what was proposed; list all.
 #[derive(Debug, Subcommand)]
@@ -271,35 +269,9 @@ struct Standing {
 
 impl Standing {
     fn read(session: &Session) -> Result<Standing, Failure> {
-        let chain = chain(
-            session,
-            &ledger_subject(session)?,
-            Strand::Rules,
-            "looking at the ledger's organisations",
-        )?;
-        let mut state = MemoryState::default();
+        let (chain, state) = rules_chain::read(session, "looking at the ledger's organisations")?;
         let mut approved = BTreeMap::new();
-        for (index, at, entry) in &chain {
-            let bad = |why: &str| {
-                let words = format!(
-                    "the ledger's rules chain does not hold, entry {}: {why}",
-                    index.0
-                );
-                Failure::check("rules-chain", words)
-            };
-            let key = signer(&state, entry).map_err(|refusal| bad(&refusal.why))?;
-            let entry = entry
-                .clone()
-                .verify(&key)
-                .map_err(|error| bad(&error.to_string()))?;
-            let place = Place {
-                index: *index,
-                recorded_at: *at,
-            };
-            // What opens a case or enrols a person is on other chains: nothing here asks about it.
-            let admitted = admit(Rules::embedded(), &state, &entry, place)
-                .map_err(|refusal| bad(&refusal.why))?;
-            state.apply(admitted.changes);
+        for (_, _, entry) in &chain {
             let named = entry.payload().body.get("proposal").and_then(Value::as_str);
             if let Some(Ok(proposal)) = named.map(Hash::from_base64url) {
                 approved.insert(entry.hash(), EntryHash(proposal));
@@ -349,39 +321,4 @@ impl Standing {
             "in_force": proposal.in_force, "organisations": self.active,
         })
     }
-}
-
-/// A chain of the ledger's rules or of somebody's keys, from its end back, by the hashes that each entry names; oldest
-/// first.
-pub fn chain(
-    session: &Session,
-    subject: &Subject,
-    strand: Strand,
-    purpose: &str,
-) -> Result<Vec<(EntryIndex, LogTime, UnverifiedEntry)>, Failure> {
-    let path = format!("/v1/heads/{subject}/{strand}");
-    let head = session.client.read_json(&session.reader, &path, purpose)?;
-    let head: Head =
-        serde_json::from_value(head).map_err(|error| unexpected(&error.to_string()))?;
-    let mut chain = Vec::new();
-    let mut next = head.last;
-    while let Some(e) = next {
-        let path = format!("/v1/entries/{e}");
-        let answer = session.client.read_json(&session.reader, &path, purpose)?;
-        let text = answer["entry"].as_str().unwrap_or_default();
-        let entry =
-            UnverifiedEntry::parse_extract(text).map_err(|error| unexpected(&error.to_string()))?;
-        if entry.hash() != e {
-            return Err(unexpected("another entry than the one asked for"));
-        }
-        let index = serde_json::from_value(answer["index"].clone());
-        let at = serde_json::from_value(answer["recorded_at"].clone());
-        let (Ok(index), Ok(at)) = (index, at) else {
-            return Err(unexpected("an entry without its place"));
-        };
-        next = entry.payload().prev;
-        chain.push((index, at, entry));
-    }
-    chain.reverse();
-    Ok(chain)
 }

@@ -13,14 +13,15 @@ use super::home::write_atomically;
 use super::names::Names;
 use super::receipt;
 use super::reference;
+use super::rules_chain;
 use super::session::Session;
 use crate::cli::Outcome;
 use crate::cli::failure::{Failure, read_text};
 use crate::cli::output::plain;
-use crate::protocol::entry::UnverifiedEntry;
+use crate::ledger::service_key_at;
+use crate::ledger::state::MemoryState;
 use crate::protocol::hash::Hash;
 use crate::protocol::id::Subject;
-use crate::protocol::key::PublicKey;
 use crate::protocol::security::{AttemptKind, By, SecurityRecord};
 use crate::protocol::tree::EntryIndex;
 use crate::verify::security::{ChainEnd, SecurityChain};
@@ -51,12 +52,12 @@ pub fn run(args: &SecurityLogArgs, session: &Session) -> Outcome {
         true => known,
         false => ChainEnd::default(),
     };
-    let key = service_key(session)?;
+    let keys = service_keys(session)?;
     let mut reading = Reading {
         session,
         chain: SecurityChain::after(session.reader.ledger.clone(), begin),
         known,
-        key,
+        keys,
     };
     let records = reading.all()?;
     let end = reading.chain.end();
@@ -91,36 +92,28 @@ fn kept(session: &Session) -> Result<ChainEnd, Failure> {
     })
 }
 
-/// The key that signs the security log: the genesis entry names it, and a receipt under the log's key, which your
-/// policy names, proves that entry to be the first.
-fn service_key(session: &Session) -> Result<PublicKey, Failure> {
-    let bad =
-        |why: &str| Failure::check("genesis", format!("the genesis entry is not shown: {why}"));
-    let ledger = session.client.public("/v1/ledger")?;
-    let ledger = ledger.ok_or_else(|| unexpected("no ledger"))?.json()?;
-    let e = ledger["genesis"]
-        .as_str()
-        .ok_or_else(|| unexpected("no genesis"))?;
-    let receipt = receipt::fetch(session, e)?;
-    receipt::seen_by(session, &receipt)?;
-    let answer = session.read_json_for(&format!("/v1/entries/{e}"), "checking the security log")?;
-    let text = answer["entry"].as_str().unwrap_or_default();
-    let genesis = UnverifiedEntry::parse_extract(text).map_err(|error| bad(&error.to_string()))?;
-    if receipt.index != EntryIndex(0) || receipt.e != genesis.hash() {
-        return Err(bad("it is not the first of the log"));
+/// The keys that sign the security log: the ledger's `rules` chain names them, and receipts under the log's key, which
+/// your policy names, prove that its genesis is the first entry of the log and that each change of the key stands where
+/// the service says. A change that the service keeps back leaves records that nobody has signed.
+fn service_keys(session: &Session) -> Result<MemoryState, Failure> {
+    let (chain, state) = rules_chain::read(session, "checking the security log")?;
+    for (at, (index, _, entry)) in chain.iter().enumerate() {
+        if at > 0 && entry.payload().event != "service-key-rotated" {
+            continue;
+        }
+        let receipt = receipt::fetch(session, &entry.hash().to_string())?;
+        receipt::seen_by(session, &receipt)?;
+        let place = if at == 0 { EntryIndex(0) } else { *index };
+        if receipt.index != place || receipt.e != entry.hash() {
+            let words = format!(
+                "the entry {} is not shown to be at the place {} of the log",
+                entry.hash(),
+                place.0
+            );
+            return Err(Failure::check("rules-chain", words));
+        }
     }
-    let named = genesis
-        .payload()
-        .body
-        .get("service")
-        .and_then(|one| one.get("key"));
-    let key: PublicKey = named
-        .and_then(|key| serde_json::from_value(key.clone()).ok())
-        .ok_or_else(|| bad("it names no service key"))?;
-    genesis
-        .verify(&key)
-        .map_err(|error| bad(&error.to_string()))?;
-    Ok(key)
+    Ok(state)
 }
 
 /// Reading page by page.
@@ -128,7 +121,7 @@ struct Reading<'s> {
     session: &'s Session,
     chain: SecurityChain,
     known: ChainEnd,
-    key: PublicKey,
+    keys: MemoryState,
 }
 
 impl Reading<'_> {
@@ -188,10 +181,8 @@ impl Reading<'_> {
 
     fn take(&mut self, text: &str) -> Result<SecurityRecord, Failure> {
         let place = self.chain.end().length;
-        let key = self.key;
-        let taken = self
-            .chain
-            .take(text, |kid| (kid == key.id()).then_some(key));
+        let keys = &self.keys;
+        let taken = self.chain.take(text, |size| service_key_at(keys, size));
         let record = taken.map_err(|why| alarm(&format!("record {place}: {why}")))?;
         let end = self.chain.end();
         if end.length == self.known.length && end != self.known {

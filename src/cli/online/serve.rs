@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
-use super::log_keys;
+use super::{log_keys, service_key};
 use crate::cli::Outcome;
 use crate::cli::failure::Failure;
 use crate::cli::keys;
@@ -63,6 +63,7 @@ pub fn run(args: &ServeArgs, output: Output) -> Outcome {
         )
         .next("found one with `custodes init`"));
     }
+    let next_log_keys = log_keys::next(&args.dir)?;
     let options = Options {
         dir: args.dir.clone(),
         listen: args.listen.clone(),
@@ -79,8 +80,8 @@ pub fn run(args: &ServeArgs, output: Output) -> Outcome {
         publish_interval: Duration::from_millis(args.publish_every),
         log_key: keys::load(&args.dir.join("keys/log.pem"))?,
         log_pq_key: keys::load(&args.dir.join("keys/log-pq.pem"))?,
-        next_log_keys: log_keys::next(&args.dir)?,
-        service_key: keys::load(&args.dir.join("keys/service.pem"))?,
+        next_log_keys,
+        service_keys: service_key::load(&args.dir)?,
     };
     let ready = |url: &str| {
         let words = format!("Serving the ledger at {url}");
