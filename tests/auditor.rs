@@ -109,7 +109,7 @@ fn a_history_is_complete_when_an_auditor_has_recomputed_the_map() {
     ok(&take(&["--audited"]));
     let said = verify(3);
     assert!(
-        said.contains("it is complete, recomputed by inspectorate"),
+        said.contains("it is complete, recomputed by map.inspectorate.example"),
         "{said}"
     );
     assert!(!said.contains("completeness"), "{said}");

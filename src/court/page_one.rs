@@ -112,13 +112,10 @@ fn facts(bundle: &VerifiedBundle) -> String {
         counted(withheld, "detail", "details"),
         counted(wholly, "whole entry", "whole entries")
     ));
-    let witnesses: Vec<String> = bundle
-        .cosigned
+    let operators = bundle.operators();
+    let witnesses: Vec<String> = operators
         .iter()
-        .map(|one| {
-            let time = crate::protocol::time::LogTime(one.time.saturating_mul(1000));
-            format!("\"{}\" at {}", one.witness, time.in_words())
-        })
+        .map(|(name, time)| format!("\"{name}\" at {}", time.in_words()))
         .collect();
     text.push_str(&match witnesses.is_empty() {
         true => "Latest independent witnessing: none that the trust policy names.\n".to_owned(),

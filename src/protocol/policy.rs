@@ -282,6 +282,18 @@ impl Policy {
         self.quorum.as_ref().is_none_or(|name| met[name.as_str()])
     }
 
+    /// Who runs a witness of this policy, as people call them: the name in its key where the policy lists several keys
+    /// of that name, as of one Ed25519 and one post-quantum, else the policy's own name for it.
+    pub fn operator<'p>(&'p self, witness: &'p Witness) -> &'p str {
+        let name = witness.key.name();
+        let keys = self.witnesses.iter().filter(|one| one.key.name() == name);
+        if keys.count() > 1 {
+            name.as_str()
+        } else {
+            &witness.name
+        }
+    }
+
     /// Whether any witness is demanded.
     pub fn requires_witness(&self) -> bool {
         self.quorum.is_some()
@@ -315,6 +327,15 @@ mod tests {
             |names: &[&str]| policy.quorum_met(&names.iter().map(|n| (*n).to_owned()).collect());
         assert!(met(&["a", "c"]) && met(&["a", "b", "c"]));
         assert!(!met(&["a", "b"]) && !met(&["c"]) && !met(&[]) && !met(&["top"]));
+    }
+
+    #[test]
+    fn several_keys_of_one_name_are_one_operator() {
+        let further = vkey("w2", SignatureKind::CosignatureV1, 9);
+        let text = sample(&format!("witness a-new {further}\nquorum none\n"));
+        let policy = Policy::parse(&text).unwrap();
+        let called = policy.witnesses.iter().map(|one| policy.operator(one));
+        assert_eq!(called.collect::<Vec<_>>(), ["w2", "b", "c", "w2"]);
     }
 
     #[test]

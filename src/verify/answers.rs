@@ -191,11 +191,7 @@ fn history(verified: &VerifiedBundle, no_witness: bool, unbounded: bool) -> (Ans
         true => "changed",
         false => "changed or back-dated",
     };
-    let by: Vec<&str> = verified
-        .cosigned
-        .iter()
-        .map(|one| one.witness.as_str())
-        .collect();
+    let by: Vec<&str> = verified.operators().iter().map(|one| one.0).collect();
     match (no_witness, verified.completeness) {
         (true, _) => (
             Answer::NotShown,

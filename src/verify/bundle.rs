@@ -3,7 +3,7 @@
 //!
 //! In scope: the types. Out of scope: making one, which only `verify` does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::ledger::outcome::Flag;
@@ -14,6 +14,8 @@ use crate::protocol::digest::EvidenceDigest;
 use crate::protocol::entry::{EntryHash, VerifiedEntry};
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ChainId, Origin, Subject};
+#[cfg(doc)]
+use crate::protocol::policy::Policy;
 use crate::protocol::time::LogTime;
 use crate::protocol::tree::{EntryIndex, TreeSize};
 
@@ -22,6 +24,8 @@ use crate::protocol::tree::{EntryIndex, TreeSize};
 pub struct Cosigned {
     /// The witness's name in the reader's policy.
     pub witness: String,
+    /// Who runs it ([`Policy::operator`]): one operator may sign with several keys.
+    pub operator: String,
     /// What the witness's clock said, Unix seconds.
     pub time: u64,
 }
@@ -62,17 +66,26 @@ pub struct Bracket {
     pub after: Option<Arc<Witnessed>>,
 }
 
+impl VerifiedBundle {
+    /// Whoever cosigned the newest checkpoint, each operator once, with the latest time that they stated.
+    pub fn operators(&self) -> Vec<(&str, LogTime)> {
+        let mut operators: BTreeMap<&str, LogTime> = BTreeMap::new();
+        for one in &self.cosigned {
+            let time = LogTime(one.time.saturating_mul(1000));
+            let latest = operators.entry(&one.operator).or_insert(time);
+            *latest = time.max(*latest);
+        }
+        operators.into_iter().collect()
+    }
+}
+
 impl Bracket {
     /// When the entry was recorded, by the clocks of those who saw the log without it and with it; nothing where
     /// it is not bounded on both sides.
     pub fn in_words(&self) -> Option<String> {
         let (before, after) = (self.before.as_ref()?, self.after.as_ref()?);
-        let clocks: BTreeSet<&str> = before
-            .by
-            .iter()
-            .chain(&after.by)
-            .map(|one| one.witness.as_str())
-            .collect();
+        let clocks = before.by.iter().chain(&after.by);
+        let clocks: BTreeSet<&str> = clocks.map(|one| one.operator.as_str()).collect();
         Some(format!(
             "between {} and {} by the clocks of {}",
             before.earliest()?.in_words(),

@@ -28,11 +28,12 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
-    /// The policy's auditors who cosigned it.
+    /// The policy's auditors who cosigned it, each once.
     pub(crate) fn auditors(&self, policy: &Policy) -> Vec<String> {
         let auditors = policy.auditors();
         let signed = auditors.filter(|one| self.cosigned.iter().any(|by| by.witness == one.name));
-        signed.map(|one| one.name.clone()).collect()
+        let names: BTreeSet<&str> = signed.map(|one| policy.operator(one)).collect();
+        names.into_iter().map(str::to_owned).collect()
     }
 }
 
@@ -64,6 +65,7 @@ fn cosignatures(note: &Note, policy: &Policy) -> Vec<Cosigned> {
             .find(|one| one.key == signature.key)?;
         Some(Cosigned {
             witness: witness.name.clone(),
+            operator: policy.operator(witness).to_owned(),
             time: signature.time?,
         })
     });

@@ -83,11 +83,13 @@ pub fn seen_by(session: &Session, receipt: &Receipt) -> Result<BTreeSet<String>,
 }
 
 fn report(session: &Session, receipt: &Receipt, seen: &BTreeSet<String>, enough: bool) -> u8 {
-    let names = seen
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .join(", ");
+    let policy = &session.policy;
+    let witnesses = policy.witnesses.iter();
+    let names: BTreeSet<&str> = witnesses
+        .filter(|one| seen.contains(&one.name))
+        .map(|one| policy.operator(one))
+        .collect();
+    let names = names.into_iter().collect::<Vec<_>>().join(", ");
     let words = match (enough, session.policy.requires_witness()) {
         (true, true) => format!("Entry {}: witnessed by {names}.", receipt.e),
         (true, false) => format!(
