@@ -2,6 +2,7 @@
 
 pub mod base64url;
 pub mod bundle;
+pub mod chain_ends;
 pub mod checkpoint;
 pub mod cosignature;
 pub mod digest;

@@ -11,6 +11,7 @@ mod batch;
 mod blobs;
 mod branched;
 mod bundles;
+mod chain_ends;
 mod clock;
 mod derived;
 mod draft;

@@ -7,7 +7,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{MethodRouter, get, post, put};
 
 use super::http::{self, App};
-use super::{auditing, auditors, blobs, metrics, openapi, public_log, submit, views};
+use super::{auditing, auditors, blobs, chain_ends, metrics, openapi, public_log, submit, views};
 
 /// One method of one path.
 pub struct Route {
@@ -170,6 +170,28 @@ pub const ROUTES: &[Route] = &[
             "The bundle, as docs/FORMATS.md specifies it.",
         )],
         handler: || get(views::get_bundle),
+        ..PLAIN
+    },
+    Route {
+        path: "/v1/{kind}/{subject}/completeness",
+        summary: "How long the chains of an exhibit or case are, proven by the map of a published checkpoint. No content, so it leaves no entry.",
+        may_query: &[
+            CASE,
+            (
+                "audited",
+                "^(true|false)$",
+                "Whether it is to be the newest checkpoint up to which an auditor has recomputed the map.",
+            ),
+        ],
+        token: true,
+        problems: &[409],
+        answers: &[(
+            200,
+            JSON,
+            "ChainEnds",
+            "The ends of the chains, as docs/FORMATS.md specifies them.",
+        )],
+        handler: || get(chain_ends::get_completeness),
         ..PLAIN
     },
     Route {

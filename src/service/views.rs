@@ -53,7 +53,7 @@ pub async fn get_head(
     })
 }
 
-fn scope(kind: &str) -> Result<ScopeKind, Problem> {
+pub(super) fn scope(kind: &str) -> Result<ScopeKind, Problem> {
     match kind {
         "exhibits" => Ok(ScopeKind::Exhibit),
         "cases" => Ok(ScopeKind::Case),
@@ -109,14 +109,14 @@ pub async fn get_history(
 #[derive(Deserialize)]
 pub struct OfBundle {
     /// The case under which an exhibit is read that stands in several.
-    case: Option<String>,
+    pub(super) case: Option<String>,
     /// Whether it is to end where an auditor has recomputed the map.
     #[serde(default)]
-    audited: bool,
+    pub(super) audited: bool,
 }
 
 /// The checkpoint of the newest tree whose map an auditor recomputed, if it has the target.
-fn audited(app: &App, target: &Target) -> Result<String, Problem> {
+pub(super) fn audited(app: &App, target: &Target) -> Result<String, Problem> {
     let none = || {
         Problem::new(
             StatusCode::CONFLICT,

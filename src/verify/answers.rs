@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::bundle::{Completeness, Descent, VerifiedBundle};
+use super::bundle::{Completeness, Cosigned, Descent, VerifiedBundle};
 use super::finding::{Answer, Finding, Question, Severity, counted};
 use crate::ledger::outcome::Severity as FlagSeverity;
 use crate::ledger::state::Known as _;
+use crate::protocol::checkpoint::Checkpoint;
 use crate::protocol::entry::VerifiedEntry;
 use crate::protocol::time::LogTime;
 
@@ -233,9 +234,14 @@ fn history(verified: &VerifiedBundle, no_witness: bool, unbounded: bool) -> (Ans
 
 /// "41 of 41 entries as of 14 March 2026 09:12:04 UTC (tree size 1204331)".
 pub(crate) fn complete_as_of(verified: &VerifiedBundle) -> String {
-    let size = verified.checkpoint.size.0;
-    let entries = verified.entries.len();
-    let times = verified.cosigned.iter().map(|one| one.time);
+    let entries = verified.entries.len() as u64;
+    as_of(entries, &verified.cosigned, &verified.checkpoint)
+}
+
+/// The same of this many entries under a checkpoint.
+pub(crate) fn as_of(entries: u64, cosigned: &[Cosigned], checkpoint: &Checkpoint) -> String {
+    let size = checkpoint.size.0;
+    let times = cosigned.iter().map(|one| one.time);
     match times.min() {
         Some(time) => format!(
             "{entries} of {entries} entries as of {} (tree size {size})",

@@ -290,29 +290,39 @@ fn check_map(
             "The map proof points outside the table of hashes.",
         );
     };
-    let key = map::key(chain_id);
-    let value = match chain.entries.len() as u64 {
-        0 => map::empty(map::DEPTH),
-        length => map::value(key, length, chain.head),
-    };
-    let root = MapPath { present, siblings }.root(key, value);
-    let root = root.map_err(|error| ("map-form", format!("It is no proof: {error}.")))?;
-    // The map of the newest checkpoint is its last leaf; an older map would hide later entries.
-    if proof.leaf.0.checked_add(1) != Some(newest.size.0) {
-        return bad(
-            "map-not-newest",
-            "The map leaf is not the last one of the newest checkpoint.",
-        );
-    }
     let Some(hashes) = nodes.resolve(&proof.proof) else {
         return bad(
             "node-missing",
             "The proof points outside the table of hashes.",
         );
     };
-    let leaf = leaf_hash(&map_leaf_data(proof.leaf, root));
-    let proof_of_leaf = InclusionProof(hashes);
-    let shown = proof_of_leaf.verify(proof.leaf, newest.size, leaf, newest.root);
+    let end = (chain.entries.len() as u64, chain.head);
+    let leaf = (proof.leaf, InclusionProof(hashes));
+    check_end(chain_id, end, &MapPath { present, siblings }, leaf, newest)
+}
+
+/// Whether the map of a checkpoint, in the last leaf of its tree, holds a chain with this length and head.
+pub(crate) fn check_end(
+    chain: &ChainId,
+    (length, head): (u64, ChainHead),
+    path: &MapPath,
+    (index, proof): (EntryIndex, InclusionProof),
+    newest: &Checkpoint,
+) -> Result<(), (&'static str, String)> {
+    let key = map::key(chain);
+    let value = match length {
+        0 => map::empty(map::DEPTH),
+        length => map::value(key, length, head),
+    };
+    let root = path.root(key, value);
+    let root = root.map_err(|error| ("map-form", format!("It is no proof: {error}.")))?;
+    // The map of the newest checkpoint is its last leaf; an older map would hide later entries.
+    if index.0.checked_add(1) != Some(newest.size.0) {
+        let words = "The map leaf is not the last one of the newest checkpoint.";
+        return Err(("map-not-newest", words.to_owned()));
+    }
+    let leaf = leaf_hash(&map_leaf_data(index, root));
+    let shown = proof.verify(index, newest.size, leaf, newest.root);
     shown.map_err(|error| {
         let words = format!("The log's map does not hold this length and head: {error}.");
         ("map-differs", words)

@@ -29,10 +29,13 @@ pub(crate) fn compare(
             continue;
         };
         let place = chains::place(&chains::id(old));
-        if !new.entries.starts_with(&old.entries) {
+        // What came later stands behind the older tree; before its end it was left out of the older bundle.
+        let further = new.entries.get(old.entries.len());
+        let left_out = further.is_some_and(|index| index.0 < older.1.size.0);
+        if left_out || !new.entries.starts_with(&old.entries) {
             let words = format!(
-                "The {place} has {} under the tree of {} leaves, and not all of them under that of {}: somebody was \
-                 shown less than there is.",
+                "The {place} has {} under the tree of {} leaves, and others of that time under that of {}: somebody \
+                 was shown less than there is.",
                 counted(old.entries.len(), "entry", "entries"),
                 older.1.size.0,
                 newer.1.size.0

@@ -35,6 +35,7 @@ mod answers;
 pub mod audit;
 pub mod audit_state;
 pub mod bundle;
+pub mod chain_ends;
 mod chains;
 mod chains_known;
 mod checkpoints;

@@ -147,12 +147,21 @@ impl Operator {
 
     /// Answers as if these entries were not in their chains.
     pub fn leave_out(&self, hidden: &[EntryIndex]) {
+        self.list(hidden, |_| None);
+    }
+
+    /// Answers as it should again.
+    pub fn put_back(&self, hidden: &[EntryIndex]) {
+        self.list(hidden, |index| Some(index.0.to_be_bytes().to_vec()));
+    }
+
+    fn list(&self, entries: &[EntryIndex], value: impl Fn(EntryIndex) -> Option<Vec<u8>>) {
         let mut batch = Batch::default();
-        for index in hidden {
+        for index in entries {
             let entry = self.entry(*index).unwrap();
             let payload = entry.payload();
             let key = layout::chain_key(&payload.chain(), payload.seq);
-            batch.delete(Family::Chains, key);
+            batch.changes.push((Family::Chains, key, value(*index)));
         }
         let engine = self.store.engine();
         engine.write(&batch, Durability::Synced).unwrap();

@@ -202,8 +202,25 @@ fn words(s: &Setting, target: &Target, answer: &Answer) -> String {
             true => "none".to_owned(),
             false => "found".to_owned(),
         },
+        Look::Chains => chains(s, &answer.json()),
         Look::Entries => entries(s, &answer.json()),
     }
+}
+
+/// Of which chains it is told how long they are.
+fn chains(s: &Setting, answer: &Value) -> String {
+    let subjects = [
+        ("the exhibit", &s.exhibit),
+        ("the case", &s.case),
+        ("the covert case", &s.covert),
+    ];
+    let told = subjects.into_iter().filter_map(|(what, subject)| {
+        let all = answer["chains"].as_array().unwrap().iter();
+        let of_it = all.filter(|one| one["subject"] == json!(subject));
+        let strands: Vec<&str> = of_it.map(|one| one["strand"].as_str().unwrap()).collect();
+        (!strands.is_empty()).then(|| format!("{} of {what}", strands.join(", ")))
+    });
+    told.collect::<Vec<_>>().join("; ")
 }
 
 /// Which of the entries that the setting names are there, and how much of each.

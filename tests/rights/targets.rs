@@ -12,6 +12,8 @@ use crate::world::{Person, details};
 /// How an answer is described.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Look {
+    /// Of which chains it says how long they are.
+    Chains,
     /// That it was given.
     Given,
     /// What there is of entries that the setting names.
@@ -193,6 +195,7 @@ fn chains(s: &Setting) -> Vec<Target> {
     let under = |case: &Subject| format!("?case={case}");
     let history = "/v1/{kind}/{subject}/history";
     let bundle = "/v1/{kind}/{subject}/bundle";
+    let completeness = "/v1/{kind}/{subject}/completeness";
     for (what, kind, subject, more) in [
         ("the exhibit", "exhibits", &s.exhibit, String::new()),
         (
@@ -223,6 +226,11 @@ fn chains(s: &Setting) -> Vec<Target> {
             path(&nothing, "bundle", &more),
         );
         targets.push(read(bundle, what, whole.0, Some(whole.1), Look::Entries).costly());
+        let ends = (
+            path(subject, "completeness", &more),
+            path(&nothing, "completeness", &more),
+        );
+        targets.push(read(completeness, what, ends.0, Some(ends.1), Look::Chains));
     }
     let path = |more: &str| {
         let path = |subject: &Subject| format!("/v1/exhibits/{subject}/{more}");

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::Value;
 
+use super::completeness;
 use super::names::Names;
 use super::reference;
 use super::session::Session;
@@ -18,8 +19,9 @@ use crate::protocol::tree::EntryIndex;
 /// Show what was recorded about an exhibit or a case (say why with --purpose).
 #[derive(Debug, Args)]
 #[command(
-    after_help = "That you looked, and why, becomes part of the record. What you see is what the service says: \
-                        to check it, take a bundle and verify that. What happened to a bag while the exhibit was in it is told with it.\n\n\
+    after_help = "That you looked, and why, becomes part of the record. What you see is what the service says, \
+                        held against the log's own count of entries: the last line says whether it is all (exit code 3 where that is not shown, 1 where it is not so). \
+                        To check the entries themselves, take a bundle and verify that. What happened to a bag while the exhibit was in it is told with it.\n\n\
                         Example: custodes history \"44NS1234526 JSM/2\" --purpose \"charging decision\""
 )]
 pub struct HistoryArgs {
@@ -31,8 +33,11 @@ pub struct HistoryArgs {
 pub fn run(args: &HistoryArgs, session: &Session) -> Outcome {
     session.profile.stated_purpose()?;
     let (kind, subject, path) = reference::to_read(session, &args.target, "history")?;
-    let answer = session.history(&path)?;
+    // Asked first: what is told later has all that is counted now.
+    let ends = completeness::ask(session, &path.replacen("/history", "/completeness", 1));
+    let mut answer = session.history(&path)?;
     let mut history = told::read(&answer)?;
+    let held = completeness::hold(ends, &subject, &history);
     let hidden = add_containers(session, &mut history)?;
     let mut names = Names::new(session);
     names.learn(&history)?;
@@ -57,8 +62,10 @@ pub fn run(args: &HistoryArgs, session: &Session) -> Outcome {
     looked
         .iter()
         .for_each(|one| words.push_str(&lines(one, &names)));
+    words.push_str(&format!("\n{}\n", held.words));
+    answer["completeness"] = held.value;
     session.output.result(&plain(&words), &answer);
-    Ok(0)
+    Ok(held.exit)
 }
 
 /// What an exhibit may have recorded of itself while it lies in a bag, and still go where the bag goes.

@@ -9,6 +9,7 @@ pub mod home;
 mod agent;
 mod carry;
 mod client;
+mod completeness;
 mod fresh;
 mod guide;
 mod key_slot;
@@ -100,6 +101,7 @@ pub enum OnlineCommand {
     Verb(verbs::Verb),
     Template(guide::template::TemplateArgs),
     History(history::HistoryArgs),
+    Completeness(completeness::CompletenessArgs),
     Erase(erase::EraseArgs),
     Lineage(lineage::LineageArgs),
     Lookup(lookup::LookupArgs),
@@ -159,6 +161,7 @@ pub fn run(command: OnlineCommand, mut args: ProfileArgs, output: Output) -> Out
         OnlineCommand::Lineage(command) => lineage::run(&command, &open(args)?),
         OnlineCommand::Erase(command) => erase::run(&command, &record(args)?),
         OnlineCommand::History(command) => history::run(&command, &open(args)?),
+        OnlineCommand::Completeness(command) => completeness::run(&command, &open(args)?),
         OnlineCommand::Lookup(command) => lookup::run(&command, &open(args)?),
         OnlineCommand::Bundle(command) => bundle::run(&command, &open(args)?),
         OnlineCommand::SecurityLog(command) => security_log::run(&command, &open(args)?),

@@ -31,6 +31,8 @@ pub struct Told {
     pub on_branch: bool,
     /// The entry, unless it is withheld.
     pub entry: Option<UnverifiedEntry>,
+    /// SHA-256 of its signed part.
+    pub e: EntryHash,
     /// What the rules noticed of it.
     pub flags: Vec<ToldFlag>,
 }
@@ -59,6 +61,8 @@ struct Raw {
     flags: Vec<ToldFlag>,
     #[serde(default)]
     entry: Option<String>,
+    #[serde(default)]
+    e: Option<EntryHash>,
 }
 
 #[derive(Deserialize)]
@@ -100,7 +104,10 @@ pub fn read(answer: &Value) -> Result<Vec<Told>, Failure> {
                 .map(UnverifiedEntry::parse_extract)
                 .transpose();
             let entry = entry.map_err(|error| unexpected(&error.to_string()))?;
+            let e = entry.as_ref().map(UnverifiedEntry::hash).or(raw.e);
+            let e = e.ok_or_else(|| unexpected("an entry that is neither told nor named"))?;
             Ok(Told {
+                e,
                 index: raw.index,
                 recorded_at: raw.recorded_at,
                 strand: raw.chain.strand,

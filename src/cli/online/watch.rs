@@ -172,6 +172,24 @@ fn read_proof(answer: &serde_json::Value) -> Result<ConsistencyProof, Failure> {
     proof.ok_or_else(|| unexpected("no consistency proof"))
 }
 
+/// Whether a checkpoint that the service gives is of the history that was verified here before.
+pub fn is_known(session: &Session, head: &Checkpoint) -> Result<(), Failure> {
+    let Some(known) = known(session)? else {
+        return Ok(());
+    };
+    let (older, newer) = match known.size <= head.size {
+        true => (&known, head),
+        false => (head, &known),
+    };
+    continues(session, older, newer)?.map_err(|doubt| {
+        let words = format!(
+            "the checkpoint is of another history than the one seen before: {}",
+            doubt.why
+        );
+        Failure::check("forked", words).next("keep your folder and tell the other parties")
+    })
+}
+
 /// The proof that the service gives for two sizes, unchecked.
 pub fn consistency(
     session: &Session,
