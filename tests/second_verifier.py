@@ -361,6 +361,15 @@ def check_view(payload, values, recorded_at, keys, before, used, place):
     used.add(one)
 
 
+def check_end(note, policy, place):
+    name = note.split("\n")[0]
+    logs = [one for one in policy[0] if read_vkey(one)[0] == name]
+    try:
+        logs and open_checkpoint(note, (logs, *policy[1:]), name, place)
+    except Failed:
+        raise Failed(f"continued-not-signed {place}") from None
+
+
 def form(bundle):
     code = "bundle-form"
     members(
@@ -407,6 +416,7 @@ def verify(data, policy):
     # 2. Checkpoints.
     ledger = bundle["ledger"]
     need(any(read_vkey(one)[0] == ledger for one in policy[0]), "log-unknown")
+    everybody = policy
     policy = ([one for one in policy[0] if read_vkey(one)[0] == ledger], *policy[1:])
     need(len(bundle["checkpoints"]) <= 2 * len(bundle["entries"]) + 1, "checkpoint-superfluous")
     heads = [open_checkpoint(one, policy, ledger, f"checkpoint {at}") for at, one in enumerate(bundle["checkpoints"])]
@@ -549,6 +559,9 @@ def verify(data, policy):
             keys[key_id(body["key"])] = (body["actor"], body["key"])
         if payload["event"] == "log-key-rotated":
             genesis["log"] += body["log"]
+        if payload["event"] == "continued-from":
+            # 8. Where another ledger ended, under the keys that the reader has for that one.
+            check_end(body["checkpoint"], everybody, f"entry {index}")
         if payload["event"] == "service-key-rotated":
             # What the service's earlier keys sign from here on is nobody's statement.
             need(kid == key_id(genesis["service"]["key"]) and body["actor"] == actor, "rule-broken", f"entry {index}")

@@ -17,6 +17,9 @@ use crate::verify::{
     Finding, QUESTIONS, Severity, Verification, VerifiedBundle, VerifiedItem, counted,
 };
 
+/// Notes on a ledger that goes on where another ended.
+const CONTINUED: [&str; 2] = ["continued", "continued-consistent"];
+
 /// Most findings of one kind on page one.
 const MAX_LISTED: usize = 20;
 
@@ -50,6 +53,10 @@ pub fn page_one(verification: &Verification) -> String {
     if let Some(bundle) = &verification.verified {
         text.push('\n');
         text.push_str(&facts(bundle));
+        let told = verification.findings.iter();
+        for one in told.filter(|one| CONTINUED.contains(&one.code.as_str())) {
+            text.push_str(&format!("{}\n", one.words));
+        }
     }
     for (severity, title) in [
         (Severity::Failed, "WHAT FAILED"),

@@ -32,6 +32,8 @@ pub enum Effect {
     AddLogKeys,
     /// The service signs with another key.
     RotateService,
+    /// The ledger goes on where another ended.
+    ContinueLedger,
     /// A key, and its actor if new, come to be; roles are those stated.
     EnrolKey,
     /// A key counts no more from here on.
@@ -141,6 +143,7 @@ pub fn apply<K: Known + ?Sized>(
         Effect::AcceptGenesis => founding::accept_genesis(context),
         Effect::AddLogKeys => founding::add_log_keys(context)?,
         Effect::RotateService => founding::rotate_service(context)?,
+        Effect::ContinueLedger => founding::continue_ledger(context)?,
         Effect::EnrolKey => enrol_key(context)?,
         Effect::RevokeKey => revoke_key(context),
         Effect::OpenCase => cases::open(context),

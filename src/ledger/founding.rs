@@ -11,6 +11,7 @@ use super::schema::{Identity, Organisation};
 use super::state::{
     ActorRecord, KeyRecord, Known, LedgerRecord, OrgRecord, Record, RecordKey, Role,
 };
+use crate::protocol::checkpoint::Checkpoint;
 use crate::protocol::id::ActorId;
 use crate::protocol::key::PublicKey;
 use crate::protocol::note::{SignatureKind, VerifierKey};
@@ -91,6 +92,7 @@ pub(super) fn genesis<K: Known + ?Sized>(context: &Context<'_, K>) -> Result<Cha
         rules: context.read("rules").ok_or_else(|| read("rules"))?,
         orgs,
         thresholds: BTreeMap::new(),
+        continues: BTreeSet::new(),
     };
     changes.push((RecordKey::Ledger, Record::Ledger(ledger)));
     Ok(changes)
@@ -155,6 +157,27 @@ pub(super) fn rotate_service<K: Known + ?Sized>(
         Role::Service,
         since,
     ))
+}
+
+/// The ledger goes on where another ended.
+pub(super) fn continue_ledger<K: Known + ?Sized>(
+    context: &Context<'_, K>,
+) -> Result<Changes, Refusal> {
+    let refuse = |why: &str| Err(Ground::BadBody.because(why));
+    let (Some(mut ledger), Some(Ok(other))) = (
+        context.known.ledger(),
+        context.text("checkpoint").map(Checkpoint::of_note),
+    ) else {
+        return Ok(Vec::new()); // the schema has checked it
+    };
+    if other.origin == ledger.origin {
+        return refuse("A ledger does not continue itself.");
+    }
+    if ledger.continues.contains(&other.origin) {
+        return refuse("This ledger continues that one already, from another place or the same.");
+    }
+    ledger.continues.insert(other.origin);
+    Ok(vec![(RecordKey::Ledger, Record::Ledger(ledger))])
 }
 
 /// The key with which the service signs what comes after so many leaves. Each of its keys is revoked by the entry that

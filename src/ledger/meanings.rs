@@ -312,6 +312,9 @@ impl Effect {
             E::AddLogKeys => {
                 "the keys of `log` are the log's from here on, beside those that it had; each is new to it, has the ledger's origin as its name and is of type 0x01 or 0x06, or the entry is refused with `bad-body`"
             }
+            E::ContinueLedger => {
+                "this ledger goes on where the log of `checkpoint` ended: evidence of that one is registered here anew. The entry is refused with `bad-body` where that log is this one, or is continued here already"
+            }
             E::RotateService => {
                 "every key of the service is revoked, compromised since `compromised_since` where stated, and it signs with `key` from the next entry on; `actor` is the signer, or the entry is refused with `bad-body`"
             }

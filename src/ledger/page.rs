@@ -235,5 +235,6 @@ fn member_schema(member: &Member) -> Value {
             list(json!({"type": "object"}))
         }
         T::Vkeys => list(json!({"type": "string"})),
+        T::Checkpoint => json!({"type": "string"}),
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::erasure::Erasure;
 use super::state::{Recipient, Role};
+use crate::protocol::checkpoint::Checkpoint;
 use crate::protocol::digest::EvidenceDigest;
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ActorId, Code, OrgId, Subject};
@@ -20,6 +21,9 @@ use crate::protocol::time::Moment;
 
 /// Most items in a list: an entry must fit 64 KiB.
 const MAX_ITEMS: usize = 1000;
+
+/// Longest signed checkpoint in a body, in bytes: with a dozen post-quantum signatures.
+const MAX_NOTE: usize = 40 << 10;
 
 /// One member of a body.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -68,6 +72,7 @@ pub enum MemberType {
     Organisations,
     Vkeys,
     Erasures,
+    Checkpoint,
 }
 
 /// A parent of an exhibit, as its maker found it.
@@ -195,6 +200,13 @@ pub fn check_value(member: &Member, value: &Value) -> Result<(), String> {
             match all.iter().all(Erasure::has_form) {
                 true => Ok(()),
                 false => Err("1 to 128 names were expected".to_owned()),
+            }
+        }
+        T::Checkpoint => {
+            let note = value.as_str().unwrap_or_default();
+            match note.len() <= MAX_NOTE && Checkpoint::of_note(note).is_ok() {
+                true => Ok(()),
+                false => Err("a signed checkpoint was expected".to_owned()),
             }
         }
         T::Vkeys => {

@@ -87,6 +87,8 @@ pub struct LedgerRecord {
     pub orgs: BTreeSet<OrgId>,
     /// Thresholds that the parties changed, in seconds; others are those of the table.
     pub thresholds: BTreeMap<String, u64>,
+    /// Logs that this one goes on from.
+    pub continues: BTreeSet<Origin>,
 }
 
 /// An organisation.

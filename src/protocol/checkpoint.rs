@@ -65,6 +65,12 @@ impl Checkpoint {
         })
     }
 
+    /// What a signed checkpoint says, whoever signed it.
+    pub fn of_note(note: &str) -> Result<Checkpoint, CheckpointError> {
+        let note = UnverifiedNote::parse(note)?;
+        Checkpoint::parse_text(note.text())
+    }
+
     /// Writes the text of a checkpoint.
     pub fn to_text(&self) -> String {
         format!(

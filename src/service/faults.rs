@@ -79,7 +79,7 @@ impl Bench {
         });
         let disk = ModelDisk::default();
         let store = disk.open(Mode::Create).unwrap();
-        let genesis = sequencer::found(&store, &identity, &identity.subject, object(body)).unwrap();
+        let genesis = sequencer::found(&store, &identity, object(body), None).unwrap();
         let rules = chain(&identity.subject, Strand::Rules);
         let mut bench = Bench {
             disk,

@@ -93,6 +93,8 @@ pub struct Founding {
     pub log_pq_key: PqSecretKey,
     /// Signs what the service records.
     pub service_key: SecretKey,
+    /// The last checkpoint of the ledger that it continues, if it does.
+    pub continues: Option<String>,
 }
 
 /// A new ledger.
@@ -268,7 +270,8 @@ pub fn init(folder: &Path, founding: Founding) -> Result<Founded, FolderError> {
     body.insert("witnesses".into(), json!([]));
     body.insert("rules".into(), json!(Rules::embedded().sha256()));
     body.insert("predecessor".into(), Value::Null);
-    let genesis = sequencer::found(&store, &identity, &subject, body)?;
+    let continues = founding.continues;
+    let genesis = sequencer::found(&store, &identity, body, continues)?;
     let settings = Settings {
         origin: identity.origin.clone(),
         subject: subject.clone(),

@@ -27,6 +27,7 @@ pub async fn get_ledger(State(app): Shared) -> Result<Response, Problem> {
     let size = app.store.size()?;
     let service_key = service_key_at(&known, size);
     known.check()?;
+    let continues = ledger.as_ref().map(|ledger| ledger.continues.clone());
     let genesis = ledger.map(|ledger| ledger.genesis);
     let keys = app.identity.log_vkeys();
     let value = json!({
@@ -35,6 +36,7 @@ pub async fn get_ledger(State(app): Shared) -> Result<Response, Problem> {
         "genesis": genesis,
         "log_keys": keys.iter().map(VerifierKey::to_string).collect::<Vec<_>>(),
         "service_key": service_key,
+        "continues": continues,
         "rules_sha256": Rules::embedded().sha256(),
         "size": size,
     });

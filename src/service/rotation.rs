@@ -7,12 +7,16 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use tokio::task::JoinHandle;
 
+use super::folder::Identity;
 use super::http::App;
 use super::known::StoreKnown;
 use super::say::say;
 use super::sequencer::{Answer, OwnEntry, Unavailable, Work};
-use crate::ledger::Known as _;
+use crate::ledger::grounds::Ground;
+use crate::ledger::{Known as _, Refusal};
+use crate::protocol::entry::VerifiedEntry;
 use crate::protocol::id::{ChainId, Strand};
+use crate::protocol::key::SecretKey;
 use crate::protocol::note::VerifierKey;
 use crate::protocol::token::Possession;
 use crate::storage::StoreError;
@@ -42,6 +46,19 @@ pub(super) fn record_next(app: &Arc<App>) -> JoinHandle<()> {
                 Err(_) => return,
             }
         }
+    })
+}
+
+/// A service whose next key is not here could record nothing any more: whoever has its present key, and sends in that it
+/// has another, does not get that far.
+pub(super) fn names_key_elsewhere(identity: &Identity, entry: &VerifiedEntry) -> Option<Refusal> {
+    let payload = entry.payload();
+    let here = |key: &SecretKey| Some(json!(key.public())).as_ref() == payload.body.get("key");
+    let elsewhere =
+        payload.event == "service-key-rotated" && !identity.service_keys.keys.iter().any(here);
+    elsewhere.then(|| {
+        Ground::BadBody
+            .because("The service has not this key: it is rotated where the service runs.")
     })
 }
 

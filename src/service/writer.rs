@@ -12,17 +12,16 @@ use super::folder::Identity;
 use super::map_keeper::{MapHistory, MapKeeper, map_leaf};
 use super::metrics::Metrics;
 use super::publish::published_note;
+use super::rotation;
 use super::say::say;
 use super::sequencer::{Job, OwnEntry, Sent, Work};
 use super::witnessing::Gate;
 use crate::ledger::admit::{Companion, Place};
-use crate::ledger::grounds::Ground;
 use crate::ledger::state::{Known as _, file_named};
 use crate::ledger::{Refusal, Rules, admit, taken_in, told};
 use crate::protocol::checkpoint::Checkpoint;
 use crate::protocol::entry::{Draft, EntryHash, Payload, Seen, VerifiedEntry};
 use crate::protocol::id::{ChainId, Strand, Subject};
-use crate::protocol::key::SecretKey;
 use crate::protocol::time::{LogTime, Moment, Occurred};
 use crate::protocol::tree::{self, EntryIndex, TreeSize};
 use crate::storage::{Publication, Store, StoreError};
@@ -302,7 +301,7 @@ impl<'a> Writer<'a> {
                 return Ok(Decided::Refused(told));
             }
         };
-        if let Some(refusal) = self.names_key_elsewhere(entry) {
+        if let Some(refusal) = rotation::names_key_elsewhere(self.identity, entry) {
             return Ok(Decided::Refused(refusal));
         }
         draft.append(entry, place, admitted.in_chain)?;
@@ -328,19 +327,6 @@ impl<'a> Writer<'a> {
             }
         }
         Ok(Decided::At(place.index, place.recorded_at, e, true))
-    }
-
-    /// A service whose next key is not here could record nothing any more: whoever has its present key, and sends in that
-    /// it has another, does not get that far.
-    fn names_key_elsewhere(&self, entry: &VerifiedEntry) -> Option<Refusal> {
-        let payload = entry.payload();
-        let here = |key: &SecretKey| Some(json!(key.public())).as_ref() == payload.body.get("key");
-        let elsewhere = payload.event == "service-key-rotated"
-            && !self.identity.service_keys.keys.iter().any(here);
-        elsewhere.then(|| {
-            Ground::BadBody
-                .because("The service has not this key: it is rotated where the service runs.")
-        })
     }
 
     fn sign_own(
@@ -442,12 +428,13 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Founds a ledger: writes genesis as its first leaf.
+/// Founds a ledger: writes genesis as its first leaf, and behind it the last checkpoint of the ledger that it continues,
+/// where it does.
 pub fn found(
     store: &dyn Store,
     identity: &Identity,
-    subject: &Subject,
     body: Map<String, serde_json::Value>,
+    continues: Option<String>,
 ) -> Result<EntryHash, StoreError> {
     let metrics = Metrics::default();
     let around = Around {
@@ -458,23 +445,29 @@ pub fn found(
     };
     let mut writer = Writer::new(store, identity, Duration::ZERO, around)?;
     let mut draft = writer.begin();
-    let own = OwnEntry {
-        chain: ChainId {
-            subject: subject.clone(),
-            strand: Strand::Rules,
-        },
-        event: "genesis".to_owned(),
-        body,
-        details: Map::new(),
-    };
-    let entry = writer.sign_own(&draft, &own)?;
-    match writer.take_in(&mut draft, &entry)? {
-        Decided::Refused(refusal) => Err(StoreError::Io(refusal.to_string())),
-        _ => {
-            writer.commit(draft, true)?;
-            Ok(entry.hash())
+    let continued = continues.map(|note| {
+        let body = Map::from_iter([("checkpoint".to_owned(), json!(note))]);
+        ("continued-from", body)
+    });
+    let mut entries = Vec::new();
+    for (event, body) in std::iter::once(("genesis", body)).chain(continued) {
+        let own = OwnEntry {
+            chain: ChainId {
+                subject: identity.subject.clone(),
+                strand: Strand::Rules,
+            },
+            event: event.to_owned(),
+            body,
+            details: Map::new(),
+        };
+        let entry = writer.sign_own(&draft, &own)?;
+        if let Decided::Refused(refusal) = writer.take_in(&mut draft, &entry)? {
+            return Err(StoreError::Io(refusal.to_string()));
         }
+        entries.push(entry.hash());
     }
+    writer.commit(draft, true)?;
+    Ok(entries[0])
 }
 
 /// Log time of the last entry of a log with so many leaves.

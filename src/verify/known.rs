@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::chains_known;
+use super::continued;
 use super::finding::{Asked, Findings};
 use super::nodes::Nodes;
 use crate::protocol::bundle::{Bundle, Content};
@@ -79,13 +80,85 @@ pub(crate) fn compare_bundle(
     known: Known<'_>,
     findings: &mut Findings,
 ) -> Vec<Proven> {
-    let Some(origin) = Bundle::parse(bundle).ok().map(|bundle| bundle.ledger) else {
+    let Ok(parsed) = Bundle::parse(bundle) else {
         return Vec::new();
     };
-    match Account::read(bundle, &policy.logs_for(&origin)) {
-        Ok(shown) => compare_all(&shown, &origin, policy, known, findings),
-        Err(_) => Vec::new(),
+    let origin = parsed.ledger.clone();
+    let Ok(shown) = Account::read(bundle, &policy.logs_for(&origin)) else {
+        return Vec::new();
+    };
+    // What was kept of a ledger that this one continues is compared with where that one ended.
+    let ends = continued::last_checkpoints(&parsed);
+    let ends = ends.iter().filter_map(|(end, note)| {
+        let end = Account::of_note(note, &policy.logs_for(&end.origin)).ok()?;
+        Some((end.newest().0.origin.clone(), end))
+    });
+    let ends: Vec<(Origin, Account)> = ends.collect();
+    let mut forks = Vec::new();
+    let mut own = Vec::new();
+    for one in known.kept {
+        let of_end = ends.iter().find_map(|(origin, end)| {
+            let kept = Account::read(&one.1, &policy.logs_for(origin)).ok()?;
+            Some((origin, end, kept))
+        });
+        match of_end {
+            None => own.push(one.clone()),
+            Some((origin, end, kept)) => {
+                let outcome = compare(&kept, end, policy, known.proofs);
+                let sizes = [&kept, end].map(|account| account.newest().0.size.0);
+                forks.extend(continued_outcome(outcome, origin, &one.0, sizes, findings));
+            }
+        }
     }
+    let known = Known {
+        kept: &own,
+        ..known
+    };
+    forks.extend(compare_all(&shown, &origin, policy, known, findings));
+    forks
+}
+
+/// What the comparison of something kept with the end of a ledger that is continued comes to.
+fn continued_outcome(
+    outcome: Outcome,
+    origin: &Origin,
+    name: &str,
+    [kept, end]: [u64; 2],
+    findings: &mut Findings,
+) -> Option<Proven> {
+    let ended = format!("{origin}, which this ledger continues from its {end} leaves on");
+    match outcome {
+        Outcome::Same | Outcome::Continued => {
+            let words = format!(
+                "The tree of {kept} leaves that you kept is of {ended}, and is the beginning of those."
+            );
+            findings.note(Asked::History, "continued-consistent", name, words);
+        }
+        Outcome::Older => {
+            let words = format!(
+                "What you kept shows {kept} leaves of {ended}: it went on after that, and what it holds beyond is not \
+                 carried on here. Ask why."
+            );
+            findings.unchecked(Asked::History, "continued-went-on", name, words);
+        }
+        Outcome::NotCompared => {
+            let words = format!(
+                "Nothing here ties the {kept} leaves that you kept to {ended}. Take a bundle of the old ledger at its \
+                 end, and compare both with that one; or give what it answers to GET /v1/consistency/{kept}/{end} with \
+                 --consistency."
+            );
+            findings.unchecked(Asked::History, "known-not-compared", name, words);
+        }
+        Outcome::Forked(fork) => {
+            let words = format!(
+                "The {kept} leaves that you kept and the end of {ended}, cannot both be true: that ledger showed \
+                 somebody another history."
+            );
+            findings.failed(Asked::History, "forked", name, words);
+            return Some(*fork);
+        }
+    }
+    None
 }
 
 /// Compares an entry and its proof with what was kept.

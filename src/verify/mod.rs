@@ -19,7 +19,8 @@
 //! 10. Files beside the bundle have the SHA-256 that the bundle lists; manifests are readable.
 //! 11. Whether chains are shown to end where they end, and those left out not to exist; `evaluated_at` is the
 //!     newest time here; the times that the log recorded agree with the clocks of the witnesses.
-//! 12. It is of one history with the checkpoints that the reader kept ([`known`]).
+//! 12. It is of one history with the checkpoints that the reader kept ([`known`]), and so is the last checkpoint of any
+//!     ledger that this one continues.
 //!
 //! When 2 to 5 fail, 6 to 8 are not run: what does not stand in the log is nobody's statement. When 6 to
 //! 8 fail, 9 and 10 are not run: what the rules refuse registers nothing.
@@ -39,6 +40,7 @@ pub mod chain_ends;
 mod chains;
 mod chains_known;
 mod checkpoints;
+mod continued;
 mod entries;
 mod evidence;
 pub mod finding;
@@ -193,6 +195,8 @@ fn run(inputs: Inputs<'_>, findings: &mut Findings) -> Option<VerifiedBundle> {
 
     // 8. Genesis.
     replay::check_genesis(&read, &newest.logs, inputs.rules, findings);
+
+    continued::check(&read, inputs.policy, findings);
 
     // 5. again: which chains the scope demands is known only after the rules were run.
     let covered = Covered::of(&bundle, &replay.state);

@@ -4,8 +4,11 @@ use super::*;
 
 use custodes::protocol::bundle::BundleChain;
 use custodes::protocol::checkpoint::Checkpoint;
+use custodes::protocol::hash::Hash;
 use custodes::protocol::id::Strand;
+use custodes::protocol::key::SecretKey;
 use custodes::protocol::note::{self, UnverifiedNote};
+use custodes::protocol::tree::{RootHash, TreeSize};
 use world::withhold;
 
 pub fn vectors() -> Vec<Vector> {
@@ -45,9 +48,68 @@ pub fn vectors() -> Vec<Vector> {
         .flagged(&["late-branch"]),
     ];
     all.extend(of_two_maps());
+    all.extend(continued());
     all.push(post_quantum());
     all.push(erased());
     all
+}
+
+/// The last checkpoint of another ledger and a key of its log, with which the checkpoint is signed.
+pub fn ended() -> (Checkpoint, VerifierKey) {
+    let origin = Origin::new("evidence.old.example").unwrap();
+    let kind = note::SignatureKind::Ed25519;
+    let key = VerifierKey::ed25519(
+        origin.clone(),
+        kind,
+        SecretKey::from_seed([0x45; 32]).public(),
+    );
+    let (size, root) = (TreeSize(1204), RootHash(Hash::of(&[b"where it ended"])));
+    (Checkpoint { origin, size, root }, key)
+}
+
+/// A ledger that goes on where another ended.
+fn continued() -> Vec<Vector> {
+    let continuing = |seed: u8| {
+        let (end, _) = ended();
+        let key = SecretKey::from_seed([seed; 32]);
+        let checkpoint = note::sign(&end.to_text(), &end.origin, &key);
+        let mut sample = sample();
+        let world = &mut sample.world;
+        let (service, ledger) = (world::clone(&world.service), world.subject.clone());
+        let body = json!({ "checkpoint": checkpoint });
+        world.record(
+            &service,
+            &ledger,
+            Strand::Rules,
+            "continued-from",
+            body,
+            json!({}),
+        );
+        sample.world.exhibit_bundle(&sample.video)
+    };
+    let signed = continuing(0x45);
+    let (of_log, of_nobody) = (
+        "The ledger goes on where another ended, and the policy names the key of that one's log.",
+        "The ledger is said to go on where another ended; the policy names a key of that log, which did not sign where.",
+    );
+    vec![
+        Vector::good("continued", of_log, &signed)
+            .under("continued")
+            .note("continued"),
+        Vector::good(
+            "continued-from-unknown",
+            "The ledger goes on where another ended, of which the policy names no key.",
+            &signed,
+        )
+        .note("continued"),
+        Vector::bad(
+            "continued-not-signed",
+            "continued-not-signed",
+            of_nobody,
+            &continuing(0x46),
+        )
+        .under("continued"),
+    ]
 }
 
 /// Two published trees, each ending in its map; the second bundle holds the older checkpoint too.

@@ -182,6 +182,13 @@ fn policies() -> BTreeMap<&'static str, String> {
             format!("log {pq_log}\nwitness court {pq_witness}\nquorum court\n"),
         ),
         (
+            "continued",
+            format!(
+                "log {log}\nlog {}\nwitness court {witness}\nquorum court\n",
+                good::ended().1
+            ),
+        ),
+        (
             "other-log-key",
             format!("log {other}\nwitness court {witness}\nquorum court\n"),
         ),

@@ -17,12 +17,17 @@ pub const CASE: &str = "44NS1234526";
 impl Ledger {
     /// Founded, served, accepted by police, defence and oversight, with an officer, a disclosure officer and a solicitor.
     pub fn new() -> Ledger {
+        Ledger::new_as("evidence.example", &[])
+    }
+
+    /// The same, with another name and more arguments of `init`.
+    pub fn new_as(origin: &str, more: &[&str]) -> Ledger {
         let orgs = [
             "police:police",
             "defence-llp:defence",
             "inspectorate:oversight",
         ];
-        let ledger = Ledger::founded(&orgs.map(str::to_owned));
+        let ledger = Ledger::founded_as(&orgs.map(str::to_owned), origin, more);
         for org in ["police", "defence-llp", "inspectorate"] {
             let key = ledger
                 .path(&format!("ledger/authority/{org}.pem"))
@@ -66,20 +71,19 @@ impl Ledger {
 
     /// Founded with these organisations, and served; nobody has accepted it yet.
     pub fn founded(orgs: &[String]) -> Ledger {
+        Ledger::founded_as(orgs, "evidence.example", &[])
+    }
+
+    /// The same, with another name and more arguments of `init`.
+    pub fn founded_as(orgs: &[String], origin: &str, more: &[&str]) -> Ledger {
         let mut ledger = Ledger {
             folder: tempfile::tempdir().unwrap(),
             url: String::new(),
             service: None,
         };
         let dir = ledger.path("ledger").display().to_string();
-        let mut args = vec![
-            "init",
-            "--dir",
-            &dir,
-            "--origin",
-            "evidence.example",
-            "--plain-keys",
-        ];
+        let mut args = vec!["init", "--dir", &dir, "--origin", origin, "--plain-keys"];
+        args.extend(more);
         orgs.iter().for_each(|org| args.extend(["--org", org]));
         ok(&ledger.run("nobody", &args));
         ledger.start();

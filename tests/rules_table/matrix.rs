@@ -6,9 +6,11 @@ use std::fmt::Write as _;
 
 use custodes::ledger::rules::Row;
 use custodes::ledger::schema::{Member, MemberType};
-use custodes::protocol::id::OrgId;
-use custodes::protocol::note::{SignatureKind, VerifierKey};
+use custodes::protocol::checkpoint::Checkpoint;
+use custodes::protocol::id::{OrgId, Origin};
+use custodes::protocol::note::{self, SignatureKind, VerifierKey};
 use custodes::protocol::token::Possession;
+use custodes::protocol::tree::RootHash;
 
 use crate::board::{Board, ROLES, digest};
 use crate::*;
@@ -185,6 +187,13 @@ impl Trial<'_> {
             ("log", _) => {
                 let (origin, key) = (board.world.origin.clone(), board.fresh.public());
                 json!([VerifierKey::ed25519(origin, SignatureKind::Ed25519, key).to_string()])
+            }
+            (_, T::Checkpoint) => {
+                let origin = Origin::new("evidence.old.example").unwrap();
+                let root = RootHash(Hash::of(&[b"where it ended"]));
+                let (key, size) = (&board.fresh, TreeSize(1204));
+                let end = Checkpoint { origin, size, root };
+                json!(note::sign(&end.to_text(), &end.origin, key))
             }
             ("proposal", _) => json!(board.proposal),
             ("disclosure", _) => json!(board.given(&self.subject, "disclosed", entry)),

@@ -1,9 +1,12 @@
 //! Who takes part in the ledger, and with which authority's key: situations of the table.
 
+use custodes::protocol::checkpoint::Checkpoint;
 use custodes::protocol::id::{OrgId, Origin};
 use custodes::protocol::key::SecretKey;
-use custodes::protocol::note::{SignatureKind, VerifierKey};
+use custodes::protocol::note::{self, SignatureKind, VerifierKey};
 use custodes::protocol::token::Possession;
+
+use custodes::protocol::tree::RootHash;
 
 use crate::situations::{Flags, Play, Refused};
 use crate::*;
@@ -53,6 +56,20 @@ pub fn organisations(p: &mut Play) {
     p.line(police, &ledger, "log-key-rotated", vkey(&origin, SignatureKind::Ed25519), Refused("no-role"));
     p.line("service", &ledger, "log-key-rotated", vkey(&origin, SignatureKind::Ed25519), Flags(&[]));
     p.line("service", &ledger, "log-key-rotated", vkey(&origin, SignatureKind::Ed25519), Refused("bad-body"));
+
+    // It goes on where another ended, once, and not where it ends itself.
+    let end = |name: &str| {
+        let origin = Origin::new(name).unwrap();
+        let root = RootHash(Hash::of(&[b"where it ended"]));
+        let end = Checkpoint { origin, size: TreeSize(1204), root };
+        json!({"checkpoint": note::sign(&end.to_text(), &end.origin, &SecretKey::from_seed([78; 32]))})
+    };
+    p.line("prosecutor", &ledger, "continued-from", end("evidence.old.example"), Refused("no-role"));
+    p.line(police, &ledger, "continued-from", json!({"checkpoint": "evidence.old.example"}), Refused("bad-body"));
+    p.line(police, &ledger, "continued-from", end(origin.as_str()), Refused("bad-body"));
+    p.line(police, &ledger, "continued-from", end("evidence.old.example"), Flags(&[]));
+    p.line("service", &ledger, "continued-from", end("evidence.older.example"), Flags(&[]));
+    p.line("service", &ledger, "continued-from", end("evidence.old.example"), Refused("bad-body"));
 
     // The service changes its own key alone, and has the next one. The real service beside has no next key.
     if p.s.world.beside.is_none() {

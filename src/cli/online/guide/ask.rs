@@ -292,6 +292,7 @@ fn can_be_typed(kind: MemberType) -> bool {
             | T::Identity
             | T::Organisations
             | T::Vkeys
+            | T::Checkpoint
             | T::ExhibitDigests
             | T::Null
     )
