@@ -33,7 +33,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("witness", &["protocol", "held"]),
-    ("monitor", &["protocol"]),
+    ("monitor", &["protocol", "ledger", "verify"]),
     (
         "cli",
         &[

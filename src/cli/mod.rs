@@ -30,9 +30,10 @@ mod policy;
 mod report;
 mod verify;
 
-#[cfg(feature = "witness")]
+#[cfg(any(feature = "witness", feature = "monitor"))]
 pub mod keyfile;
-#[cfg(feature = "witness")]
+#[cfg(any(feature = "witness", feature = "monitor"))]
+#[cfg_attr(not(feature = "witness"), allow(dead_code))] // a monitor makes no keys
 mod keys;
 mod map_fault;
 #[cfg(feature = "monitor")]

@@ -1,18 +1,21 @@
 //! `custodes monitor`: follow ledgers from outside, and raise an alarm where one does not keep to a single history.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::failure::Failure;
+use super::failure::{Failure, read_text};
 use super::output::{Output, plain};
-use super::{Outcome, policy};
+use super::{Outcome, keys, policy};
 use crate::monitor::follow::{Ledger, Seen, look};
 use crate::monitor::memory::Memory;
+use crate::monitor::recompute::{Auditor, KeyEvent};
 use crate::monitor::web::Web;
 use crate::protocol::hash::Hash;
+use crate::protocol::id::{ActorId, Origin};
 use crate::protocol::policy::Policy;
 
 /// A check failed: an alarm is raised.
@@ -24,14 +27,17 @@ const NOT_LOOKED_AT: u8 = 3;
 /// Follow ledgers from outside: one history for everybody, or an alarm.
 ///
 /// Fetches what a ledger publishes, checks signatures, leaves and tiles, compares it with what it saw before and with what
-/// the policy's witnesses hold, and keeps what it verified. It needs no key and sees no entry's content.
+/// the policy's witnesses hold, and keeps what it verified. It needs no key and sees no entry's content; with --auditor it
+/// reads every entry, without its details, recomputes the map of completeness and tells what becomes of keys.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 all is well; 1 an alarm is raised; 3 no alarm, but something could not be looked at.\n\
                         Alarms: fork (with the proof of it), rolled-back, behind-witness, witnessing-stalled, log-keys-changed, \
-                        service-key-changed, genesis-changed, rules-changed, leaves-differ, tile-differs, checkpoint-not-signed, other-log.\n\n\
+                        service-key-changed, genesis-changed, rules-changed, leaves-differ, tile-differs, checkpoint-not-signed, other-log; with --auditor \
+                        map-differs, map-missing, map-superfluous, chain-differs, entry-form, entries-differ, place-missing.\n\n\
                         Example: custodes monitor --dir monitor --policy trust.policy https://evidence.northshire.example\n\
-                        Example: custodes monitor --dir monitor --policy trust.policy --once https://evidence.northshire.example"
+                        Example: custodes monitor --dir monitor --policy trust.policy --once https://evidence.northshire.example\n\
+                        Example: custodes monitor --dir monitor --policy trust.policy --auditor ~/custodes https://evidence.northshire.example"
 )]
 pub struct MonitorArgs {
     /// Addresses of the ledgers.
@@ -52,7 +58,12 @@ pub struct MonitorArgs {
     /// How many seconds a checkpoint may be published without the policy's quorum.
     #[arg(long, default_value_t = 300)]
     stalled_after: u64,
-    /// Where to post new alarms, as JSON.
+    /// Read the entries, too, as one of the ledger's auditors, and recompute the map of completeness: an auditor's own
+    /// folder, with config.toml and key.pem. That you read becomes part of the record. May be repeated, for several
+    /// ledgers.
+    #[arg(long, value_name = "FOLDER")]
+    auditor: Vec<PathBuf>,
+    /// Where to post new alarms and what becomes of keys, as JSON.
     #[arg(long, value_name = "URL")]
     webhook: Option<String>,
 }
@@ -61,6 +72,8 @@ pub struct MonitorArgs {
 pub fn run(args: &MonitorArgs, output: Output) -> Outcome {
     let policy = policy::load(&args.policy)?;
     let web = Web::default();
+    let auditors = args.auditor.iter().map(|home| auditor(home));
+    let auditors = auditors.collect::<Result<Vec<_>, _>>()?;
     let mut followed = Vec::new();
     for url in &args.ledgers {
         let url = url.trim_end_matches('/');
@@ -75,7 +88,7 @@ pub fn run(args: &MonitorArgs, output: Output) -> Outcome {
         followed.push((url, memory));
     }
     loop {
-        let code = round(args, &policy, &web, &followed, output)?;
+        let code = round(args, &policy, &auditors, &web, &followed, output)?;
         if args.once {
             return Ok(code);
         }
@@ -87,6 +100,7 @@ pub fn run(args: &MonitorArgs, output: Output) -> Outcome {
 fn round(
     args: &MonitorArgs,
     policy: &Policy,
+    auditors: &[Auditor],
     web: &Web,
     followed: &[(&str, Memory)],
     output: Output,
@@ -97,6 +111,7 @@ fn round(
             url,
             policy,
             stalled_after: args.stalled_after,
+            auditors,
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.map_or(0, |now| now.as_secs());
@@ -107,7 +122,8 @@ fn round(
             _ => code,
         };
         let value = to_json(url, &seen);
-        if let Some(webhook) = args.webhook.as_ref().filter(|_| !seen.new.is_empty())
+        let news = !seen.new.is_empty() || !seen.events.is_empty();
+        if let Some(webhook) = args.webhook.as_ref().filter(|_| news)
             && let Err(why) = web.post(webhook, &value)
         {
             eprintln!("custodes monitor: the alarm could not be posted: {why}");
@@ -129,6 +145,19 @@ fn in_words(url: &str, policy: &Policy, seen: &Seen) -> String {
     for alarm in &seen.alarms {
         words.push_str(&format!("  ALARM [{}]: {}\n", alarm.code, alarm.words));
     }
+    if let Some(size) = seen.recomputed {
+        words.push_str(&format!(
+            "  the map recomputed over {size} leaves is the one that the ledger commits to\n"
+        ));
+    }
+    for event in &seen.events {
+        let KeyEvent {
+            index,
+            event,
+            words: what,
+        } = event;
+        words.push_str(&format!("  entry {index} [{event}]: {what}\n"));
+    }
     for why in &seen.unchecked {
         words.push_str(&format!("  not looked at: {why}\n"));
     }
@@ -144,12 +173,40 @@ fn to_json(url: &str, seen: &Seen) -> Value {
             "new": seen.new.contains(one.code),
         })
     });
+    let events = seen.events.iter();
+    let events =
+        events.map(|one| json!({"index": one.index, "event": one.event, "words": one.words}));
     json!({
         "url": url,
         "size": seen.size,
         "witnessed": seen.witnessed,
         "alarms": alarms.collect::<Vec<_>>(),
         "unchecked": seen.unchecked,
+        "recomputed": seen.recomputed,
+        "events": events.collect::<Vec<_>>(),
+    })
+}
+
+/// Who somebody is, by their own folder.
+#[derive(Deserialize)]
+struct Who {
+    ledger: Origin,
+    actor: ActorId,
+}
+
+/// Longest configuration read.
+const MAX_CONFIG: usize = 64 << 10;
+
+fn auditor(home: &Path) -> Result<Auditor, Failure> {
+    let path = home.join("config.toml");
+    let who: Who = toml::from_str(&read_text(&path, MAX_CONFIG)?).map_err(|error| {
+        Failure::new("config", format!("{}: {}", path.display(), error.message()))
+            .next("give the folder of an auditor who is enrolled in the ledger")
+    })?;
+    Ok(Auditor {
+        ledger: who.ledger,
+        actor: who.actor,
+        key: keys::load(&home.join("key.pem"))?,
     })
 }
 

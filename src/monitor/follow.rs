@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
+use super::leaves::read_bundle;
 use super::memory::{Memory, State};
+use super::recompute::{self, Auditor, KeyEvent, Source, Unread};
 use super::web::Web;
 use crate::protocol::checkpoint::{self, Checkpoint};
 use crate::protocol::fork::{Fork, Proven};
@@ -12,9 +14,7 @@ use crate::protocol::hash::Hash;
 use crate::protocol::note::VerifierKey;
 use crate::protocol::policy::Policy;
 use crate::protocol::tile::{TILE_WIDTH, TilePath};
-use crate::protocol::tree::{
-    self, ConsistencyProof, EntryIndex, LeafHash, MemoryTree, TreeSize, leaf_hash,
-};
+use crate::protocol::tree::{self, ConsistencyProof, LeafHash, MemoryTree, TreeSize};
 
 /// A ledger to look at.
 pub struct Ledger<'a> {
@@ -24,6 +24,8 @@ pub struct Ledger<'a> {
     pub policy: &'a Policy,
     /// How long a published checkpoint may stand without a quorum, in seconds.
     pub stalled_after: u64,
+    /// Who may read its entries.
+    pub auditors: &'a [Auditor],
 }
 
 /// What is wrong with a ledger.
@@ -50,6 +52,10 @@ pub struct Seen {
     pub unchecked: Vec<String>,
     /// Codes of alarms that were not raised at the look before.
     pub new: BTreeSet<String>,
+    /// What was recorded about keys, organisations and rules since the look before, as an auditor reads it.
+    pub events: Vec<KeyEvent>,
+    /// How many leaves an auditor has recomputed the map over.
+    pub recomputed: Option<u64>,
 }
 
 impl Seen {
@@ -83,6 +89,7 @@ pub fn look(ledger: &Ledger<'_>, memory: &Memory, web: &Web, now: u64) -> io::Re
     if let Some(mut next) = next {
         look.ask_witnesses(&next)?;
         look.compare_names(known.as_ref(), &mut next);
+        look.recompute(&next)?;
         look.told(known.as_ref(), &mut next);
         memory.keep(next.size, &[], &next)?;
     } else if let Some(mut next) = known.clone() {
@@ -311,7 +318,7 @@ impl Look<'_> {
         if head.size.0 == 0 || head.size > known.size {
             return Ok(None);
         }
-        let kept = checkpoint_of(&known.note);
+        let kept = known.checkpoint();
         if kept.is_some_and(|kept| (kept.size, kept.root) == (head.size, head.root)) {
             return Ok(None);
         }
@@ -417,6 +424,42 @@ impl Look<'_> {
         Ok(())
     }
 
+    /// Recomputes the map over what is new, where somebody may read the entries.
+    fn recompute(&mut self, state: &State) -> io::Result<()> {
+        let auditors = self.ledger.auditors;
+        if auditors.is_empty() {
+            return Ok(());
+        }
+        let Some(auditor) = auditors.iter().find(|one| one.ledger == state.origin) else {
+            let words = format!("none of the auditors given is one of {}", state.origin);
+            self.seen.unchecked.push(words);
+            return Ok(());
+        };
+        let head = state
+            .checkpoint()
+            .expect("it was verified before it was kept");
+        let kept = self.memory.recomputed()?;
+        let source = Source {
+            url: self.ledger.url,
+            auditor,
+            web: self.web,
+            memory: self.memory,
+            logs: &self.ledger.policy.logs_for(&state.origin),
+        };
+        match recompute::read(&source, kept, &state.note, &head) {
+            Ok(reading) => {
+                self.memory.keep_recomputed(&reading.kept)?;
+                self.seen.recomputed = Some(head.size.0);
+                self.seen.events = reading.events;
+            }
+            Err(Unread::Wrong(wrong, proof)) => {
+                self.seen.accuse(wrong.code, wrong.to_string(), proof);
+            }
+            Err(Unread::Unreachable(why)) => self.seen.unchecked.push(why),
+        }
+        Ok(())
+    }
+
     /// The keys, genesis and rules that the ledger names are those of the last look.
     fn compare_names(&mut self, known: Option<&State>, next: &mut State) {
         let answer = self.web.get(&self.path("v1/ledger"));
@@ -453,28 +496,4 @@ impl Look<'_> {
         }
         next.named = named;
     }
-}
-
-/// What a note says that was verified when it was kept.
-fn checkpoint_of(note: &str) -> Option<Checkpoint> {
-    let text = note.split_inclusive("\n\n").next()?;
-    Checkpoint::parse_text(text.strip_suffix('\n')?).ok()
-}
-
-/// Leaf hashes of an entry bundle whose first leaf has this index; nothing if it holds what is no leaf of ours.
-fn read_bundle(mut body: &[u8], first: u64) -> Option<Vec<Hash>> {
-    let mut hashes = Vec::new();
-    while !body.is_empty() {
-        let (length, rest) = body.split_first_chunk::<2>()?;
-        let leaf = rest.get(..usize::from(u16::from_be_bytes(*length)))?;
-        body = &rest[leaf.len()..];
-        let own = EntryIndex(first + hashes.len() as u64);
-        let good = match (leaf.first(), leaf.len()) {
-            (Some(0x01), 33) => true,
-            (Some(0x02), 41) => leaf[1..9] == own.0.to_be_bytes(),
-            _ => false,
-        };
-        hashes.push(good.then(|| leaf_hash(leaf).0)?);
-    }
-    Some(hashes)
 }

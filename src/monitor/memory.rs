@@ -5,6 +5,8 @@
 //! | `lock` | locked by the one process that uses the folder |
 //! | `hashes` | the leaf hashes that were verified, 32 bytes each, in order |
 //! | `state.json` | the newest checkpoint that was verified, and what else to compare with |
+//! | `map.json` | for an auditor: what is needed to go on recomputing the map |
+//! | `wrong-maps/` | proofs that it committed to a wrong map |
 //! | `forks/` | proofs of fork |
 //!
 //! Hashes are synced before the state that counts on them takes the old one's place; what stands in `hashes` beyond it is
@@ -17,10 +19,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::protocol::checkpoint::Checkpoint;
 use crate::protocol::fork::Proven;
 use crate::protocol::hash::Hash;
 use crate::protocol::id::Origin;
 use crate::protocol::tree::{LeafHash, MemoryTree, TreeSize};
+use crate::verify::map_audit::Recomputed;
+use crate::verify::map_fault::Shown;
 
 /// What is compared with at the next look.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +43,13 @@ pub struct State {
     pub named: serde_json::Value,
     /// Codes of the alarms that were raised, so that each is told once while it lasts.
     pub raised: BTreeSet<String>,
+}
+
+impl State {
+    /// What its note says, which was verified when it was kept.
+    pub fn checkpoint(&self) -> Option<Checkpoint> {
+        Checkpoint::of_note(&self.note).ok()
+    }
 }
 
 /// The folder of one ledger.
@@ -126,6 +138,30 @@ impl Memory {
         }
         let text = serde_json::to_vec(state).map_err(io::Error::other)?;
         write(&self.folder, "state.json", &text)
+    }
+
+    /// What an auditor recomputed so far.
+    pub fn recomputed(&self) -> io::Result<Recomputed> {
+        match std::fs::read(self.folder.join("map.json")) {
+            Ok(text) => serde_json::from_slice(&text).map_err(io::Error::other),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Recomputed::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Keeps what an auditor recomputed.
+    pub fn keep_recomputed(&self, kept: &Recomputed) -> io::Result<()> {
+        let text = serde_json::to_vec(kept).map_err(io::Error::other)?;
+        write(&self.folder, "map.json", &text)
+    }
+
+    /// Keeps the proof of a wrong map, and says where.
+    pub fn keep_map_fault(&self, shown: &Shown) -> io::Result<PathBuf> {
+        let name = format!("{}.custody-map-fault", shown.index.0);
+        let folder = self.folder.join("wrong-maps");
+        std::fs::create_dir_all(&folder)?;
+        write(&folder, &name, shown.text.as_bytes())?;
+        Ok(folder.join(name))
     }
 
     /// Keeps a proof of fork, and says where.

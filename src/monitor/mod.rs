@@ -3,10 +3,14 @@
 //! It reads what a ledger publishes, as C2SP tlog-tiles has it, and believes nothing that the policy's log keys did not
 //! sign and the hashes do not show. [`follow`] looks at one ledger once, [`memory`] keeps what was verified, [`web`]
 //! fetches.
+//! With an auditor's key [`recompute`] reads every entry, without its details, and recomputes the map of completeness.
 //!
-//! In scope: checkpoints, consistency, leaves and tiles, witnesses' checkpoints, the keys and rules that a ledger names.
-//! Out of scope: what entries say, which is not public; a bundle shows that (`custodes verify`).
+//! In scope: checkpoints, consistency, leaves and tiles, witnesses' checkpoints, the keys and rules that a ledger names;
+//! for an auditor the map, and what becomes of keys. Out of scope: the rules of custody and their flags, which the
+//! service's own audit and bundles show (`custodes audit`, `custodes verify`).
 
 pub mod follow;
+mod leaves;
 pub mod memory;
+pub mod recompute;
 pub mod web;

@@ -8,6 +8,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Longest answer read: a checkpoint with many post-quantum signatures.
 const MAX_ANSWER: u64 = 1 << 20;
 
+/// Longest page of a log: 1000 entries of 64 KiB.
+const MAX_PAGE: u64 = 66 << 20;
+
 /// An HTTP client.
 pub struct Web(ureq::Agent);
 
@@ -33,6 +36,20 @@ impl Web {
         match status {
             200 => Ok(body),
             _ => Err(format!("HTTP status {status}")),
+        }
+    }
+
+    /// What a token allows its holder to read, as text.
+    pub fn read(&self, url: &str, token: &str) -> Result<String, String> {
+        let asked = self.0.get(url);
+        let asked = asked.header("authorization", format!("Custody {token}"));
+        let mut answer = asked.call().map_err(|error| error.to_string())?;
+        let status = answer.status().as_u16();
+        let body = answer.body_mut().with_config().limit(MAX_PAGE);
+        let body = body.read_to_string().map_err(|error| error.to_string())?;
+        match status {
+            200 => Ok(body),
+            _ => Err(format!("HTTP status {status}: {}", body.trim_end())),
         }
     }
 
