@@ -1,6 +1,7 @@
 //! A wrong map on the command line: what `custodes verify` says of a proof, and writing one.
 
 use std::collections::BTreeSet;
+#[cfg(feature = "service")]
 use std::path::Path;
 
 use serde_json::{Value, json};
