@@ -91,6 +91,8 @@ fn every_figure_is_there_and_the_counts_add_up() {
         ("read_history", 4.0),
         ("read_lookup", 4.0),
         ("read_bundle", 4.0),
+        ("beside_readers", 150.0),
+        ("beside_writers", 150.0),
         ("open", 1.0),
         ("floor_parse", 3000.0),
         ("floor_verify", 3000.0),

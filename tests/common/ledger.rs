@@ -203,6 +203,11 @@ impl Ledger {
         self.service = Some(service);
     }
 
+    /// The standard error of a service that was started with a pipe for it.
+    pub fn told(&mut self) -> std::process::ChildStderr {
+        self.service.as_mut().unwrap().stderr.take().unwrap()
+    }
+
     /// The process id of the service.
     pub fn service_id(&self) -> u32 {
         self.service.as_ref().unwrap().id()

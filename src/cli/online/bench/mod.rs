@@ -1,8 +1,9 @@
 //! `custodes bench`: what this program does on this machine, through the real service, storage and command.
 //!
 //! [`stage`] founds a ledger and serves it as a process of its own; [`ingest`] and [`reads`] load it over HTTP;
-//! [`floors`] measures the parts by themselves; [`digests`] needs no service. Every figure is a [`Row`].
+//! [`beside`] says what the one costs the other; [`floors`] measures the parts by themselves; [`digests`] needs no service. Every figure is a [`Row`].
 
+mod beside;
 mod digests;
 mod exhibits;
 mod floors;
@@ -67,6 +68,9 @@ pub struct BenchArgs {
     /// Readings of each kind.
     #[arg(long, default_value_t = 500, value_name = "COUNT", value_parser = at_least_one(100_000))]
     reads: u64,
+    /// Readings, or entries, a second beside which writers are measured.
+    #[arg(long, default_value_t = 200, value_name = "COUNT", value_parser = at_least_one(100_000))]
+    beside: u64,
     /// Size of the file to digest.
     #[arg(long, default_value_t = 512, value_name = "MIB", value_parser = at_least_one(1 << 20))]
     digest_mib: u64,
@@ -90,6 +94,8 @@ enum Part {
     Batch,
     /// An entry, a history, a lookup by digest, a bundle.
     Reads,
+    /// What writers do beside readers, and beside as many more entries.
+    Beside,
     /// The service's start on the ledger.
     Open,
     /// The whole ledger recomputed.
@@ -139,6 +145,7 @@ fn measure(args: &BenchArgs, stage: &mut Stage, bar: &ProgressBar) -> Result<Vec
         Part::Single,
         Part::Batch,
         Part::Reads,
+        Part::Beside,
         Part::Open,
         Part::Audit,
         Part::Floors,
@@ -188,6 +195,15 @@ fn of_ledger(
             args.batch as usize,
         );
         rows.extend(reads::all(stage, &session, shape, &mut submitted)?);
+    }
+    if wants(Part::Beside) {
+        bar.set_message("writing beside readers");
+        let shape = (
+            args.clients as usize,
+            args.singles as usize,
+            args.beside as usize,
+        );
+        rows.extend(beside::both(&session, shape)?);
     }
     let leaves = size(&session)?;
     let samples = match wants(Part::Floors) {

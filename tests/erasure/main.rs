@@ -3,8 +3,12 @@
 #![cfg(feature = "service")]
 #![allow(clippy::unwrap_used)]
 
-#[path = "common/ledger.rs"]
+mod bytes;
+#[path = "../common/ledger.rs"]
 mod ledger;
+mod sst;
+#[path = "../common/tracer.rs"]
+mod tracer;
 
 use std::path::Path;
 
