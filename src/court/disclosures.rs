@@ -8,6 +8,8 @@ use super::stated::{Stated, grouped};
 use super::telling::Telling as _;
 use crate::ledger::schema::ExhibitDigest;
 use crate::protocol::id::{OrgId, Subject};
+use crate::protocol::time::Moment;
+use crate::protocol::tree::EntryIndex;
 
 impl Report<'_, '_> {
     /// Each disclosure and what its recipients said of it.
@@ -22,6 +24,7 @@ impl Report<'_, '_> {
             let stage = one.code("stage");
             let stage_words =
                 stage.map_or_else(String::new, |stage| format!(", for {}", in_words(stage)));
+            let terms = self.terms(&one);
             text.push_str(&format!(
                 "- {}: {} disclosed {} to {}{stage_words}, on the basis {} [entry {}]\n",
                 one.item.recorded_at.in_words(),
@@ -31,6 +34,10 @@ impl Report<'_, '_> {
                 Stated::first(self.names, one.entry, &["basis"]).in_words(),
                 one.item.index.0
             ));
+            terms
+                .words
+                .iter()
+                .for_each(|line| text.push_str(&format!("  - {line}\n")));
             let mut recipients = Vec::new();
             for org in &orgs {
                 let (lines, value) = self.recipient(&one, &exhibits, org);
@@ -47,6 +54,10 @@ impl Report<'_, '_> {
                 "called": called,
                 "stage": stage,
                 "bundle": one.entry.payload().body.get("bundle"),
+                "expires": terms.expires,
+                "expired": terms.expired,
+                "withdrawn_by": terms.withdrawn,
+                "withheld": terms.withheld,
                 "recipients": recipients,
             }));
         }
@@ -54,6 +65,55 @@ impl Report<'_, '_> {
             text.push_str("Nothing was disclosed.\n");
         }
         (text, values.into())
+    }
+
+    /// Until when it lets its recipients read, and without what.
+    fn terms(&self, one: &Said<'_>) -> Terms {
+        let mut words = Vec::new();
+        let expires = one.read::<Option<Moment>>("expires").flatten();
+        let expired = expires
+            .as_ref()
+            .is_some_and(|at| at.unix_seconds() < self.case.now());
+        if let Some(at) = &expires {
+            let state = if expired {
+                "EXPIRED since"
+            } else {
+                "in force until"
+            };
+            words.push(format!("{state} {}", at.in_words()));
+        }
+        let withdrawn = self
+            .case
+            .each("disclosure-withdrawn")
+            .find(|said| said.read("disclosure") == Some(one.item.e));
+        if let Some(said) = &withdrawn {
+            words.push(format!(
+                "WITHDRAWN by {} on {}, because {} [entry {}]",
+                self.within(said),
+                said.item.recorded_at.in_words(),
+                Stated::first(self.names, said.entry, &["reason"]).in_words(),
+                said.item.index.0
+            ));
+        }
+        let list = |member: &str| one.read::<Vec<String>>(member).unwrap_or_default();
+        let (details, events) = (list("withhold_details"), list("withhold_events"));
+        let profile = one.code("withhold_profile");
+        let parts = [
+            profile.map(|name| format!("those of the profile {name}")),
+            (!details.is_empty()).then(|| details.join(", ").replace('_', " ")),
+            (!events.is_empty()).then(|| format!("every one of {}", events.join(", "))),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        if !parts.is_empty() {
+            words.push(format!("withheld details: {}", parts.join("; ")));
+        }
+        Terms {
+            words,
+            expires,
+            expired,
+            withdrawn: withdrawn.map(|said| said.item.index),
+            withheld: json!({"profile": profile, "details": details, "events": events}),
+        }
     }
 
     fn recipient(&self, one: &Said<'_>, exhibits: &[Subject], org: &OrgId) -> (Vec<String>, Value) {
@@ -125,6 +185,14 @@ impl Report<'_, '_> {
         });
         (lines, value)
     }
+}
+
+struct Terms {
+    words: Vec<String>,
+    expires: Option<Moment>,
+    expired: bool,
+    withdrawn: Option<EntryIndex>,
+    withheld: Value,
 }
 
 fn own_words(own: Own) -> &'static str {

@@ -239,6 +239,7 @@ impl Writer<'_> {
             T::Parents => list(value, |item| {
                 Some(self.exhibit(item.get("exhibit")?.as_str()?))
             })?,
+            T::Codes => list(value, |item| Some(plain(item).replace('_', " ")))?,
             T::Orgs | T::Roles => list(value, |item| Some(plain(item)))?,
             T::Actor | T::ActorOrNull => self.telling.person_within(&ActorId::new(text).ok()?),
             T::Recipient => self.recipient(value),

@@ -64,6 +64,8 @@ pub enum Effect {
     LinkExhibit,
     /// Recipients may read these exhibits.
     Disclose,
+    /// Nobody reads any more by this disclosure.
+    WithdrawDisclosure,
     /// An organisation leaves the case.
     LeaveParty,
     /// A hold on the whole case is in force.
@@ -152,6 +154,7 @@ pub fn apply<K: Known + ?Sized>(
         Effect::AddExhibit => listings::add_exhibit(context),
         Effect::LinkExhibit => listings::link_exhibit(context),
         Effect::Disclose => listings::disclose(context),
+        Effect::WithdrawDisclosure => listings::withdraw(context),
         // What was registered stands: another digest of it is flagged, and replaces nothing.
         Effect::SetDigest => change_exhibit(context, |exhibit| {
             exhibit.digest = exhibit.digest.take().or(context.read("digest"));

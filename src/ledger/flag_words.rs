@@ -261,6 +261,11 @@ impl FlagRule {
                 Serious,
                 "Another organisation's claim of privilege was recorded as rejected, and not by a court.",
             ),
+            F::DisclosureWithdrawn => (
+                "disclosure-withdrawn",
+                Notice,
+                "What had been disclosed was withdrawn: the recipients no longer read it here.",
+            ),
             F::PutOut => (
                 "put-out",
                 Notice,

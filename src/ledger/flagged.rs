@@ -148,6 +148,7 @@ pub fn found<'r, K: Known + ?Sized>(
         | F::VerificationFailed
         | F::Corrected
         | F::CustodyRestated
+        | F::DisclosureWithdrawn
         | F::IrregularityRaised => true,
         F::FoundNotLost => exhibit_ref.is_some_and(|one| one.status != Status::Lost),
         F::UnderHold => context.is_held(),

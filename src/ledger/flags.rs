@@ -118,6 +118,8 @@ pub enum FlagRule {
     IrregularityRaised,
     /// Another's claim of privilege rejected by somebody who is no court.
     PrivilegeNotByCourt,
+    /// A disclosure withdrawn: its recipients read it no more.
+    DisclosureWithdrawn,
     /// An organisation put out of a case by another.
     PutOut,
     /// An organisation given another part in a case that it is in.

@@ -2,9 +2,10 @@
 
 use super::context::Context;
 use super::effects::Changes;
-use super::state::{Known, Record, RecordKey};
+use super::state::{DisclosureRecord, Known, Record, RecordKey};
 use crate::protocol::hash::Hash;
-use crate::protocol::id::{OrgId, Subject};
+use crate::protocol::id::{Code, OrgId, Subject};
+use crate::protocol::time::Moment;
 
 /// A case's table of contents has one exhibit more.
 pub(super) fn add_exhibit<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
@@ -42,17 +43,44 @@ pub(super) fn attach<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
         .collect()
 }
 
-/// Organisations may read exhibits of a case.
+/// Organisations may read exhibits of a case: until a time, and without what is withheld.
 pub(super) fn disclose<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
     let e = context.entry.hash();
     let exhibits: Vec<Subject> = context.read("exhibits").unwrap_or_default();
+    let expires = context.read::<Option<Moment>>("expires").flatten();
+    let profile = context
+        .text("withhold_profile")
+        .and_then(|name| context.rules.withholding_profiles().get(name).cloned());
+    let mut withheld = profile.unwrap_or_default();
+    let named = |member: &str| context.read::<Vec<Code>>(member).unwrap_or_default();
+    withheld.details.extend(named("withhold_details"));
+    withheld.events.extend(named("withhold_events"));
+    let disclosure = DisclosureRecord {
+        e,
+        until: expires.map(|at| at.unix_seconds()),
+        withheld,
+    };
     let mut changes = Changes::new();
     for org in context.read::<Vec<OrgId>>("to").unwrap_or_default() {
         for exhibit in &exhibits {
             let key = RecordKey::Disclosed(context.subject().clone(), exhibit.clone(), org.clone());
-            changes.push((key, Record::Fact(e)));
+            let mut all = match context.known.get(&key) {
+                Some(Record::Disclosures(all)) => all,
+                _ => Vec::new(),
+            };
+            all.push(disclosure.clone());
+            changes.push((key, Record::Disclosures(all)));
         }
         changes.push((RecordKey::DisclosedBy(e, org), Record::Fact(e)));
     }
     changes
+}
+
+/// Nobody reads any more by a disclosure.
+pub(super) fn withdraw<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
+    let disclosure = context.read("disclosure").map(RecordKey::Withdrawn);
+    disclosure
+        .into_iter()
+        .map(|key| (key, Record::Fact(context.entry.hash())))
+        .collect()
 }

@@ -130,6 +130,10 @@ impl RefuseRule {
             R::ContainerOfCase => {
                 "`container` is an exhibit of the kind `container` and of the same case, and the exhibit packed is of another kind"
             }
+            R::DisclosureOfCase => "`disclosure` is a `disclosed` entry of this case",
+            R::EventsKnown => {
+                "every code of `withhold_events`, where that is stated, is an event of the table"
+            }
             R::UndertakingOfCase => "`undertaking` is an `undertaking-given` entry of this case",
             R::SubjectIsEnrolled => "the entry's subject is that of an enrolled actor",
             R::ProposalOpen => {
@@ -255,6 +259,7 @@ impl FlagRule {
             F::PrivilegeNotByCourt => {
                 "`outcome` is `rejected`, another organisation than the signer's claims privilege in the exhibit, and the signer has not the role `court`"
             }
+            F::DisclosureWithdrawn => "always",
             F::PutOut => {
                 "`org` is not the signer's organisation, and the signer has not the role `court`"
             }
@@ -346,7 +351,10 @@ impl Effect {
             E::LinkExhibit => {
                 "the table of contents of the case lists `exhibit`, and the case took it in; nothing of the exhibit or of its own case changes"
             }
-            E::Disclose => "every organisation of `to` may read every exhibit of `exhibits`",
+            E::Disclose => {
+                "every organisation of `to` may read every exhibit of `exhibits`, until `expires` where that is stated, and without the details withheld: those of `withhold_profile`, `withhold_details` and `withhold_events`"
+            }
+            E::WithdrawDisclosure => "nobody reads any more by `disclosure`",
             E::LeaveParty => "`org` is a party no more; the part it had is remembered",
             E::PlaceHold | E::PlaceCaseHold => {
                 "this entry is a hold of the signer's organisation, until `until` where that is stated"

@@ -10,6 +10,7 @@ mod branches;
 mod cases;
 mod change;
 pub mod context;
+mod disclosed;
 pub mod effects;
 pub mod erasure;
 mod exhibits;

@@ -14,6 +14,7 @@ use super::standing;
 use super::state::Known;
 use crate::protocol::entry::VerifiedEntry;
 use crate::protocol::id::{ActorId, Strand, Subject};
+use crate::protocol::time::LogTime;
 
 /// Whether an actor may know that there is an exhibit or case with this id: they may read it, or have something recorded
 /// of it. Of one that there is not, nobody may.
@@ -25,7 +26,8 @@ pub fn may_know_of(known: &(impl Known + ?Sized), actor: &ActorId, subject: &Sub
     known.exhibit(subject).is_some_and(|exhibit| {
         standing::stands_at(known, &org, &exhibit)
             || is_auditor(known, actor)
-            || may_read_exhibit(known, actor, subject, None).is_some()
+            // What they were given once they know of, whatever became of that since.
+            || may_read_exhibit(known, actor, subject, None, LogTime(0)).is_some()
     })
 }
 

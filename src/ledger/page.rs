@@ -12,6 +12,7 @@ use super::outcome::Severity;
 use super::refusals::RefuseRule;
 use super::rules::{Row, Rules};
 use super::schema::{Member, MemberType};
+use crate::protocol::id::Code;
 
 const HEAD: &str = "\
 # The rules of custody
@@ -53,6 +54,15 @@ pub fn rules_page(rules: &Rules) -> String {
     page.push_str("\n## Thresholds\n\nIn seconds. Authorities change one with `rule-proposed` and `rule-approved`: it holds from the entry with which more than half\nof the organisations stand behind it (those that are not suspended), and a verifier uses the value that held at each entry.\n\n| threshold | seconds |\n|---|---|\n");
     for (name, seconds) in rules.thresholds() {
         page.push_str(&format!("| `{name}` | {seconds} |\n"));
+    }
+    page.push_str("\n## What a disclosure may withhold\n\nA `disclosed` entry may keep details of the exhibits' own entries back from its recipients: those named in `withhold_details`, every detail of the events in\n`withhold_events`, and those of a profile named in `withhold_profile`. The names of what is kept back stay visible, and so does the entry. Where an exhibit was disclosed\nto an organisation more than once, it sees what any disclosure that is in force shows. What its own people recorded it sees whole, and so it does an exhibit that it\nopened, holds or is offered. Files that an entry names are kept back where all of its details are.\n\n| profile | details | every detail of |\n|---|---|---|\n");
+    for (name, profile) in rules.withholding_profiles() {
+        let list = |names: &BTreeSet<Code>| codes(names.iter().map(Code::to_string));
+        page.push_str(&format!(
+            "| `{name}` | {} | {} |\n",
+            list(&profile.details),
+            list(&profile.events)
+        ));
     }
     page.push_str("\n## Events\n");
     for row in rules.rows() {
@@ -202,6 +212,7 @@ fn member_schema(member: &Member) -> Value {
             "additionalProperties": false,
         })
     };
+    let code = || json!({"type": "string", "minLength": 1, "maxLength": 128});
     let or_null = |schema: Value| json!({"anyOf": [schema, {"type": "null"}]});
     let list = |items: Value| json!({"type": "array", "items": items, "maxItems": 1000});
     match member.kind {
@@ -209,7 +220,8 @@ fn member_schema(member: &Member) -> Value {
         T::Bool => json!({"type": "boolean"}),
         T::Integer => json!({"type": "integer", "minimum": 0}),
         T::Enum => json!({"enum": member.values}),
-        T::Code => json!({"type": "string", "minLength": 1, "maxLength": 128}),
+        T::Code => code(),
+        T::Codes => list(code()),
         T::Subject => subject(),
         T::Subjects => list(subject()),
         T::Org => org(),

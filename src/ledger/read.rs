@@ -2,11 +2,14 @@
 //! what was disclosed to it, and what it opened itself, holds or is offered; prison, probation and a custodian the same.
 //! Of the case itself a custodian is told what it is and who is in it, and of the rest only that it happened.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
-use super::state::{ExhibitRecord, Known, RecordKey, Role};
+use super::state::{Known, Role};
 use crate::protocol::entry::Payload;
 use crate::protocol::id::{ActorId, OrgId, Strand, Subject};
+use crate::protocol::time::LogTime;
 
 /// The sector of the bodies that audit.
 pub(super) const OVERSIGHT: &str = "oversight";
@@ -38,10 +41,11 @@ pub(super) fn reads_all(part: &str) -> bool {
 pub enum ReadRight {
     /// Everything.
     All,
-    /// The case itself, and of its exhibits those disclosed to this organisation, opened or held by it, or offered to it.
-    Disclosed(Subject, OrgId),
+    /// The case itself, and of its exhibits those disclosed to this organisation as of this time, opened or held by it, or
+    /// offered to it.
+    Disclosed(Subject, OrgId, LogTime),
     /// The same for a custodian, who gets no details of what was done in the case.
-    Handed(Subject, OrgId),
+    Handed(Subject, OrgId, LogTime),
     /// Nothing, not even that it exists.
     None,
 }
@@ -51,20 +55,24 @@ impl ReadRight {
     pub fn covers(&self, known: &(impl Known + ?Sized), exhibit: &Subject) -> bool {
         match self {
             ReadRight::All => true,
-            ReadRight::Disclosed(case, org) | ReadRight::Handed(case, org) => {
-                let key = RecordKey::Disclosed(case.clone(), exhibit.clone(), org.clone());
-                let opened = |one: &ExhibitRecord| known.entry(one.opened);
-                let theirs = |one: &ExhibitRecord| {
-                    let handed = one.offer.as_ref().map(|offer| offer.to.org());
-                    one.holder.org == *org
-                        || handed.as_ref() == Some(org)
-                        || opened(one).is_some_and(|opened| opened.actor.org() == *org)
-                };
-                known.get(&key).is_some() || known.exhibit(exhibit).as_ref().is_some_and(theirs)
+            ReadRight::Disclosed(case, org, at) | ReadRight::Handed(case, org, at) => {
+                !known.disclosures(case, exhibit, org, *at).is_empty()
+                    || is_theirs(known, exhibit, org)
             }
             ReadRight::None => false,
         }
     }
+}
+
+/// Whether an organisation has to do with an exhibit itself: it opened it, holds it, or is offered it.
+fn is_theirs(known: &(impl Known + ?Sized), exhibit: &Subject, org: &OrgId) -> bool {
+    known.exhibit(exhibit).is_some_and(|one| {
+        let offered = one.offer.as_ref().map(|offer| offer.to.org());
+        let opened = known.entry(one.opened);
+        one.holder.org == *org
+            || offered.as_ref() == Some(org)
+            || opened.is_some_and(|opened| opened.actor.org() == *org)
+    })
 }
 
 /// Whether somebody is an auditor: by role, and of an oversight body. An authority gives its own people roles, and so
@@ -79,8 +87,13 @@ pub fn is_auditor(known: &(impl Known + ?Sized), actor: &ActorId) -> bool {
             .is_some_and(|actor| actor.roles.contains(&Role::Auditor))
 }
 
-/// What `actor` may read of `case`.
-pub fn may_read(known: &(impl Known + ?Sized), actor: &ActorId, case: &Subject) -> ReadRight {
+/// What `actor` may read of `case` at a log time.
+pub fn may_read(
+    known: &(impl Known + ?Sized),
+    actor: &ActorId,
+    case: &Subject,
+    at: LogTime,
+) -> ReadRight {
     let (Some(_), Some(record)) = (known.actor(actor), known.case(case)) else {
         return ReadRight::None;
     };
@@ -90,8 +103,8 @@ pub fn may_read(known: &(impl Known + ?Sized), actor: &ActorId, case: &Subject) 
     let org = actor.org();
     match record.parties.get(&org).map(String::as_str) {
         None => ReadRight::None,
-        Some(CUSTODIAN) => ReadRight::Handed(case.clone(), org),
-        Some(part) if !reads_all(part) => ReadRight::Disclosed(case.clone(), org),
+        Some(CUSTODIAN) => ReadRight::Handed(case.clone(), org, at),
+        Some(part) if !reads_all(part) => ReadRight::Disclosed(case.clone(), org, at),
         Some(_) => ReadRight::All,
     }
 }
@@ -103,43 +116,83 @@ pub fn may_read_exhibit(
     actor: &ActorId,
     exhibit: &Subject,
     under: Option<&Subject>,
+    at: LogTime,
 ) -> Option<(Subject, ReadRight)> {
     let own = known.exhibit(exhibit)?.case;
     let cases = [own].into_iter().chain(known.links(exhibit).into_keys());
     cases
         .filter(|case| under.is_none_or(|under| under == case))
         .map(|case| {
-            let right = may_read(known, actor, &case);
+            let right = may_read(known, actor, &case, at);
             (case, right)
         })
         .find(|(_, right)| right.covers(known, exhibit))
 }
 
 /// How much of an entry somebody may see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EntryView {
     /// All of it.
     Whole,
-    /// Its body and no detail: of an access entry that somebody looked, and when; not who, nor why.
+    /// All of it but the details of these names.
+    Without(BTreeSet<String>),
+    /// Its body and no detail: of an access entry that somebody looked, and when; not who, nor why. Nor the files that it
+    /// names.
     WithoutDetails,
     /// Only that there is an entry.
     Withheld,
 }
 
 /// How much somebody with this right in a case may see of an entry of that case, other than an access entry. What the
-/// defence is not told of sensitive material is what it is.
-pub fn entry_view(right: &ReadRight, payload: &Payload) -> EntryView {
+/// defence is not told of sensitive material is what it is; of an exhibit, what was withheld when it was disclosed.
+pub fn entry_view(
+    known: &(impl Known + ?Sized),
+    right: &ReadRight,
+    payload: &Payload,
+) -> EntryView {
+    let (case, org, at) = match right {
+        ReadRight::None => return EntryView::Withheld,
+        ReadRight::All => return EntryView::Whole,
+        ReadRight::Disclosed(case, org, at) | ReadRight::Handed(case, org, at) => (case, org, *at),
+    };
+    let of_case = matches!(payload.strand, Strand::Case | Strand::Exhibits);
+    let others = of_case && !OF_EVERYBODY.contains(&payload.event.as_str());
+    if others && matches!(right, ReadRight::Handed(..)) {
+        return EntryView::WithoutDetails;
+    }
     let sensitive = payload.event == "scheduled"
         && payload.body.get("schedule").and_then(Value::as_str) == Some("mg6d");
     // Nor why its case took an exhibit of another in.
-    let why_linked = payload.event == "exhibit-linked";
-    let of_case = matches!(payload.strand, Strand::Case | Strand::Exhibits);
-    let others = of_case && !OF_EVERYBODY.contains(&payload.event.as_str());
-    match right {
-        ReadRight::None => EntryView::Withheld,
-        ReadRight::Disclosed(..) if sensitive || why_linked => EntryView::WithoutDetails,
-        ReadRight::Handed(..) if others => EntryView::WithoutDetails,
-        ReadRight::All | ReadRight::Disclosed(..) | ReadRight::Handed(..) => EntryView::Whole,
+    if sensitive || payload.event == "exhibit-linked" {
+        return EntryView::WithoutDetails;
+    }
+    let of_exhibit = matches!(payload.strand, Strand::Custody | Strand::Notes);
+    let exhibit = &payload.subject;
+    if !of_exhibit || payload.actor.org() == *org || is_theirs(known, exhibit, org) {
+        return EntryView::Whole;
+    }
+    let disclosures = known.disclosures(case, exhibit, org, at);
+    // Whole entries of an event are kept back with their files, also where they have no detail.
+    if disclosures
+        .iter()
+        .all(|one| one.withheld.has_event(&payload.event))
+    {
+        return EntryView::WithoutDetails;
+    }
+    let is_withheld = |name: &&String| {
+        let mut all = disclosures.iter();
+        all.all(|one| one.withheld.has(&payload.event, name))
+    };
+    let names: BTreeSet<String> = payload
+        .details
+        .keys()
+        .filter(is_withheld)
+        .cloned()
+        .collect();
+    match names.len() {
+        0 => EntryView::Whole,
+        all if all == payload.details.len() => EntryView::WithoutDetails,
+        _ => EntryView::Without(names),
     }
 }
 

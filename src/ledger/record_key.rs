@@ -36,6 +36,8 @@ pub enum RecordKey {
     Disclosed(Subject, Subject, OrgId),
     /// That an entry discloses something to an organisation.
     DisclosedBy(EntryHash, OrgId),
+    /// That a disclosure was withdrawn.
+    Withdrawn(EntryHash),
     /// What the rules flagged on an entry.
     Flagged(EntryHash),
     /// Who explained what was flagged on an entry: the entry, the flag's code.
@@ -88,6 +90,7 @@ impl RecordKey {
             RecordKey::DisclosedBy(e, org) => {
                 (b'R', [&e.0.0[..], org.as_str().as_bytes()].concat())
             }
+            RecordKey::Withdrawn(e) => (b'V', e.0.0.into()),
             RecordKey::Flagged(e) => (b'F', e.0.0.into()),
             RecordKey::Explained(e, code) => {
                 (b'W', [&e.0.0[..], code.as_str().as_bytes()].concat())
@@ -127,6 +130,7 @@ impl RecordKey {
                 }))
             }
             b'E' => hash().map(|hash| RecordKey::Entry(EntryHash(hash))),
+            b'V' => hash().map(|hash| RecordKey::Withdrawn(EntryHash(hash))),
             b'F' => hash().map(|hash| RecordKey::Flagged(EntryHash(hash))),
             b'G' => hash().map(|hash| RecordKey::Branch(EntryHash(hash))),
             b'T' => {
@@ -210,6 +214,7 @@ mod tests {
             RecordKey::Branch(EntryHash(Hash([5; 32]))),
             RecordKey::Adopted(subject.clone(), EntryHash(Hash([6; 32]))),
             RecordKey::Erased(EntryHash(Hash([5; 32]))),
+            RecordKey::Withdrawn(EntryHash(Hash([5; 32]))),
             RecordKey::ErasedFile(Hash([6; 32])),
         ] {
             let bytes = key.to_bytes();

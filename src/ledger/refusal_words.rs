@@ -218,6 +218,16 @@ impl RefuseRule {
                 "The exhibit named is not a container of the same case, or what is packed is a container itself.",
                 "Record the bag or box first, with the kind \"container\"; containers are not put into one another.",
             ),
+            R::DisclosureOfCase => (
+                "no-such-disclosure",
+                "The entry named is not a disclosure made in this case.",
+                "Look at the case's history.",
+            ),
+            R::EventsKnown => (
+                "event-not-known",
+                "An event whose details are to be withheld is none of this ledger's rules.",
+                "Check the spelling (GET /v1/rules).",
+            ),
             R::UndertakingOfCase => (
                 "no-such-undertaking",
                 "The entry named is not an undertaking given in this case.",

@@ -13,7 +13,7 @@ use super::read::{OVERSIGHT, is_auditor, reads_all};
 use super::schema::Parent;
 use super::state::{Known, Recipient, Record, RecordKey, Role, Status};
 use crate::protocol::entry::EntryHash;
-use crate::protocol::id::{ActorId, OrgId, Strand, Subject};
+use crate::protocol::id::{ActorId, Code, OrgId, Strand, Subject};
 use crate::protocol::key::{KeyId, PublicKey};
 use crate::protocol::token::Possession;
 
@@ -115,6 +115,10 @@ pub enum RefuseRule {
     NotPrivileged,
     /// What something is packed into must be a container of the same case.
     ContainerOfCase,
+    /// The disclosure named must be one made in this case.
+    DisclosureOfCase,
+    /// Events whose details are to be withheld must be events of the table.
+    EventsKnown,
     /// The undertaking named must be one given in this case.
     UndertakingOfCase,
     /// The chain must be that of an enrolled actor.
@@ -389,6 +393,17 @@ pub fn refuse<K: Known + ?Sized>(
                     && packed.kind != "container"
             })
         }),
+        R::DisclosureOfCase => context
+            .read("disclosure")
+            .and_then(|e| known.entry(e))
+            .is_some_and(|entry| {
+                entry.event == "disclosed" && entry.chain.subject == *context.subject()
+            }),
+        R::EventsKnown => {
+            let named = context.read::<Vec<Code>>("withhold_events");
+            let mut named = named.unwrap_or_default().into_iter();
+            named.all(|event| context.rules.row(event.as_str()).is_some())
+        }
         R::UndertakingOfCase => context
             .read("undertaking")
             .and_then(|e| known.entry(e))

@@ -16,8 +16,10 @@ use super::effects::Effect;
 use super::flags::FlagRule;
 use super::refusals::RefuseRule;
 use super::schema::Member;
-use super::state::Role;
+use super::state::{Role, Withheld};
 use crate::protocol::hash::Hash;
+#[cfg(test)]
+use crate::protocol::id::Code;
 use crate::protocol::id::Strand;
 
 /// One event.
@@ -87,6 +89,7 @@ struct Table {
     always_flag: Vec<FlagRule>,
     standing_flag: Vec<FlagRule>,
     branch_flag: Vec<FlagRule>,
+    withholding_profiles: BTreeMap<String, Withheld>,
     events: Vec<Row>,
 }
 
@@ -98,6 +101,7 @@ pub struct Rules {
     standing_flag: Vec<FlagRule>,
     branch_flag: Vec<FlagRule>,
     thresholds: BTreeMap<String, u64>,
+    withholding_profiles: BTreeMap<String, Withheld>,
     sha256: Hash,
 }
 
@@ -131,6 +135,7 @@ impl Rules {
             standing_flag: table.standing_flag,
             branch_flag: table.branch_flag,
             thresholds: table.thresholds,
+            withholding_profiles: table.withholding_profiles,
             sha256: Hash::of(&[text.as_bytes()]),
         })
     }
@@ -173,6 +178,11 @@ impl Rules {
         &self.thresholds
     }
 
+    /// Lists of what a disclosure keeps back, by their names.
+    pub fn withholding_profiles(&self) -> &BTreeMap<String, Withheld> {
+        &self.withholding_profiles
+    }
+
     /// What is flagged on an entry of a branch.
     pub fn branch_flag(&self) -> &[FlagRule] {
         &self.branch_flag
@@ -205,6 +215,19 @@ fn put_lists(value: &mut Value, lists: &Value) -> Result<(), BadRules> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_profile_names_events_there_are_and_every_profile_can_be_stated() {
+        let rules = Rules::embedded();
+        let row = rules.row("disclosed").expect("an event of the table");
+        let stated = &row.body["withhold_profile"].values;
+        let named: Vec<&String> = rules.withholding_profiles().keys().collect();
+        assert_eq!(stated.iter().collect::<Vec<_>>(), named);
+        for profile in rules.withholding_profiles().values() {
+            let known = |event: &Code| rules.row(event.as_str()).is_some();
+            assert!(profile.events.iter().all(known));
+        }
+    }
 
     #[test]
     fn the_embedded_table_loads_and_unknown_names_do_not() {

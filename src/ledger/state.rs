@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 pub use super::change::{Change, ProposalRecord};
+pub use super::disclosed::{DisclosureRecord, Withheld};
 use super::flags::FlagRule;
 pub use super::memory_state::MemoryState;
 pub use super::record_key::RecordKey;
@@ -66,6 +67,8 @@ pub enum Record {
     Branch(BranchRecord),
     /// Names of details of an entry that were erased, and under which entry.
     Erased(BTreeMap<String, EntryHash>),
+    /// Each disclosure of an exhibit to an organisation.
+    Disclosures(Vec<DisclosureRecord>),
 }
 
 /// What genesis said of the ledger.
@@ -446,6 +449,23 @@ pub trait Known {
             Some(Record::Links(links)) => links,
             _ => BTreeMap::new(),
         }
+    }
+
+    /// Disclosures of an exhibit of a case to an organisation that are in force at a log time: not expired, nor withdrawn.
+    fn disclosures(
+        &self,
+        case: &Subject,
+        exhibit: &Subject,
+        org: &OrgId,
+        at: LogTime,
+    ) -> Vec<DisclosureRecord> {
+        let key = RecordKey::Disclosed(case.clone(), exhibit.clone(), org.clone());
+        let Some(Record::Disclosures(mut all)) = self.get(&key) else {
+            return Vec::new();
+        };
+        let withdrawn = |e| self.get(&RecordKey::Withdrawn(e)).is_some();
+        all.retain(|one| one.is_in_time(at) && !withdrawn(one.e));
+        all
     }
 
     /// A chain.

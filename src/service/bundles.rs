@@ -46,8 +46,9 @@ struct Assembly<'a> {
     worked_on: BTreeSet<(Subject, Subject)>,
     /// The case under which the reader asked.
     asked_in: &'a Subject,
-    /// Who reads, and what they may read of each case that came up.
+    /// Who reads, when, and what they may read of each case that came up.
     reader: &'a ActorId,
+    at: LogTime,
     rights: BTreeMap<Subject, ReadRight>,
 }
 
@@ -75,6 +76,7 @@ pub fn assemble(
         worked_on: BTreeSet::new(),
         asked_in: &target.case,
         reader: &target.reader,
+        at: reads::now(store)?,
         rights: BTreeMap::from([(target.case.clone(), target.right.clone())]),
     };
     assembly.collect(target)?;
@@ -151,7 +153,7 @@ impl Assembly<'_> {
         if let Some(right) = self.rights.get(case) {
             return right.clone();
         }
-        let right = may_read(&self.known, self.reader, case);
+        let right = may_read(&self.known, self.reader, case, self.at);
         self.rights.insert(case.clone(), right.clone());
         right
     }
@@ -294,7 +296,8 @@ impl Assembly<'_> {
         for (index, stored) in &all {
             let entry = parse(stored)?;
             let view = self.view(&entry);
-            if view == EntryView::Whole && entry.payload().event == "searched" {
+            let with_files = matches!(view, EntryView::Whole | EntryView::Without(_));
+            if with_files && entry.payload().event == "searched" {
                 let named = entry.payload().body.get("candidates");
                 let named = named.and_then(serde_json::Value::as_str);
                 self.blobs
@@ -313,6 +316,14 @@ impl Assembly<'_> {
             };
             let content = match view {
                 EntryView::Whole => open(&entry, stored.disclosures.clone()),
+                EntryView::Without(names) => {
+                    let kept = reads::keep(&entry, &names);
+                    let part = StoredEntry {
+                        disclosures: kept.clone(),
+                        ..stored.clone()
+                    };
+                    open(&parse(&part)?, kept)
+                }
                 EntryView::WithoutDetails => {
                     let bare = StoredEntry {
                         disclosures: Vec::new(),

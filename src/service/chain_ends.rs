@@ -15,8 +15,8 @@ use super::problem::Problem;
 use super::reads::{self, Target};
 use super::tokens::Reader;
 use super::views::{OfBundle, audited, scope};
+use crate::ledger::ReadRight;
 use crate::ledger::state::Known as _;
-use crate::ledger::{ReadRight, may_read};
 use crate::protocol::base64url;
 use crate::protocol::bundle::ScopeKind;
 use crate::protocol::chain_ends::{ChainEnd, ChainEnds};
@@ -65,7 +65,7 @@ fn newest(app: &App) -> Result<Vec<String>, StoreError> {
 
 /// The chains that a history has of the target, and those of the case to whoever may read that: how often somebody looked
 /// is told to nobody else.
-fn chains(known: &StoreKnown<'_>, target: &Target) -> Vec<ChainId> {
+fn chains(target: &Target) -> Vec<ChainId> {
     let of = |subject: &Subject, strands: [Strand; 3]| {
         let subject = subject.clone();
         strands.map(|strand| ChainId {
@@ -74,7 +74,7 @@ fn chains(known: &StoreKnown<'_>, target: &Target) -> Vec<ChainId> {
         })
     };
     let mut chains = Vec::new();
-    if may_read(known, &target.reader, &target.case) != ReadRight::None {
+    if target.right != ReadRight::None {
         let of_case = [Strand::Case, Strand::Exhibits, Strand::Access];
         chains.extend(of(&target.case, of_case));
     }
@@ -95,7 +95,7 @@ fn ends(
 ) -> Result<ChainEnds, StoreError> {
     let known = StoreKnown::new(store);
     let mut ends = Vec::new();
-    for chain in chains(&known, target) {
+    for chain in chains(target) {
         let (entries, head) = end(store, &known, &chain, size)?;
         let path = map.prove(&chain)?;
         ends.push(ChainEnd {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::branched::{Branched, adoption, stored_entry, with_branch};
 use super::known::StoreKnown;
 use super::problem::Problem;
-use super::reads::{Target, parse, text};
+use super::reads::{Target, keep, parse, text};
 use super::writer::last_recorded;
 use crate::ledger::state::Known as _;
 use crate::ledger::{
@@ -110,6 +110,7 @@ impl Teller<'_> {
         }
         let content = match self.target.view(self.store, entry)? {
             EntryView::Whole => ("entry", json!(text(&stored.jws, &stored.disclosures))),
+            EntryView::Without(names) => ("entry", json!(text(&stored.jws, &keep(entry, &names)))),
             EntryView::WithoutDetails => ("entry", json!(text(&stored.jws, &[]))),
             EntryView::Withheld => ("e", json!(EntryHash(Hash::of(&[stored.jws.as_bytes()])))),
         };

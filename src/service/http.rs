@@ -20,6 +20,7 @@ use super::limits;
 use super::metrics;
 use super::problem::Problem;
 use super::readings::Readings;
+use super::reads::now;
 use super::routes::ROUTES;
 use super::scrub::Scrub;
 use super::search::Search;
@@ -31,6 +32,7 @@ use super::witnessing::Witnessing;
 use crate::ledger::state::Known as _;
 use crate::ledger::{ReadRight, may_know_of, may_read, may_read_exhibit};
 use crate::protocol::id::{ActorId, Strand, Subject};
+use crate::protocol::time::LogTime;
 use crate::storage::{BlobFolder, Store, StoreError};
 
 /// What every handler has.
@@ -188,9 +190,9 @@ pub(super) async fn ready(State(app): Shared) -> Response {
     }
 }
 
-fn reads(known: &StoreKnown<'_>, actor: &ActorId, subject: &Subject) -> bool {
-    may_read(known, actor, subject) != ReadRight::None
-        || may_read_exhibit(known, actor, subject, None).is_some()
+fn reads(known: &StoreKnown<'_>, actor: &ActorId, subject: &Subject, at: LogTime) -> bool {
+    may_read(known, actor, subject, at) != ReadRight::None
+        || may_read_exhibit(known, actor, subject, None, at).is_some()
 }
 
 /// The end of a chain, as clients need it to sign the next entry. To whoever has no business with the exhibit or case
@@ -205,7 +207,7 @@ pub(super) fn head(
     let theirs = match strand {
         Strand::Keys | Strand::Rules => true,
         // Nobody but the service goes on with it, and its length says how often somebody looked.
-        Strand::Access => reads(&known, actor, subject),
+        Strand::Access => reads(&known, actor, subject, now(store)?),
         _ => may_know_of(&known, actor, subject),
     };
     let chain = known.chain(subject, strand).filter(|_| theirs);

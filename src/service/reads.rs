@@ -1,17 +1,20 @@
 //! Reading: rights first, then the access entry on disk, then content.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::blobs::on_disk;
+use super::clock::now_ms;
 use super::eraser;
 use super::http::App;
 use super::known::StoreKnown;
 use super::problem::Problem;
 use super::sequencer::{Answer, OwnEntry, Work};
 use super::tokens::Reader;
+use super::writer::last_recorded;
 use crate::ledger::effects::Effect;
 use crate::ledger::state::{Known as _, Record, RecordKey};
 use crate::ledger::{
@@ -22,6 +25,7 @@ use crate::protocol::digest::EvidenceDigest;
 use crate::protocol::entry::{EntryHash, UnverifiedEntry};
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ActorId, ChainId, Strand, Subject};
+use crate::protocol::time::LogTime;
 use crate::protocol::tree::EntryIndex;
 use crate::storage::{BlobFolder, Store, StoreError, StoredEntry};
 
@@ -79,7 +83,7 @@ pub fn view(
     entry: &UnverifiedEntry,
 ) -> EntryView {
     if entry.payload().strand != Strand::Access {
-        return entry_view(right, entry.payload());
+        return entry_view(known, right, entry.payload());
     }
     let read_by = entry.detail("reader").and_then(Value::as_str);
     let read_by = read_by.and_then(|text| ActorId::new(text).ok());
@@ -105,10 +109,11 @@ fn find_under(
     under: Option<&Subject>,
 ) -> Result<Option<Target>, StoreError> {
     let known = StoreKnown::new(store);
+    let at = now(store)?;
     let found = match kind {
-        ScopeKind::Case => Some((subject.clone(), may_read(&known, reader, subject)))
+        ScopeKind::Case => Some((subject.clone(), may_read(&known, reader, subject, at)))
             .filter(|(_, right)| *right != ReadRight::None),
-        ScopeKind::Exhibit => may_read_exhibit(&known, reader, subject, under),
+        ScopeKind::Exhibit => may_read_exhibit(&known, reader, subject, under, at),
     };
     let own = known.exhibit(subject).map(|exhibit| exhibit.case);
     known.check()?;
@@ -122,7 +127,37 @@ fn find_under(
     }))
 }
 
-/// The same for a request: anything that cannot be seen gets one and the same answer.
+/// The log time that an entry would get now: nobody reads by a disclosure that ended by then.
+pub fn now(store: &dyn Store) -> Result<LogTime, StoreError> {
+    let last = last_recorded(store, store.size()?)?;
+    Ok(last.max(LogTime(now_ms())))
+}
+
+/// Whether an exhibit was disclosed to a reader's organisation, in a case that it is still in, and that has ended.
+fn has_ended(
+    store: &dyn Store,
+    reader: &ActorId,
+    exhibit: &Subject,
+    under: Option<&Subject>,
+) -> Result<bool, StoreError> {
+    let known = StoreKnown::new(store);
+    let at = now(store)?;
+    let own = known.exhibit(exhibit).map(|one| one.case);
+    let cases = own.into_iter().chain(known.links(exhibit).into_keys());
+    let mut cases = cases.filter(|case| under.is_none_or(|under| under == case));
+    let ended = cases.any(|case| {
+        let org = reader.org();
+        let in_it = may_read(&known, reader, &case, at) != ReadRight::None;
+        let left = known.disclosures(&case, exhibit, &org, at);
+        let key = RecordKey::Disclosed(case, exhibit.clone(), org);
+        in_it && left.is_empty() && known.get(&key).is_some()
+    });
+    known.check()?;
+    Ok(ended)
+}
+
+/// The same for a request: anything that cannot be seen gets one and the same answer, but for what the reader could see
+/// once, of which they are told that this has ended.
 pub async fn find_named(
     app: &App,
     reader: &Reader,
@@ -133,9 +168,25 @@ pub async fn find_named(
     let read = |text: &str| Subject::new(text).map_err(|_| Problem::not_visible());
     let (subject, under) = (read(subject)?, under.map(read).transpose()?);
     let (store, reader) = (Arc::clone(&app.store), reader.actor.clone());
-    let found =
-        on_disk(move || find_under(&*store, &reader, kind, &subject, under.as_ref())).await?;
-    found.ok_or_else(Problem::not_visible)
+    on_disk(move || -> Result<Target, Problem> {
+        if let Some(found) = find_under(&*store, &reader, kind, &subject, under.as_ref())? {
+            return Ok(found);
+        }
+        match kind == ScopeKind::Exhibit && has_ended(&*store, &reader, &subject, under.as_ref())? {
+            true => Err(disclosure_ended()),
+            false => Err(Problem::not_visible()),
+        }
+    })
+    .await
+}
+
+fn disclosure_ended() -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "disclosure-ended",
+        "It was disclosed to your organisation, and that has expired or was withdrawn.",
+        "Read the history of the case, which says which; ask the discloser to disclose it again.",
+    )
 }
 
 /// The exhibits whose bytes have this SHA-256, among those that the reader may see.
@@ -171,12 +222,38 @@ pub fn key_to_blob(
         return Ok(None);
     }
     for exhibit in store.exhibits_with(sha256)? {
-        let found = find(store, reader, ScopeKind::Exhibit, &exhibit)?;
-        if found.is_some() && named_by_uploader(store, blobs, &exhibit, sha256)? {
-            return Ok(found);
+        let Some(found) = find(store, reader, ScopeKind::Exhibit, &exhibit)? else {
+            continue;
+        };
+        if named_by_uploader(store, blobs, &exhibit, sha256)?
+            && !is_kept_back(store, &found, sha256)?
+        {
+            return Ok(Some(found));
         }
     }
     Ok(None)
+}
+
+/// Whether a file that an entry names beside the exhibit's digest is kept back from a reader, with that entry's details.
+fn is_kept_back(store: &dyn Store, target: &Target, sha256: Hash) -> Result<bool, StoreError> {
+    let known = StoreKnown::new(store);
+    let named = known.get(&RecordKey::Attached(sha256, target.subject.clone()));
+    let digest = known.exhibit(&target.subject).and_then(|one| one.digest);
+    known.check()?;
+    let (Some(Record::Fact(e)), false) =
+        (named, digest.is_some_and(|digest| digest.sha256 == sha256))
+    else {
+        return Ok(false);
+    };
+    let stored = store.index_of(e)?.map(|index| store.entry(index));
+    let Some(stored) = stored.transpose()?.flatten() else {
+        return Ok(true);
+    };
+    let view = target.view(store, &parse(&stored)?)?;
+    Ok(matches!(
+        view,
+        EntryView::WithoutDetails | EntryView::Withheld
+    ))
 }
 
 fn named_by_uploader(
@@ -302,6 +379,13 @@ pub fn parse(stored: &StoredEntry) -> Result<UnverifiedEntry, StoreError> {
         .map_err(|error| StoreError::Corrupt(format!("entry {}: {error}", stored.index.0)))
 }
 
+/// The disclosures of an entry but those of these names.
+pub fn keep(entry: &UnverifiedEntry, without: &BTreeSet<String>) -> Vec<String> {
+    let all = entry.disclosures().iter();
+    let kept = all.filter(|one| !without.contains(one.name()));
+    kept.map(|one| one.as_str().to_owned()).collect()
+}
+
 /// An entry that the reader may see, with the exhibit or case that the reading counts under, if any.
 pub fn find_entry(
     store: &dyn Store,
@@ -333,6 +417,7 @@ pub fn find_entry(
     let target = target.ok_or_else(Problem::not_visible)?;
     match target.view(store, &entry)? {
         EntryView::Whole => {}
+        EntryView::Without(names) => stored.disclosures = keep(&entry, &names),
         EntryView::WithoutDetails => stored.disclosures.clear(),
         EntryView::Withheld => return Err(Problem::not_visible()),
     }

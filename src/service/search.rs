@@ -24,12 +24,14 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::known::StoreKnown;
+use super::reads;
 use super::say::say;
 use crate::ledger::rules::{Named as Kind, Rules};
 use crate::ledger::state::Known;
-use crate::ledger::{may_read, may_read_exhibit};
+use crate::ledger::{EntryView, ReadRight, entry_view, may_read, may_read_exhibit};
 use crate::protocol::entry::UnverifiedEntry;
 use crate::protocol::id::{ActorId, Strand, Subject};
+use crate::protocol::time::LogTime;
 use crate::protocol::tree::{EntryIndex, TreeSize};
 use crate::storage::{Batch, Durability, Engine, Family, Store, StoreError, layout};
 
@@ -266,6 +268,7 @@ impl Search {
         }
         let known = StoreKnown::new(&*self.store);
         let asked = Asked {
+            at: reads::now(&*self.store)?,
             store: &*self.store,
             known: &known,
             secret: &secret,
@@ -328,6 +331,8 @@ fn naming_at(store: &dyn Store, index: EntryIndex) -> Result<Option<Naming>, Sto
 
 /// One look-up.
 struct Asked<'a> {
+    /// When.
+    at: LogTime,
     store: &'a dyn Store,
     known: &'a StoreKnown<'a>,
     secret: &'a [u8],
@@ -340,7 +345,7 @@ impl Asked<'_> {
         // By id, or by name.
         let id = Subject::new(reference).ok();
         for case in self.named(Kind::Case, id.as_ref(), reference)? {
-            if may_read(self.known, self.actor, &case) != crate::ledger::ReadRight::None {
+            if may_read(self.known, self.actor, &case, self.at) != ReadRight::None {
                 let name = self.name(Kind::Case, &case)?;
                 found.push(
                     json!({"kind": "case", "subject": case, "reference": name, "case": null}),
@@ -370,9 +375,15 @@ impl Asked<'_> {
         exhibits.sort();
         exhibits.dedup();
         for (exhibit, under) in exhibits {
-            let right = may_read_exhibit(self.known, self.actor, &exhibit, under.as_ref());
-            if let Some((case, _)) = right {
-                let name = self.name(Kind::Exhibit, &exhibit)?;
+            let under = under.as_ref();
+            let right = may_read_exhibit(self.known, self.actor, &exhibit, under, self.at);
+            if let Some((case, right)) = right {
+                let name = match self.may_know_name(&right, &exhibit)? {
+                    true => self.name(Kind::Exhibit, &exhibit)?,
+                    // By a name that is withheld from them nobody finds it.
+                    false if id.as_ref() != Some(&exhibit) => continue,
+                    false => String::new(),
+                };
                 found.push(
                     json!({"kind": "exhibit", "subject": exhibit, "reference": name, "case": case}),
                 );
@@ -383,6 +394,27 @@ impl Asked<'_> {
             found.extend(self.actor(&subject)?);
         }
         Ok(found)
+    }
+
+    /// Whether the name that an exhibit has now is not withheld from who asks.
+    fn may_know_name(&self, right: &ReadRight, exhibit: &Subject) -> Result<bool, StoreError> {
+        let Some(index) = self.named_by(Kind::Exhibit, exhibit)? else {
+            return Ok(true);
+        };
+        let Some(stored) = self.store.entry(index)? else {
+            return Ok(true);
+        };
+        let entry = reads::parse(&stored)?;
+        let row = Rules::embedded().row(&entry.payload().event);
+        let detail = row
+            .and_then(|row| row.names.as_ref())
+            .map(|names| &names.detail);
+        let told = match entry_view(self.known, right, entry.payload()) {
+            EntryView::Whole => true,
+            EntryView::Without(names) => detail.is_none_or(|detail| !names.contains(detail)),
+            EntryView::WithoutDetails | EntryView::Withheld => false,
+        };
+        Ok(told)
     }
 
     fn actor(&self, subject: &Subject) -> Result<Option<Value>, SearchError> {

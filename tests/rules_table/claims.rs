@@ -2,6 +2,7 @@
 //! custodians, and seals that nobody recorded: situations of the table.
 
 use custodes::ledger::{ReadRight, may_read, may_read_exhibit};
+use custodes::protocol::time::LogTime;
 
 use crate::situations::{Expect, Flags, Play, Refused};
 use crate::*;
@@ -145,9 +146,9 @@ fn custodians(p: &mut Play) -> Subject {
     let join = json!({"org": "northshire-forensics", "part": "custodian"});
     p.line("officer", &open, "party-joined", join, Flags(&[]));
     let examiner = p.s.examiner.actor.clone();
-    let reads = |p: &Play, one: &Subject, under: &Subject| may_read_exhibit(&p.s.world.state, &examiner, one, Some(under)).is_some();
+    let reads = |p: &Play, one: &Subject, under: &Subject| may_read_exhibit(&p.s.world.state, &examiner, one, Some(under), LogTime(0)).is_some();
     assert!(reads(p, &thing, &case) && !reads(p, &thing, &open) && !reads(p, &aside, &open));
-    assert!(matches!(may_read(&p.s.world.state, &examiner, &open), ReadRight::Handed(..)));
+    assert!(matches!(may_read(&p.s.world.state, &examiner, &open, LogTime(0)), ReadRight::Handed(..)));
     let e = p.line("officer", &thing, "transfer-offered", offer.clone(), Flags(&[])).unwrap();
     assert!(reads(p, &thing, &open), "what it is offered it may look at first");
     let accepted = json!({"offer": e, "from": p.s.officer.actor, "digest": null});

@@ -6,6 +6,7 @@
 mod board;
 mod branches;
 mod claims;
+mod disclosures;
 mod erasures;
 #[cfg(feature = "service")]
 #[path = "../common/ledger.rs"]

@@ -3,6 +3,7 @@
 use super::*;
 use crate::branches::{adoption, branches};
 use crate::claims::claims;
+use crate::disclosures::disclosures;
 use crate::erasures::erasures;
 use crate::links::links;
 use crate::organisations::organisations;
@@ -330,6 +331,7 @@ pub fn play(mut play: Play) -> Play {
     }
     p.s.world.seen = old;
 
+    disclosures(p);
     erasures(p);
 
     // People.

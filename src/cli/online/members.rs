@@ -75,7 +75,7 @@ impl<'a> Members<'a> {
                 .into(),
             T::Actor | T::ActorOrNull => json!(reference::actor(self.session, text)?),
             T::Recipient => recipient(self.session, text, None)?,
-            T::Orgs | T::Roles => list(text).collect::<Vec<_>>().into(),
+            T::Orgs | T::Roles | T::Codes => list(text).collect::<Vec<_>>().into(),
             T::Parents => list(text)
                 .map(|one| {
                     let exhibit = reference::exhibit(self.session, one, None)?;

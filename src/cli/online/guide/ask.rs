@@ -274,7 +274,7 @@ fn sentence(name: &str, member: &Member) -> String {
         }
         MemberType::Bool => format!("{words} (yes or no)"),
         MemberType::Integer => format!("{words} (a whole number)"),
-        MemberType::Subjects | MemberType::Parents | MemberType::Orgs => {
+        MemberType::Subjects | MemberType::Parents | MemberType::Orgs | MemberType::Codes => {
             format!("{words} (several with commas)")
         }
         _ if points_at(name).is_some() => format!("{words} (number of the entry)"),
