@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
+use super::kept_tree::KeptTree;
 use super::leaves::read_bundle;
 use super::memory::{Memory, State};
 use super::recompute::{self, Auditor, KeyEvent, Source, Unread};
@@ -14,7 +15,7 @@ use crate::protocol::hash::Hash;
 use crate::protocol::note::VerifierKey;
 use crate::protocol::policy::Policy;
 use crate::protocol::tile::{TILE_WIDTH, TilePath};
-use crate::protocol::tree::{self, ConsistencyProof, LeafHash, MemoryTree, TreeSize};
+use crate::protocol::tree::{self, ConsistencyProof, TreeSize};
 
 /// A ledger to look at.
 pub struct Ledger<'a> {
@@ -91,10 +92,10 @@ pub fn look(ledger: &Ledger<'_>, memory: &Memory, web: &Web, now: u64) -> io::Re
         look.compare_names(known.as_ref(), &mut next);
         look.recompute(&next)?;
         look.told(known.as_ref(), &mut next);
-        memory.keep(next.size, &[], &next)?;
+        memory.keep(&next)?;
     } else if let Some(mut next) = known.clone() {
         look.told(known.as_ref(), &mut next);
-        memory.keep(next.size, &[], &next)?;
+        memory.keep(&next)?;
     } else {
         look.seen.new = look.codes();
     }
@@ -156,22 +157,17 @@ impl Look<'_> {
             self.forked(&fork)?;
             return Ok(None);
         }
-        let more = match self.leaves(from.0, head.size.0) {
-            Ok(more) => more,
-            Err(why) => {
+        if head.size > from || from.0 == 0 {
+            let mut tree = self.memory.tree_to_extend(from)?;
+            if let Err(why) = self.take_leaves(&mut tree, head.size.0)? {
                 self.seen.unchecked.push(why);
                 return Ok(None);
             }
-        };
-        if !more.is_empty() || from.0 == 0 {
-            let mut tree = self.memory.tree(from)?;
-            for hash in &more {
-                tree.append(LeafHash(*hash));
-            }
-            if tree.root() != head.root {
+            if tree.root()? != head.root {
                 self.contradicts(known, &head, &note)?;
                 return Ok(None);
             }
+            tree.sync()?;
             // 3. The tiles say the same as the leaves.
             match self.compare_tiles(from.0, head.size.0, &tree) {
                 Ok(None) => {}
@@ -209,7 +205,7 @@ impl Look<'_> {
             named: known.map_or(serde_json::Value::Null, |known| known.named.clone()),
             raised: known.map(|known| known.raised.clone()).unwrap_or_default(),
         };
-        self.memory.keep(from, &more, &state)?;
+        self.memory.keep(&state)?;
         Ok(Some(state))
     }
 
@@ -229,29 +225,34 @@ impl Look<'_> {
         Ok((head, met))
     }
 
-    /// Leaf hashes from `start` to before `end`, from entry bundles.
-    fn leaves(&self, start: u64, end: u64) -> Result<Vec<Hash>, String> {
+    /// Adds the leaves up to `end` to a tree, from entry bundles; or says why not.
+    fn take_leaves(&self, tree: &mut KeptTree, end: u64) -> io::Result<Result<(), String>> {
         let width = u64::from(TILE_WIDTH);
-        let mut hashes = Vec::new();
-        let mut index = start / width;
-        while index * width < end {
-            let count = (end - index * width).min(width);
-            let path = TilePath {
-                level: None,
-                index,
-                width: u16::try_from(count).expect("a bundle has at most 256 entries"),
+        while tree.size().0 < end {
+            let (start, index) = (tree.size().0, tree.size().0 / width);
+            let leaves = match self.bundle(index, (end - index * width).min(width)) {
+                Ok(leaves) => leaves,
+                Err(why) => return Ok(Err(why)),
             };
-            let place = path.to_string();
-            let fetched = self.web.get(&self.path(&place));
-            let body = fetched.map_err(|why| format!("{place} cannot be fetched: {why}"))?;
-            let leaves = read_bundle(&body, index * width)
-                .filter(|leaves| leaves.len() as u64 == count)
-                .ok_or_else(|| format!("{place} is not {count} leaves of a ledger"))?;
-            let skip = usize::try_from(start.saturating_sub(index * width)).unwrap_or(usize::MAX);
-            hashes.extend(leaves.into_iter().skip(skip));
-            index += 1;
+            let skip = usize::try_from(start - index * width).expect("less than 256");
+            tree.append(&leaves[skip..])?;
         }
-        Ok(hashes)
+        Ok(Ok(()))
+    }
+
+    /// The leaf hashes of an entry bundle.
+    fn bundle(&self, index: u64, count: u64) -> Result<Vec<Hash>, String> {
+        let path = TilePath {
+            level: None,
+            index,
+            width: u16::try_from(count).expect("a bundle has at most 256 entries"),
+        };
+        let place = path.to_string();
+        let fetched = self.web.get(&self.path(&place));
+        let body = fetched.map_err(|why| format!("{place} cannot be fetched: {why}"))?;
+        read_bundle(&body, index * u64::from(TILE_WIDTH))
+            .filter(|leaves| leaves.len() as u64 == count)
+            .ok_or_else(|| format!("{place} is not {count} leaves of a ledger"))
     }
 
     /// Every tile that the new leaves touch holds the hashes that the leaves give: the first that does not, in words.
@@ -262,7 +263,7 @@ impl Look<'_> {
         &self,
         from: u64,
         size: u64,
-        tree: &MemoryTree,
+        tree: &KeptTree,
     ) -> Result<Option<String>, String> {
         use tree::NodeReader as _;
         let width = u64::from(TILE_WIDTH);
@@ -342,16 +343,10 @@ impl Look<'_> {
         head: &Checkpoint,
         note: &str,
     ) -> io::Result<()> {
-        let leaves = match self.leaves(0, head.size.0) {
-            Ok(leaves) => leaves,
-            Err(why) => {
-                self.seen.alarm("leaves-differ", why);
-                return Ok(());
-            }
-        };
-        let mut tree = MemoryTree::default();
-        for hash in leaves {
-            tree.append(LeafHash(hash));
+        let mut tree = self.memory.tree_beside()?;
+        if let Err(why) = self.take_leaves(&mut tree, head.size.0)? {
+            self.seen.alarm("leaves-differ", why);
+            return Ok(());
         }
         let proven = known.filter(|known| known.size.0 > 0).and_then(|known| {
             let root = tree::root(known.size, &tree).ok()?;

@@ -3,7 +3,8 @@
 //! | file | what |
 //! |---|---|
 //! | `lock` | locked by the one process that uses the folder |
-//! | `hashes` | the leaf hashes that were verified, 32 bytes each, in order |
+//! | `hashes`, `hashes-8`, … | the leaf hashes that were verified, and subtrees over them ([`super::kept_tree`]) |
+//! | `contradicting/` | the same of leaves that contradict them, as last seen |
 //! | `state.json` | the newest checkpoint that was verified, and what else to compare with |
 //! | `map.json` | for an auditor: what is needed to go on recomputing the map |
 //! | `wrong-maps/` | proofs that it committed to a wrong map |
@@ -14,16 +15,16 @@
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::kept_tree::KeptTree;
 use crate::protocol::checkpoint::Checkpoint;
 use crate::protocol::fork::Proven;
-use crate::protocol::hash::Hash;
 use crate::protocol::id::Origin;
-use crate::protocol::tree::{LeafHash, MemoryTree, TreeSize};
+use crate::protocol::tree::TreeSize;
 use crate::verify::map_audit::Recomputed;
 use crate::verify::map_fault::Shown;
 
@@ -85,57 +86,27 @@ impl Memory {
             Err(error) => return Err(error),
         };
         let state: State = serde_json::from_slice(&text).map_err(io::Error::other)?;
-        let have = std::fs::metadata(self.folder.join("hashes")).map_or(0, |file| file.len());
-        match have / 32 < state.size.0 {
-            true => Err(io::Error::other("hashes are missing")),
-            false => Ok(Some(state)),
-        }
-    }
-
-    /// The hashes of leaves from `start` to before `end`, which were verified.
-    pub fn hashes(&self, start: u64, end: u64) -> io::Result<Vec<Hash>> {
-        if start == end {
-            return Ok(Vec::new());
-        }
-        let mut file = File::open(self.folder.join("hashes"))?;
-        file.seek(SeekFrom::Start(start * 32))?;
-        let mut bytes = Vec::new();
-        file.take((end - start) * 32).read_to_end(&mut bytes)?;
-        let hashes: Vec<Hash> = bytes
-            .as_chunks::<32>()
-            .0
-            .iter()
-            .map(|one| Hash(*one))
-            .collect();
-        match hashes.len() as u64 == end - start {
-            true => Ok(hashes),
-            false => Err(io::Error::other("hashes are missing")),
-        }
+        KeptTree::open(&self.folder, state.size)?;
+        Ok(Some(state))
     }
 
     /// The tree of the leaves that were verified.
-    pub fn tree(&self, size: TreeSize) -> io::Result<MemoryTree> {
-        let mut tree = MemoryTree::default();
-        for hash in self.hashes(0, size.0)? {
-            tree.append(LeafHash(hash));
-        }
-        Ok(tree)
+    pub fn tree(&self, size: TreeSize) -> io::Result<KeptTree> {
+        KeptTree::open(&self.folder, size)
     }
 
-    /// Keeps hashes that follow the first `from`, and then the state: on disk when this returns.
-    pub fn keep(&self, from: TreeSize, more: &[Hash], state: &State) -> io::Result<()> {
-        if !more.is_empty() {
-            let mut file = OpenOptions::new()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .open(self.folder.join("hashes"))?;
-            file.set_len(from.0 * 32)?;
-            file.seek(SeekFrom::End(0))?;
-            let bytes: Vec<u8> = more.iter().flat_map(|hash| hash.0).collect();
-            file.write_all(&bytes)?;
-            file.sync_all()?;
-        }
+    /// The same, to be added to; what is added counts once it is [kept](Memory::keep).
+    pub fn tree_to_extend(&self, size: TreeSize) -> io::Result<KeptTree> {
+        KeptTree::extend(&self.folder, size)
+    }
+
+    /// An empty tree, for leaves that may contradict what was verified.
+    pub fn tree_beside(&self) -> io::Result<KeptTree> {
+        KeptTree::extend(&self.folder.join("contradicting"), TreeSize(0))
+    }
+
+    /// Keeps the state, which counts on the leaves of the tree that are on disk: on disk when this returns.
+    pub fn keep(&self, state: &State) -> io::Result<()> {
         let text = serde_json::to_vec(state).map_err(io::Error::other)?;
         write(&self.folder, "state.json", &text)
     }

@@ -10,6 +10,7 @@
 //! service's own audit and bundles show (`custodes audit`, `custodes verify`).
 
 pub mod follow;
+mod kept_tree;
 mod leaves;
 pub mod memory;
 pub mod recompute;
