@@ -53,6 +53,8 @@ struct Counts {
     entries: BTreeMap<String, u64>,
     groups: Histogram,
     commits: Histogram,
+    /// Seconds.
+    map: f64,
 }
 
 #[derive(Default)]
@@ -137,6 +139,11 @@ impl Metrics {
         counts.commits.add(SECONDS, took.as_secs_f64());
     }
 
+    /// The writer was busy with the map of completeness.
+    pub fn map(&self, took: Duration) {
+        self.counts().map += took.as_secs_f64();
+    }
+
     fn text(&self, gauges: &[(&str, &str, f64)]) -> String {
         let mut text = String::new();
         let counts = self.counts();
@@ -208,6 +215,13 @@ impl Metrics {
         counts
             .commits
             .write(&mut text, "custodes_commit_seconds", "", SECONDS);
+        head(
+            &mut text,
+            "custodes_map_seconds_total",
+            "counter",
+            "Time that the writer spent on the map of completeness, beside commits.",
+        );
+        line(&mut text, "custodes_map_seconds_total", counts.map);
         for (name, help, value) in gauges {
             head(&mut text, name, "gauge", help);
             line(&mut text, name, value);

@@ -160,7 +160,9 @@ impl<'a> Writer<'a> {
                     published_at = Instant::now();
                 }
                 // Nobody waits for this.
+                let begun = Instant::now();
                 self.map.absorb_many()?;
+                self.around.metrics.map(begun.elapsed());
             }
             if ended {
                 return Ok(());
@@ -382,6 +384,7 @@ impl<'a> Writer<'a> {
     }
 
     fn commit(&mut self, mut draft: DraftGroup<'_>, publish: bool) -> Result<(), StoreError> {
+        let begun = Instant::now();
         self.map.note(&draft.known.changes);
         let mut map_rows = Vec::new();
         if publish {
@@ -389,6 +392,7 @@ impl<'a> Writer<'a> {
             draft.append_map(root)?;
             map_rows = self.map.take_rows(leaf)?;
         }
+        self.around.metrics.map(begun.elapsed());
         let size = TreeSize(draft.group.expected_size.0 + draft.group.leaves.len() as u64);
         let checkpoint = Checkpoint {
             origin: self.identity.origin.clone(),

@@ -35,6 +35,12 @@ pub fn run(args: &HistoryArgs, session: &Session) -> Outcome {
     let (kind, subject, path) = reference::to_read(session, &args.target, "history")?;
     // Asked first: what is told later has all that is counted now.
     let ends = completeness::ask(session, &path.replacen("/history", "/completeness", 1));
+    if let Err(failure) = &ends
+        && failure.code == NOT_THERE
+    {
+        // Asking again would be a second attempt in the security log.
+        return Err(failure.clone());
+    }
     let mut answer = session.history(&path)?;
     let mut history = told::read(&answer)?;
     let held = completeness::hold(ends, &subject, &history);
@@ -68,6 +74,9 @@ pub fn run(args: &HistoryArgs, session: &Session) -> Outcome {
     Ok(held.exit)
 }
 
+/// What the service answers where it has nothing, or nothing for the asker.
+const NOT_THERE: &str = "not-registered-or-not-visible";
+
 /// What an exhibit may have recorded of itself while it lies in a bag, and still go where the bag goes.
 const INSIDE: [&str; 5] = ["sealed", "unsealed", "resealed", "digested", "extended"];
 
@@ -97,7 +106,7 @@ fn add_containers(session: &Session, history: &mut Vec<Told>) -> Result<Vec<Subj
     for (bag, from, until) in stays {
         let answer = match session.history(&format!("/v1/exhibits/{bag}/history?strand=custody")) {
             Ok(answer) => answer,
-            Err(failure) if failure.code == "not-registered-or-not-visible" => {
+            Err(failure) if failure.code == NOT_THERE => {
                 hidden.push(bag);
                 continue;
             }

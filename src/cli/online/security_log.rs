@@ -294,6 +294,7 @@ fn asked_for(act: &str) -> String {
     let what = match act {
         "GET /v1/{kind}/{subject}/history" => "the history of an exhibit or case",
         "GET /v1/{kind}/{subject}/bundle" => "the bundle of an exhibit or case",
+        "GET /v1/{kind}/{subject}/completeness" => "the number of entries of an exhibit or case",
         "GET /v1/entries/{e}" => "an entry",
         "GET /v1/entries/{e}/receipt" => "the receipt of an entry",
         "GET /v1/entries/{e}/proof" => "the proof of an entry",

@@ -28,18 +28,19 @@ pub struct Submitted {
     pub exhibits: u64,
 }
 
-/// What the service counts: commits, leaves in them, seconds in them.
-const COUNTED: [&str; 3] = [
+/// What the service counts: commits, leaves in them, seconds in them, seconds on the map.
+const COUNTED: [&str; 4] = [
     "custodes_group_entries_count",
     "custodes_group_entries_sum",
     "custodes_commit_seconds_sum",
+    "custodes_map_seconds_total",
 ];
 
 /// A stopwatch of which only the laps count, and what the service counted in them.
 #[derive(Default)]
 struct Watch {
     took: Option<Took>,
-    counted: [f64; 3],
+    counted: [f64; 4],
 }
 
 impl Watch {
@@ -66,7 +67,7 @@ impl Watch {
     }
 
     fn into_row(self, mut row: Row) -> Row {
-        let [groups, leaves, commits] = self.counted;
+        let [groups, leaves, commits, map] = self.counted;
         if let Some(took) = self.took {
             row.keep_time(took);
         }
@@ -80,6 +81,8 @@ impl Watch {
         row.say("commits", groups);
         row.say("leaves_in_a_commit", leaves / groups.max(1.0));
         row.say("share_of_time_in_commits", commits / row.seconds.max(1e-9));
+        // Without the map no more than this could be saved: the writer is one thread.
+        row.say("share_of_time_on_the_map", map / row.seconds.max(1e-9));
         row
     }
 }
