@@ -307,7 +307,7 @@ fn from_the_service_and_again_from_the_bundle_that_was_kept() {
     let told = ok(&ledger.run("smith", &["history", &target, "--purpose", "a look"]));
     has(
         &told,
-        &["took a bundle of exhibit JSM/1, for the purpose \"disclosure review\""],
+        &["took a bundle of exhibit JSM/1 to make a report, for the purpose \"disclosure review\""],
     );
 
     // The defence sees its own side, and of others that they looked.
@@ -353,7 +353,11 @@ fn from_the_service_and_again_from_the_bundle_that_was_kept() {
     );
     has(
         &of("disclosure"),
-        &["\"event\":\"disclosed\"", "disclosure review"],
+        &[
+            "\"event\":\"disclosed\"",
+            "\"event\":\"reported\"",
+            "disclosure review",
+        ],
     );
     // To a colleague is no disclosure.
     assert!(!of("disclosure").contains("transfer-offered"));

@@ -184,6 +184,7 @@ fn read<'a>(
 ) -> Reading<'a> {
     let verb = match entry.payload().event.as_str() {
         "exported" => "took",
+        "reported" => "took, to make a report,",
         _ => "read",
     };
     let what = sentences::what_was_read(&names.as_of(item.index), entry, item.index);

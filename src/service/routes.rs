@@ -160,6 +160,11 @@ pub const ROUTES: &[Route] = &[
                 "^(true|false)$",
                 "Whether it is to end where an auditor has recomputed the map.",
             ),
+            (
+                "report",
+                "^(true|false)$",
+                "Whether it is taken to make a report of it, which the record of the reading then says.",
+            ),
         ],
         token: true,
         problems: &[409],

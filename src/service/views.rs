@@ -113,6 +113,9 @@ pub struct OfBundle {
     /// Whether it is to end where an auditor has recomputed the map.
     #[serde(default)]
     pub(super) audited: bool,
+    /// Whether it is taken to make a report of it.
+    #[serde(default)]
+    report: bool,
 }
 
 /// The checkpoint of the newest tree whose map an auditor recomputed, if it has the target.
@@ -148,7 +151,11 @@ pub async fn get_bundle(
 ) -> Result<Response, Problem> {
     let under = query.case.as_deref();
     let target = reads::find_named(&app, &reader, scope(&kind)?, &subject, under).await?;
-    reads::record(&app, &reader, "exported", &target, "bundle").await?;
+    let event = match query.report {
+        true => "reported",
+        false => "exported",
+    };
+    reads::record(&app, &reader, event, &target, "bundle").await?;
     // The newest published checkpoint must cover all there is, this reading included.
     app.sequencer.write(Work::Publish).await?;
     // Once that is witnessed, so is what was published before it.

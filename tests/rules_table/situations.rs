@@ -360,7 +360,10 @@ pub fn play(mut play: Play) -> Play {
     p.line("examiner", &video, "irregularity-explained", why, Flags(&[]));
     let token = p.s.world.token(&reader, &uri, "Report");
     let why = json!({"reader": examiner, "purpose": "Report", "token": token});
-    p.s.world.record(&service, &video, Strand::Access, "exported", read, why);
+    p.s.world.record(&service, &video, Strand::Access, "exported", read.clone(), why);
+    let token = p.s.world.token(&reader, &format!("{uri}?report=true"), "Report");
+    let why = json!({"reader": examiner, "purpose": "Report", "token": token});
+    p.s.world.record(&service, &video, Strand::Access, "reported", read, why);
     organisations(p);
     play
 }

@@ -24,6 +24,8 @@ pub fn run(command: &ReportCommand, args: ProfileArgs, output: Output) -> Outcom
     let session = Session::open(Profile::load(args)?, output)?;
     let purpose = session.profile.stated_purpose()?;
     let (_, subject, path) = reference::to_read(&session, target, "bundle")?;
+    let joined = if path.contains('?') { '&' } else { '?' };
+    let path = format!("{path}{joined}report=true");
     let bytes = session.client.read(&session.reader, &path, purpose)?.body;
     if let Some(file) = &command.source().keep {
         write_atomically(file, &bytes)?;
