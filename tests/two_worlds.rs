@@ -182,6 +182,8 @@ impl Side {
                 paths.push(format!("/v1/heads/{subject}/{strand}"));
             }
             paths.push(format!("/v1/{kind}/{subject}/bundle"));
+            // A bundle publishes what there is, so that both are asked under a checkpoint that has all of it.
+            paths.push(format!("/v1/{kind}/{subject}/completeness"));
         }
         for under in [case, covert] {
             paths.push(format!("/v1/exhibits/{exhibit}/history?case={under}"));
@@ -267,7 +269,8 @@ struct Alike {
 }
 
 /// Members with proofs and checkpoints, which say where in which log something stands.
-const OF_THE_LOG: [&str; 8] = [
+const OF_THE_LOG: [&str; 9] = [
+    "leaf",
     "log",
     "proof",
     "nodes",
@@ -312,17 +315,15 @@ impl Alike {
         }
     }
 
-    /// Chains in the order of their first entries, with how many they have.
+    /// Chains with how many entries they have; those of a bundle in the order of their first entries.
     fn chains(&mut self, chains: &Value) -> Value {
         let mut chains = chains.as_array().unwrap().clone();
         chains.sort_by_key(|chain| chain["entries"][0].as_u64());
         let one = |chain: &Value| {
             let subject = self.value(&chain["subject"]);
-            json!([
-                subject,
-                chain["strand"],
-                chain["entries"].as_array().unwrap().len()
-            ])
+            let entries = chain["entries"].as_array();
+            let count = entries.map_or(chain["entries"].clone(), |all| json!(all.len()));
+            json!([subject, chain["strand"], count])
         };
         chains.iter().map(one).collect()
     }

@@ -10,6 +10,8 @@
 mod bundles;
 #[path = "world_live.rs"]
 mod live;
+#[path = "world_made.rs"]
+mod made;
 #[path = "world_sample.rs"]
 mod sample;
 
@@ -45,16 +47,12 @@ use serde_json::{Map, Value, json};
 
 pub use bundles::{prune, withhold, withhold_entry};
 pub use live::{Founded, Queued, RealLedger};
+pub use made::{Person, SECTORS, clone, details};
+use made::{key, object, person, random, subject};
 pub use sample::{Sample, sample, sample_in, sample_of};
 
 /// When the world begins: 14 March 2026 09:00:00 UTC, in milliseconds.
 pub const BEGINNING: u64 = 1_773_478_800_000;
-
-/// Somebody with a key.
-pub struct Person {
-    pub actor: ActorId,
-    pub key: SecretKey,
-}
 
 /// An entry that the log took in.
 #[derive(Clone)]
@@ -71,15 +69,6 @@ impl Recorded {
         all.map(|one| one.as_str().to_owned()).collect()
     }
 }
-
-/// Organisations of the ledger, and their sectors.
-pub const SECTORS: [(&str, &str); 5] = [
-    ("northshire-police", "police"),
-    ("northshire-forensics", "forensic"),
-    ("crown-prosecution", "prosecution"),
-    ("ash-and-co", "defence"),
-    ("inspectorate", "oversight"),
-];
 
 /// A ledger in memory.
 pub struct World {
@@ -500,75 +489,5 @@ impl World {
             note.push_str(&note::cosign(&text, &name, time, &self.witness));
         }
         note
-    }
-}
-
-/// Details that satisfy every event.
-pub fn details() -> Value {
-    let names = [
-        "basis",
-        "reason",
-        "purpose",
-        "circumstances",
-        "text",
-        "name",
-        "old",
-        "new",
-        "terms",
-        "reference",
-        "description",
-        "power_or_consent",
-        "title",
-        "period",
-        "place",
-        "tool",
-        "legal_basis",
-        "operator_remarks",
-        "conclusion",
-        "clock_offset",
-    ];
-    Value::Object(
-        names
-            .iter()
-            .map(|name| ((*name).to_owned(), json!("as told")))
-            .collect(),
-    )
-}
-
-/// The same person again: keys of tests may be copied.
-pub fn clone(person: &Person) -> Person {
-    Person {
-        actor: person.actor.clone(),
-        key: SecretKey::from_seed(*person.key.seed()),
-    }
-}
-
-fn person(counter: &mut u64, org: &str) -> Person {
-    let org = OrgId::new(org).unwrap();
-    Person {
-        actor: ActorId::from_parts(&org, &subject(counter)),
-        key: key(counter),
-    }
-}
-
-fn key(counter: &mut u64) -> SecretKey {
-    *counter += 1;
-    SecretKey::from_seed(Hash::of(&[b"key", &counter.to_be_bytes()]).0)
-}
-
-fn subject(counter: &mut u64) -> Subject {
-    Subject::from_bytes(random(counter))
-}
-
-fn random(counter: &mut u64) -> [u8; 16] {
-    *counter += 1;
-    let hash = Hash::of(&[b"random", &counter.to_be_bytes()]);
-    hash.0[..16].try_into().unwrap()
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        other => panic!("not an object: {other}"),
     }
 }
