@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use super::known::StoreKnown;
 use super::say::say;
@@ -13,12 +14,19 @@ use crate::protocol::tree;
 use crate::storage::{Store, StoreError};
 
 /// The folder `forks/`.
-pub struct Forks(PathBuf);
+pub struct Forks {
+    folder: PathBuf,
+    /// Held while a proof is written: several witnesses may show the same two checkpoints at once.
+    writing: Mutex<()>,
+}
 
 impl Forks {
     /// In the folder of a service.
     pub fn of(dir: &Path) -> Forks {
-        Forks(dir.join("forks"))
+        Forks {
+            folder: dir.join("forks"),
+            writing: Mutex::new(()),
+        }
     }
 
     /// Keeps the proof that the log has signed two histories, where a checkpoint that somebody shows and the newest
@@ -43,14 +51,15 @@ impl Forks {
     fn keep(&self, fork: &Proven) -> io::Result<PathBuf> {
         let [first, second] = &fork.checkpoints;
         let name = format!("{}-{}.custody-fork", first.size.0, second.size.0);
-        let path = self.0.join(&name);
-        std::fs::create_dir_all(&self.0)?;
-        let beside = self.0.join(name + ".new");
+        let path = self.folder.join(&name);
+        let _writing = self.writing.lock().expect("no holder of this lock panics");
+        std::fs::create_dir_all(&self.folder)?;
+        let beside = self.folder.join(name + ".new");
         let mut file = File::create(&beside)?;
         file.write_all(fork.text.as_bytes())?;
         file.sync_all()?;
         std::fs::rename(&beside, &path)?;
-        File::open(&self.0)?.sync_all()?;
+        File::open(&self.folder)?.sync_all()?;
         Ok(path)
     }
 }
