@@ -7,6 +7,7 @@
 mod access;
 mod branches;
 mod bytes;
+mod keys;
 mod origins;
 mod spellings;
 #[path = "../common/world.rs"]
