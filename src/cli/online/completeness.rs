@@ -125,8 +125,15 @@ pub fn hold(asked: Result<ShownEnds, Failure>, subject: &Subject, told: &[Told])
                     counted(newer, "entry is", "entries are")
                 ),
             };
+            let words = match (entries, newer) {
+                (0, 1..) => format!(
+                    "Whether this is all is not known yet: at tree size {} the log had published nothing of it.",
+                    size.0
+                ),
+                _ => format!("This is {}.{besides}", shown.in_words(entries)),
+            };
             Held {
-                words: format!("This is {}.{besides}", shown.in_words(entries)),
+                words,
                 value: json!({"shown": true, "entries": entries, "size": size, "newer": newer, "auditors": shown.auditors}),
                 exit: 0,
             }
