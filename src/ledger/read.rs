@@ -143,6 +143,17 @@ pub enum EntryView {
     Withheld,
 }
 
+impl EntryView {
+    /// Whether a detail of this name is shown.
+    pub fn shows(&self, detail: &str) -> bool {
+        match self {
+            EntryView::Whole => true,
+            EntryView::Without(names) => !names.contains(detail),
+            EntryView::WithoutDetails | EntryView::Withheld => false,
+        }
+    }
+}
+
 /// How much somebody with this right in a case may see of an entry of that case, other than an access entry. What the
 /// defence is not told of sensitive material is what it is; of an exhibit, what was withheld when it was disclosed.
 pub fn entry_view(
@@ -166,9 +177,20 @@ pub fn entry_view(
     if sensitive || payload.event == "exhibit-linked" {
         return EntryView::WithoutDetails;
     }
-    let of_exhibit = matches!(payload.strand, Strand::Custody | Strand::Notes);
+    match of_case {
+        true => EntryView::Whole,
+        false => as_disclosed(known, (case, org, at), payload),
+    }
+}
+
+/// How much of an entry about an exhibit an organisation may see to whom it was disclosed in a case.
+fn as_disclosed(
+    known: &(impl Known + ?Sized),
+    (case, org, at): (&Subject, &OrgId, LogTime),
+    payload: &Payload,
+) -> EntryView {
     let exhibit = &payload.subject;
-    if !of_exhibit || payload.actor.org() == *org || is_theirs(known, exhibit, org) {
+    if exhibit == case || payload.actor.org() == *org || is_theirs(known, exhibit, org) {
         return EntryView::Whole;
     }
     let disclosures = known.disclosures(case, exhibit, org, at);
@@ -183,12 +205,12 @@ pub fn entry_view(
         let mut all = disclosures.iter();
         all.all(|one| one.withheld.has(&payload.event, name))
     };
-    let names: BTreeSet<String> = payload
-        .details
-        .keys()
-        .filter(is_withheld)
-        .cloned()
-        .collect();
+    let names = payload.details.keys().filter(is_withheld).cloned();
+    let mut names: BTreeSet<String> = names.collect();
+    // The request that a reader signed says the same again.
+    if payload.strand == Strand::Access && !names.is_empty() {
+        names.insert("token".to_owned());
+    }
     match names.len() {
         0 => EntryView::Whole,
         all if all == payload.details.len() => EntryView::WithoutDetails,
@@ -196,26 +218,40 @@ pub fn entry_view(
     }
 }
 
-/// How much `asker` may see of an access entry about what `reader` read. What the defence looks at, and why, is
-/// for its own side and the court; others, auditors too, see a count.
+/// How much `asker` may see of an access entry about what `reader` read. What the defence looks at, and why, is for its
+/// own side and the court; others, auditors too, see a count. The defence sees who looked at what was disclosed to it,
+/// and why, unless that was withheld; of other defence teams and of prosecution counsel it sees a count. Who reads by
+/// grant, and a custodian, see that there is an entry.
 pub fn access_view(
     known: &(impl Known + ?Sized),
     asker: &ActorId,
     right: &ReadRight,
+    payload: &Payload,
     reader: Option<&ActorId>,
 ) -> EntryView {
-    let sector = |actor: &ActorId| known.org(&actor.org()).map(|org| org.sector);
+    let is_of = |actor: &ActorId, sector: &str| {
+        let org = known.org(&actor.org());
+        org.is_some_and(|org| org.sector == sector)
+    };
     if reader.is_some_and(|reader| reader.org() == asker.org()) {
         return EntryView::Whole;
     }
-    if *right != ReadRight::All {
-        return EntryView::Withheld;
+    let of_defence = reader.is_some_and(|reader| is_of(reader, DEFENCE));
+    match right {
+        ReadRight::All if of_defence && !is_of(asker, "court") => EntryView::WithoutDetails,
+        ReadRight::All => EntryView::Whole,
+        ReadRight::Disclosed(case, org, at) if has_part(known, case, org, DEFENCE) => {
+            let counsel = reader.is_none_or(|reader| is_of(reader, "prosecution"));
+            match of_defence || counsel {
+                true => EntryView::WithoutDetails,
+                false => as_disclosed(known, (case, org, *at), payload),
+            }
+        }
+        _ => EntryView::Withheld,
     }
-    let of_defence = reader
-        .and_then(sector)
-        .is_some_and(|sector| sector == DEFENCE);
-    match of_defence && sector(asker).is_none_or(|sector| sector != "court") {
-        true => EntryView::WithoutDetails,
-        false => EntryView::Whole,
-    }
+}
+
+fn has_part(known: &(impl Known + ?Sized), case: &Subject, org: &OrgId, part: &str) -> bool {
+    let case = known.case(case);
+    case.is_some_and(|case| case.parties.get(org).is_some_and(|has| has == part))
 }

@@ -250,9 +250,9 @@ impl Assembly<'_> {
                     self.orgs.extend(org);
                 }
             }
-            // Whose request to read is shown, their key must be here to check it.
+            // Whose request to read is shown, their key must be here to check it. Where it is, so is who they are.
             if strand == Strand::Access
-                && self.view(&entry) == EntryView::Whole
+                && self.view(&entry).shows("token")
                 && let Some(reader) = entry.detail("reader").and_then(|reader| reader.as_str())
             {
                 self.actors.extend(ActorId::new(reader));

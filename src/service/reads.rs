@@ -87,7 +87,7 @@ pub fn view(
     }
     let read_by = entry.detail("reader").and_then(Value::as_str);
     let read_by = read_by.and_then(|text| ActorId::new(text).ok());
-    access_view(known, reader, right, read_by.as_ref())
+    access_view(known, reader, right, entry.payload(), read_by.as_ref())
 }
 
 /// Finds a target that the reader may see; nothing where there is none, or not for this reader.
