@@ -376,6 +376,15 @@ fn every_example_is_what_the_code_computes() {
     }
 }
 
+/// Whoever changes the table changes what ledgers and bundles of version 1 mean: a later table is another file.
+#[test]
+fn the_rules_are_those_of_version_1() {
+    let page = std::fs::read_to_string(page()).unwrap();
+    let sha256 = custodes::ledger::Rules::embedded().sha256().to_hex();
+    let stated = format!("table of version 1, with the SHA-256 (hex) `{sha256}`");
+    assert!(page.contains(&stated), "{stated}");
+}
+
 fn by_hand(entry: &str) -> std::process::Output {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("entry.txt"), entry).unwrap();

@@ -216,7 +216,6 @@ fn member_schema(member: &Member) -> Value {
     let or_null = |schema: Value| json!({"anyOf": [schema, {"type": "null"}]});
     let list = |items: Value| json!({"type": "array", "items": items, "maxItems": 1000});
     match member.kind {
-        T::Null => json!({"type": "null"}),
         T::Bool => json!({"type": "boolean"}),
         T::Integer => json!({"type": "integer", "minimum": 0}),
         T::Enum => json!({"enum": member.values}),

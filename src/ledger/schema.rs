@@ -44,7 +44,6 @@ pub struct Member {
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)] // each name is that of the protocol type it is read as
 pub enum MemberType {
-    Null,
     Bool,
     Integer,
     Enum,
@@ -157,12 +156,9 @@ fn as_list<T: DeserializeOwned + Serialize>(value: &Value, least: usize) -> Resu
 pub fn check_value(member: &Member, value: &Value) -> Result<(), String> {
     use MemberType as T;
     match member.kind {
-        T::ActorOrNull | T::HashOrNull | T::DigestOrNull | T::TimeOrNull | T::Null
-            if value.is_null() =>
-        {
+        T::ActorOrNull | T::HashOrNull | T::DigestOrNull | T::TimeOrNull if value.is_null() => {
             Ok(())
         }
-        T::Null => Err("null was expected".to_owned()),
         T::Bool => as_type::<bool>(value).map(drop),
         T::Integer => as_type::<u64>(value).map(drop),
         T::Enum => match value.as_str() {

@@ -75,7 +75,6 @@ impl Bench {
             "organisations": [{"org": org, "sector": "police", "authority": {"actor": authority, "key": key(1).public()}}],
             "witnesses": [],
             "rules": rules,
-            "predecessor": null,
         });
         let disk = ModelDisk::default();
         let store = disk.open(Mode::Create).unwrap();

@@ -269,7 +269,6 @@ pub fn init(folder: &Path, founding: Founding) -> Result<Founded, FolderError> {
     body.insert("organisations".into(), organisations.into());
     body.insert("witnesses".into(), json!([]));
     body.insert("rules".into(), json!(Rules::embedded().sha256()));
-    body.insert("predecessor".into(), Value::Null);
     let continues = founding.continues;
     let genesis = sequencer::found(&store, &identity, body, continues)?;
     let settings = Settings {

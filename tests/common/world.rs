@@ -163,7 +163,6 @@ impl World {
             "organisations": organisations,
             "witnesses": [world.witness_vkey().to_string()],
             "rules": Rules::embedded().sha256(),
-            "predecessor": null,
         });
         edit(&mut body);
         let service = clone(&world.service);

@@ -294,7 +294,6 @@ fn can_be_typed(kind: MemberType) -> bool {
             | T::Vkeys
             | T::Checkpoint
             | T::ExhibitDigests
-            | T::Null
     )
 }
 
