@@ -9,7 +9,7 @@ mod ledger;
 #[path = "common/world.rs"]
 mod world;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ use custodes::protocol::leaf::map_leaf_data;
 use custodes::protocol::map_rows;
 use custodes::protocol::note;
 use custodes::protocol::tile::{TilePath, encode_entries};
-use custodes::protocol::tree::{MemoryTree, NodeId, NodeReader as _, leaf_hash};
+use custodes::protocol::tree::{EntryIndex, MemoryTree, NodeId, NodeReader as _, leaf_hash};
 use custodes::verify::map_audit::LogPlace;
 use ledger::{CASE, Ledger, ok};
 use serde_json::{Value, json};
@@ -32,6 +32,11 @@ use world::{Sample, sample};
 
 /// Looks once; the exit code, and what it says of the one ledger.
 fn look(home: &Path, url: &str, policy: &Path, auditor: &Path) -> (i32, Value) {
+    look_with(home, url, policy, auditor, &[])
+}
+
+/// The same with further options.
+fn look_with(home: &Path, url: &str, policy: &Path, auditor: &Path, more: &[&str]) -> (i32, Value) {
     let text = |path: &Path| path.display().to_string();
     let (dir, policy, auditor) = (text(&home.join("monitor")), text(policy), text(auditor));
     let args = [
@@ -48,6 +53,7 @@ fn look(home: &Path, url: &str, policy: &Path, auditor: &Path) -> (i32, Value) {
     ];
     let ended = Command::new(env!("CARGO_BIN_EXE_custodes"))
         .args(args)
+        .args(more)
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&ended.stdout).into_owned();
@@ -180,23 +186,26 @@ struct Shown {
 impl Shown {
     fn of(sample: &Sample) -> Shown {
         let world = &sample.world;
-        let mut leaves: Vec<Vec<u8>> = world.leaves().into_iter().map(|leaf| leaf.data).collect();
-        let mut places: Vec<LogPlace> = world
-            .entries
-            .iter()
-            .map(|one| LogPlace::Entry {
-                index: one.index,
-                recorded_at: one.recorded_at,
-                jws: one.entry.jws().to_owned(),
-            })
-            .collect();
         let (tree, rows) = world.mapped();
-        let (index, map) = (
-            custodes::protocol::tree::EntryIndex(tree.size().0 - 1),
-            map_rows::root(&rows).unwrap(),
-        );
-        places.push(LogPlace::Map { index, map });
-        leaves.push(map_leaf_data(index, map));
+        let last = EntryIndex(tree.size().0 - 1);
+        let mut maps = world.maps.clone();
+        maps.insert(last, map_rows::root(&rows).unwrap());
+        let entries = world.entries.iter().zip(world.leaves());
+        let entries = entries.map(|(one, leaf)| {
+            let (index, recorded_at, jws) = (one.index, one.recorded_at, leaf.jws);
+            let place = LogPlace::Entry {
+                index,
+                recorded_at,
+                jws,
+            };
+            (index, (leaf.data, place))
+        });
+        let maps = maps.into_iter().map(|(index, map)| {
+            let place = LogPlace::Map { index, map };
+            (index, (map_leaf_data(index, map), place))
+        });
+        let all: BTreeMap<EntryIndex, _> = entries.chain(maps).collect();
+        let (leaves, places): (Vec<Vec<u8>>, Vec<LogPlace>) = all.into_values().unzip();
         let mut own = MemoryTree::default();
         leaves
             .iter()
@@ -276,9 +285,8 @@ fn serve(shown: Shown) -> (String, Arc<Mutex<Shown>>) {
     (url, shown)
 }
 
-#[test]
-fn a_service_that_commits_to_a_wrong_map_is_caught_each_time() {
-    let mut sample = sample();
+/// Enrols an auditor: a folder to work in, theirs, and a policy.
+fn audited(sample: &mut Sample) -> (tempfile::TempDir, PathBuf, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let home = folder.path().join("auditor");
     std::fs::create_dir(&home).unwrap();
@@ -296,7 +304,113 @@ fn a_service_that_commits_to_a_wrong_map_is_caught_each_time() {
         format!("log {}\nquorum none\n", sample.world.log_vkey()),
     )
     .unwrap();
+    (folder, home, policy)
+}
 
+#[test]
+fn what_the_rules_flag_is_told_once_and_what_they_refuse_is_an_alarm() {
+    let mut sample = sample();
+    let (folder, home, policy) = audited(&mut sample);
+    let (officer, phone) = (world::clone(&sample.officer), sample.phone.clone());
+    let sealed = |sample: &mut Sample, seal: &str| {
+        let (body, none) = (json!({"seal": seal}), json!({}));
+        let (strand, world) = (Strand::Custody, &mut sample.world);
+        world.sign(&officer, &phone, strand, "sealed", body, none)
+    };
+    let entry = sealed(&mut sample, "K1234567");
+    sample.world.submit(entry).unwrap();
+    let flags = |said: &Value| -> Vec<(u64, String)> {
+        let events = said["events"].as_array().unwrap().iter();
+        let flags = events.filter(|one| !one["flag"].is_null());
+        let of = |one: &Value| {
+            let flag = one["flag"].as_str().unwrap().to_owned();
+            (one["index"].as_u64().unwrap(), flag)
+        };
+        flags.map(of).collect()
+    };
+    let (url, shown) = serve(Shown::of(&sample));
+    let look = |more: &[&str]| look_with(folder.path(), &url, &policy, &home, more);
+
+    // Without being asked for, nothing is flagged; asked for later, all is told that ever was, and keys not again.
+    let (code, said) = look(&[]);
+    assert_eq!((code, flags(&said).len()), (0, 0), "{said}");
+    assert!(!events(&said).is_empty());
+    let last = sample.world.entries.last().unwrap().index.0;
+    let (code, said) = look(&["--flags"]);
+    let told = flags(&said);
+    assert_eq!(code, 0, "{said}");
+    for flag in ["seal-reused", "sealed-twice"] {
+        assert!(told.contains(&(last, flag.to_owned())), "{told:?}");
+    }
+    let all = sample.world.flags.len();
+    assert_eq!(told.len(), all, "every flag that the service raised");
+    assert_eq!(events(&said).len(), told.len());
+    let (code, said) = look(&["--flags"]);
+    assert_eq!((code, events(&said).len()), (0, 0), "{said}");
+
+    // It goes on from what was kept.
+    sample.world.publish_map();
+    sample.world.wait(1);
+    let entry = sealed(&mut sample, "K1234567");
+    sample.world.submit(entry).unwrap();
+    *shown.lock().unwrap() = Shown::of(&sample);
+    let (code, said) = look(&["--flags"]);
+    let told = flags(&said);
+    assert!(code == 0 && !told.is_empty(), "{said}");
+    assert!(told.iter().all(|(index, _)| *index > last), "{told:?}");
+
+    // What the rules refuse and the service recorded all the same; a signature that is none.
+    let strand = Strand::Custody;
+    sample.world.publish_map();
+    let (video, body) = (
+        sample.video.clone(),
+        json!({"to": {"org": "northshire-forensics"}, "method": "van"}),
+    );
+    let details = world::details();
+    let entry = (sample.world).sign(&officer, &video, strand, "transfer-offered", body, details);
+    sample.world.force(entry, true);
+    *shown.lock().unwrap() = Shown::of(&sample);
+    for _ in 0..2 {
+        let (code, said) = look(&["--flags"]);
+        assert_eq!((code, codes(&said)), (1, vec!["rule-broken"]), "{said}");
+    }
+    let (code, said) = look(&[]);
+    assert_eq!(code, 0, "the map alone is right: {said}");
+
+    // What was kept cannot be changed unseen.
+    let kept = std::fs::read_dir(folder.path().join("monitor")).unwrap();
+    let kept = kept.map(|one| one.unwrap().path().join("custody.lines"));
+    let kept = kept.last().unwrap();
+    let text = std::fs::read_to_string(&kept).unwrap();
+    std::fs::write(&kept, text.replacen("{\"key\"", "{\"Key\"", 1)).unwrap();
+    let policy = policy.display().to_string();
+    let dir = folder.path().join("monitor").display().to_string();
+    let home = home.display().to_string();
+    let args = [
+        "monitor",
+        "--once",
+        "--dir",
+        &dir,
+        "--policy",
+        &policy,
+        "--auditor",
+        &home,
+        "--flags",
+        &url,
+    ];
+    let ended = Command::new(env!("CARGO_BIN_EXE_custodes"))
+        .args(args)
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(2), "{error}");
+    assert!(error.contains("custody.lines was changed"), "{error}");
+}
+
+#[test]
+fn a_service_that_commits_to_a_wrong_map_is_caught_each_time() {
+    let mut sample = sample();
+    let (folder, home, policy) = audited(&mut sample);
     let (url, shown) = serve(Shown::of(&sample));
     let (code, said) = look(folder.path(), &url, &policy, &home);
     assert_eq!((code, &said["recomputed"]), (0, &said["size"]), "{said}");

@@ -12,7 +12,7 @@ use super::output::{Output, plain};
 use super::{Outcome, keys, policy};
 use crate::monitor::follow::{Ledger, Seen, look};
 use crate::monitor::memory::Memory;
-use crate::monitor::recompute::{Auditor, KeyEvent};
+use crate::monitor::recompute::{Auditor, News};
 use crate::monitor::web::Web;
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ActorId, Origin};
@@ -34,7 +34,8 @@ const NOT_LOOKED_AT: u8 = 3;
     after_help = "Exit codes: 0 all is well; 1 an alarm is raised; 3 no alarm, but something could not be looked at.\n\
                         Alarms: fork (with the proof of it), rolled-back, behind-witness, witnessing-stalled, log-keys-changed, \
                         service-key-changed, genesis-changed, rules-changed, leaves-differ, tile-differs, checkpoint-not-signed, other-log; with --auditor \
-                        map-differs, map-missing, map-superfluous, chain-differs, entry-form, entries-differ, place-missing.\n\n\
+                        map-differs, map-missing, map-superfluous, chain-differs, entry-form, entries-differ, place-missing; with --flags rule-broken, \
+                        signature, signer-unknown. What is flagged is told once, and is no alarm.\n\n\
                         Example: custodes monitor --dir monitor --policy trust.policy https://evidence.northshire.example\n\
                         Example: custodes monitor --dir monitor --policy trust.policy --once https://evidence.northshire.example\n\
                         Example: custodes monitor --dir monitor --policy trust.policy --auditor ~/custodes https://evidence.northshire.example"
@@ -63,6 +64,10 @@ pub struct MonitorArgs {
     /// ledgers.
     #[arg(long, value_name = "FOLDER")]
     auditor: Vec<PathBuf>,
+    /// Run the rules of custody over the entries as well, and tell what they flag. It takes memory and disk for every
+    /// entry, about 1 KiB each.
+    #[arg(long, requires = "auditor")]
+    flags: bool,
     /// Where to post new alarms and what becomes of keys, as JSON.
     #[arg(long, value_name = "URL")]
     webhook: Option<String>,
@@ -112,6 +117,7 @@ fn round(
             policy,
             stalled_after: args.stalled_after,
             auditors,
+            flags: args.flags,
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.map_or(0, |now| now.as_secs());
@@ -151,12 +157,14 @@ fn in_words(url: &str, policy: &Policy, seen: &Seen) -> String {
         ));
     }
     for event in &seen.events {
-        let KeyEvent {
+        let News {
             index,
             event,
+            flag,
             words: what,
         } = event;
-        words.push_str(&format!("  entry {index} [{event}]: {what}\n"));
+        let flag = flag.map_or_else(String::new, |flag| format!(", flagged {flag}"));
+        words.push_str(&format!("  entry {index} [{event}{flag}]: {what}\n"));
     }
     for why in &seen.unchecked {
         words.push_str(&format!("  not looked at: {why}\n"));
@@ -174,8 +182,9 @@ fn to_json(url: &str, seen: &Seen) -> Value {
         })
     });
     let events = seen.events.iter();
-    let events =
-        events.map(|one| json!({"index": one.index, "event": one.event, "words": one.words}));
+    let events = events.map(
+        |one| json!({"index": one.index, "event": one.event, "flag": one.flag, "words": one.words}),
+    );
     json!({
         "url": url,
         "size": seen.size,

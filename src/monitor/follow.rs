@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::kept_tree::KeptTree;
 use super::leaves::read_bundle;
 use super::memory::{Memory, State};
-use super::recompute::{self, Auditor, KeyEvent, Source, Unread};
+use super::recompute::{self, Auditor, News, Source, Unread};
 use super::web::Web;
 use crate::protocol::checkpoint::{self, Checkpoint};
 use crate::protocol::fork::{Fork, Proven};
@@ -27,6 +27,8 @@ pub struct Ledger<'a> {
     pub stalled_after: u64,
     /// Who may read its entries.
     pub auditors: &'a [Auditor],
+    /// Whether they run the rules of custody, too.
+    pub flags: bool,
 }
 
 /// What is wrong with a ledger.
@@ -53,8 +55,9 @@ pub struct Seen {
     pub unchecked: Vec<String>,
     /// Codes of alarms that were not raised at the look before.
     pub new: BTreeSet<String>,
-    /// What was recorded about keys, organisations and rules since the look before, as an auditor reads it.
-    pub events: Vec<KeyEvent>,
+    /// What was recorded about keys, organisations and rules since the look before, as an auditor reads it, and what the
+    /// rules flag.
+    pub events: Vec<News>,
     /// How many leaves an auditor has recomputed the map over.
     pub recomputed: Option<u64>,
 }
@@ -441,8 +444,11 @@ impl Look<'_> {
             memory: self.memory,
             logs: &self.ledger.policy.logs_for(&state.origin),
         };
-        match recompute::read(&source, kept, &state.note, &head) {
+        let custody = self.ledger.flags.then(|| self.memory.custody());
+        let mut custody = custody.transpose()?;
+        match recompute::read(&source, kept, custody.as_mut(), &state.note, &head) {
             Ok(reading) => {
+                custody.map_or(Ok(()), |custody| self.memory.keep_custody(&custody))?;
                 self.memory.keep_recomputed(&reading.kept)?;
                 self.seen.recomputed = Some(head.size.0);
                 self.seen.events = reading.events;

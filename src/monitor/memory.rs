@@ -7,6 +7,7 @@
 //! | `contradicting/` | the same of leaves that contradict them, as last seen |
 //! | `state.json` | the newest checkpoint that was verified, and what else to compare with |
 //! | `map.json` | for an auditor: what is needed to go on recomputing the map |
+//! | `custody.lines` | where the rules are run: what they know, a record a line |
 //! | `wrong-maps/` | proofs that it committed to a wrong map |
 //! | `forks/` | proofs of fork |
 //!
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::custody::Custody;
 use super::kept_tree::KeptTree;
 use crate::protocol::checkpoint::Checkpoint;
 use crate::protocol::fork::Proven;
@@ -124,6 +126,21 @@ impl Memory {
     pub fn keep_recomputed(&self, kept: &Recomputed) -> io::Result<()> {
         let text = serde_json::to_vec(kept).map_err(io::Error::other)?;
         write(&self.folder, "map.json", &text)
+    }
+
+    /// What the rules of custody knew at the look before; nothing where they were not run.
+    pub fn custody(&self) -> io::Result<Custody> {
+        match std::fs::read_to_string(self.folder.join("custody.lines")) {
+            Ok(text) => Custody::resume(&text)
+                .ok_or_else(|| io::Error::other("custody.lines was changed; remove it")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Custody::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Keeps what the rules of custody know.
+    pub fn keep_custody(&self, custody: &Custody) -> io::Result<()> {
+        write(&self.folder, "custody.lines", custody.keep().as_bytes())
     }
 
     /// Keeps the proof of a wrong map, and says where.

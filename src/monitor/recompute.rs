@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::custody::Custody;
 use super::memory::Memory;
 use super::web::Web;
 use crate::protocol::checkpoint::Checkpoint;
@@ -31,13 +32,15 @@ pub struct Auditor {
     pub key: SecretKey,
 }
 
-/// Something that was recorded about keys, organisations or rules.
+/// Something that was recorded about keys, organisations or rules, or that the rules flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyEvent {
+pub struct News {
     /// Place in the log.
     pub index: u64,
     /// The event's name.
     pub event: String,
+    /// The flag, if it is one.
+    pub flag: Option<&'static str>,
     /// A sentence.
     pub words: String,
 }
@@ -54,8 +57,8 @@ pub enum Unread {
 pub struct Reading {
     /// To go on from the next time.
     pub kept: Recomputed,
-    /// What was recorded about keys, organisations and rules.
-    pub events: Vec<KeyEvent>,
+    /// What was recorded about keys, organisations and rules, and what is flagged.
+    pub events: Vec<News>,
 }
 
 /// What is read, and by whom.
@@ -72,15 +75,24 @@ pub struct Source<'a> {
     pub logs: &'a [&'a VerifierKey],
 }
 
-/// Reads every place from what was kept on up to a checkpoint that was verified, and holds it against that.
+/// Reads every place from what was kept on up to a checkpoint that was verified, and holds it against that. Where the
+/// rules are to be run too and know less than the map, both begin anew, and only what is new is told.
 pub fn read(
     source: &Source<'_>,
     kept: Recomputed,
+    mut custody: Option<&mut Custody>,
     note: &str,
     head: &Checkpoint,
 ) -> Result<Reading, Unread> {
     let (url, auditor, web) = (source.url, source.auditor, source.web);
     let mut audit = MapAudit::resume(kept);
+    let told = audit.size().0;
+    if let Some(custody) = custody.as_deref_mut()
+        && custody.size() != told
+    {
+        *custody = Custody::default();
+        audit = MapAudit::resume(Recomputed::default());
+    }
     let mut events = Vec::new();
     let end = head.size.0;
     while audit.size().0 < end {
@@ -102,7 +114,12 @@ pub fn read(
                 let proof = prove(source, audit.wrong(), note, head);
                 return Err(Unread::Wrong(wrong, proof));
             }
-            events.extend(key_event(&place));
+            let key_event = key_event(&place).filter(|one| one.index >= told);
+            events.extend(key_event);
+            if let Some(custody) = custody.as_deref_mut() {
+                let flags = custody.take(&place);
+                events.extend(flags.map_err(|wrong| Unread::Wrong(wrong, None))?);
+            }
         }
         if audit.size().0 == from {
             let words = format!("{uri} has no place, and the log signed {end} leaves");
@@ -173,7 +190,7 @@ fn token(auditor: &Auditor, uri: &str) -> Result<String, String> {
 }
 
 /// What an entry says about keys, organisations or rules, if it is such a one.
-fn key_event(place: &LogPlace) -> Option<KeyEvent> {
+fn key_event(place: &LogPlace) -> Option<News> {
     let LogPlace::Entry { index, jws, .. } = place else {
         return None;
     };
@@ -211,9 +228,10 @@ fn key_event(place: &LogPlace) -> Option<KeyEvent> {
         | "witnessing-waived" => format!("{by} recorded {}", payload.event),
         _ => return None,
     };
-    Some(KeyEvent {
+    Some(News {
         index: index.0,
         event: payload.event.clone(),
+        flag: None,
         words,
     })
 }

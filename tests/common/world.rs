@@ -100,6 +100,8 @@ pub struct World {
     pub omitted: BTreeSet<EntryIndex>,
     /// Whether it leaves them out of the map as well.
     pub map_lies: bool,
+    /// The map leaves that were published, by index.
+    pub maps: BTreeMap<EntryIndex, Hash>,
     /// Size of the tree when its last leaf was a map leaf.
     pub ends_in_map: TreeSize,
     /// Who signed last, the service apart.
@@ -151,6 +153,7 @@ impl World {
             misled: None,
             omitted: BTreeSet::new(),
             map_lies: false,
+            maps: BTreeMap::new(),
             ends_in_map: TreeSize(0),
             signed_by: None,
             published: BTreeMap::new(),

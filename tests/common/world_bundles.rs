@@ -125,7 +125,10 @@ impl World {
     /// Publishes a tree that ends in a map leaf, as a service does. From then on an entry's index is not its position in
     /// [`World::entries`].
     pub fn publish_map(&mut self) {
-        self.tree = self.mapped().0;
+        let (tree, rows) = self.mapped();
+        let own = EntryIndex(tree.size().0 - 1);
+        self.maps.insert(own, map_rows::root(&rows).unwrap());
+        self.tree = tree;
         self.ends_in_map = self.tree.size();
         self.publish();
     }

@@ -65,6 +65,7 @@ impl World {
             misled: None,
             omitted: BTreeSet::new(),
             map_lies: false,
+            maps: BTreeMap::new(),
             ends_in_map: TreeSize(0),
             signed_by: None,
             published: BTreeMap::new(),
