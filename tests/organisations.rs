@@ -350,11 +350,13 @@ fn a_person_has_two_keys_for_a_time_then_one_and_a_stolen_one_is_flagged() {
     ));
     // One that the officer's own keys say nothing of.
     let behind = request(&ledger, "behind", "police", &["--actor", id]);
-    ok(&as_police(
+    let told = ok(&as_police(
         &ledger,
         "enrol",
         &[&who[..], &["--request", &behind]].concat(),
     ));
+    let entry = told.split("Recorded as entry ").nth(1).unwrap();
+    let entry = entry.split(' ').next().unwrap();
 
     // Both count.
     let file = ledger.path("a.txt");
@@ -423,6 +425,21 @@ fn a_person_has_two_keys_for_a_time_then_one_and_a_stolen_one_is_flagged() {
     assert!(told.contains("no-role"), "{told}");
     ok(&note("tablet", "S5"));
 
+    // Their authority explains the key that none of theirs signed for.
+    let explain = ["key-not-cosigned", entry, "--of", "DC Jo Smith", "--text"];
+    let explained = as_police(&ledger, "explain", &[&explain[..], &["a spare"]].concat());
+    ok(&explained);
+    let other = [
+        "key-not-cosigned",
+        "1",
+        "--of",
+        "DC Jo Smith",
+        "--text",
+        "x",
+    ];
+    let told = ends(&as_police(&ledger, "explain", &other), 2);
+    assert!(told.contains("entry-unknown"), "{told}");
+
     // In a bundle the whole chain of the officer's keys says all of that again.
     let bundle = ledger.path("b.json").display().to_string();
     ok(&ledger.run(
@@ -439,6 +456,9 @@ fn a_person_has_two_keys_for_a_time_then_one_and_a_stolen_one_is_flagged() {
     let flags = told["bundle"]["flags"].as_array().unwrap();
     let count = |code: &str| flags.iter().filter(|flag| flag["code"] == code).count();
     assert_eq!(count("key-not-cosigned"), 1, "{flags:?}");
+    let alone = flags.iter().find(|flag| flag["code"] == "key-not-cosigned");
+    let explained = alone.unwrap()["explained"].as_array().unwrap();
+    assert_eq!(explained.len(), 1, "{flags:?}");
     assert!(count("key-compromised") >= 2, "{flags:?}");
     audited(&mut ledger);
 }

@@ -189,28 +189,24 @@ fn every_flag_over_http_offline_explained_and_still_there() {
     let expected: Raised = raised.iter().filter(of_case).cloned().collect();
     assert_eq!(told, expected, "the service tells the same");
 
-    // One of each is explained, by somebody of the case, on the chain where it is.
-    // Of what is flagged on the chain of somebody's keys nobody explains anything there.
-    let all: BTreeSet<&str> = all
-        .into_iter()
-        .filter(|code| *code != "key-not-cosigned")
-        .collect();
+    // One of each is explained on the chain where it is: by somebody of the case, of keys by whoever enrolled them.
     for code in &all {
         let chain = |(_, e): &(String, String)| {
             let e = EntryHash(Hash::from_base64url(e).unwrap());
-            Some((e, p.s.world.state.entry(e)?.chain))
+            Some((e, p.s.world.state.entry(e)?))
         };
         let mut with_code = raised.iter().filter(|flag| flag.0 == **code);
-        let explicable = with_code.find_map(|flag| {
-            chain(flag).filter(|(_, chain)| !matches!(chain.strand, Strand::Rules | Strand::Keys))
-        });
-        let (e, chain) = explicable.unwrap_or_else(|| panic!("nobody can explain {code}"));
-        let event = match chain.strand {
-            Strand::Case => "case-irregularity-explained",
-            _ => "irregularity-explained",
+        let explicable = with_code
+            .find_map(|flag| chain(flag).filter(|(_, entry)| entry.chain.strand != Strand::Rules));
+        let (e, entry) = explicable.unwrap_or_else(|| panic!("nobody can explain {code}"));
+        let authority = entry.actor.org();
+        let (who, event) = match entry.chain.strand {
+            Strand::Keys => (authority.as_str(), "person-irregularity-explained"),
+            Strand::Case => ("examiner", "case-irregularity-explained"),
+            _ => ("examiner", "irregularity-explained"),
         };
         let why = json!({"category": code, "targets": [e]});
-        p.line("examiner", &chain.subject, event, why, Flags(&[]));
+        p.line(who, &entry.chain.subject, event, why, Flags(&[]));
     }
     let found = live(p).verified(&case);
     let explained = flags(&found, true);

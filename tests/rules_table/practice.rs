@@ -250,6 +250,7 @@ pub fn permissions(p: &mut Play) {
     // Further keys of the officer: one that the earlier key signed for, and two that none did (another's word, and none).
     let (officer, of_officer) = (world::clone(&p.s.officer), p.s.officer.actor.subject());
     let alone: &[&str] = &["key-not-cosigned"];
+    let mut alone_last = None;
     for (seed, cosigns, flags) in [
         (43, Some(&officer.key), &[][..]),
         (44, Some(&person.key), alone),
@@ -261,8 +262,13 @@ pub fn permissions(p: &mut Play) {
         if let Some(earlier) = cosigns {
             body["cosigned"] = json!(further.sign(earlier));
         }
-        p.told(police, &of_officer, "key-enrolled", body, json!({"name": "PC Jo Smith"}), Flags(flags));
+        alone_last = p.told(police, &of_officer, "key-enrolled", body, json!({"name": "PC Jo Smith"}), Flags(flags));
     }
+    let why = |e| json!({"category": "key-not-cosigned", "targets": [e]});
+    let (last, opened) = (alone_last.unwrap(), p.s.world.state.exhibit(&p.s.video).unwrap().opened);
+    p.line("northshire-forensics", &of_officer, "person-irregularity-explained", why(last), Refused("outside-organisation"));
+    p.line(police, &of_officer, "person-irregularity-explained", why(opened), Refused("unknown-target"));
+    p.line(police, &of_officer, "person-irregularity-explained", why(last), Flags(&[]));
     let revoked = |kid| json!({"key": kid, "compromised_since": null});
     p.line(police, &p.s.officer.actor.subject(), "key-revoked", revoked(kid), Refused("key-of-another"));
     p.line(police, &none, "roles-changed", json!({"roles": ["officer"]}), Refused("unknown-actor"));

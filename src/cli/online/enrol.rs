@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::authority::AuthorityArgs;
+use super::carry::people;
 use super::fresh::random_subject;
 use super::home::{Profile, write_atomically};
 use super::key::request;
@@ -94,6 +95,28 @@ pub struct RolesArgs {
     /// Why.
     #[arg(long)]
     reason: String,
+}
+
+/// Explain what was flagged on a person's keys: as authority of their organisation. The flag stays, with the explanation.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: custodes key explain key-not-cosigned 41 --authority authority/nfu.pem --org nfu --of \"Kim Barnes\" --text \"the phone with the first key was lost\""
+)]
+pub struct ExplainArgs {
+    /// The flag, as printed in brackets.
+    #[arg(value_name = "FLAG")]
+    flag: String,
+    /// The entry it is on, by its number.
+    #[arg(value_name = "ENTRY")]
+    entry: u64,
+    #[command(flatten)]
+    authority: AuthorityArgs,
+    /// On whose keys: an actor id, or a name.
+    #[arg(long, value_name = "ACTOR")]
+    of: String,
+    /// What happened.
+    #[arg(long, value_name = "WORDS")]
+    text: String,
 }
 
 /// What somebody wrote with `key show --request`.
@@ -220,6 +243,30 @@ pub fn roles(args: &RolesArgs, profile: Profile, output: Output) -> Outcome {
     let mut details = Details::default();
     details.add("reason", args.reason.as_str())?;
     let act = act(actor.subject(), "roles-changed", body, details)?;
+    signing::record(&session, &act)?.say(&session);
+    Ok(0)
+}
+
+/// Runs `key explain`.
+pub fn explain(args: &ExplainArgs, profile: Profile, output: Output) -> Outcome {
+    let session = args.authority.session(profile, output)?;
+    let actor = reference::actor(&session, &args.of)?;
+    let chain = people::fetch(&session, &actor.subject())?;
+    let mut chain = chain.iter().map(|one| &one.receipt);
+    let entry = chain.find(|one| one.index.0 == args.entry);
+    let entry = entry.ok_or_else(|| {
+        let words = format!("entry {} is not of the keys of {}", args.entry, args.of);
+        Failure::new("entry-unknown", words)
+            .next("name the entry by the number that `custodes verify` shows beside the flag")
+    })?;
+    let body = Map::from_iter([
+        ("category".to_owned(), json!(args.flag)),
+        ("targets".to_owned(), json!([entry.e])),
+    ]);
+    let mut details = Details::default();
+    details.add("text", args.text.as_str())?;
+    let event = "person-irregularity-explained";
+    let act = act(actor.subject(), event, body, details)?;
     signing::record(&session, &act)?.say(&session);
     Ok(0)
 }

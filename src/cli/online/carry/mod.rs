@@ -12,7 +12,7 @@
 
 mod branch;
 pub mod file;
-mod people;
+pub mod people;
 mod sign;
 mod standing;
 
