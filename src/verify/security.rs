@@ -157,7 +157,7 @@ mod tests {
                 let prev = Some(Hash::ZERO);
                 all[3] = record(3, prev).sign(&key());
             }),
-            ("not signed by", 1, |all| {
+            ("not signed with the key", 1, |all| {
                 let prev = Some(Hash::of(&[all[0].as_bytes()]));
                 all[1] = record(1, prev).sign(&SecretKey::from_seed([2; 32]));
             }),
