@@ -92,6 +92,9 @@ fn what_a_service_leaves_out_of_histories_and_bundles_is_missed() {
     let exhibit = format!("{CASE} JSM/1");
     // As it is.
     for target in [&exhibit, CASE] {
+        // A bundle has what was recorded so far published.
+        let (code, said) = bundle(&ledger, target, "honest.custody.json", &[]);
+        assert!(code == 3 && said.contains("no-witness"), "{said}");
         let said = ok(&ledger.run("smith", &["history", target]));
         assert!(
             said.contains("This is complete as committed by the operator"),
@@ -102,8 +105,6 @@ fn what_a_service_leaves_out_of_histories_and_bundles_is_missed() {
             said.contains("complete as committed by the operator"),
             "{said}"
         );
-        let (code, said) = bundle(&ledger, target, "honest.custody.json", &[]);
-        assert!(code == 3 && said.contains("no-witness"), "{said}");
     }
     // Who may not see it learns no more than of what is not there.
     let said = ok(&ledger.run("smith", &["--json", "completeness", &exhibit]));

@@ -197,7 +197,7 @@ impl<'a> Situation<'a> {
             }
             let told = self
                 .clock
-                .plain(&words::ranked(words::without_header(&said)));
+                .plain(&words::ranked(words::without_frame(&said)));
             played
                 .text
                 .push_str(&format!("\n{}$ {}\n\n{told}", step.person, step.command));

@@ -98,9 +98,14 @@ fn placeholders(text: &str) -> Vec<(String, i64)> {
     found
 }
 
-/// A history without its first line, which names the exhibit by its id.
-pub fn without_header(history: &str) -> &str {
-    history.split_once("\n\n").map_or("", |(_, rest)| rest)
+/// A history without its first line, which names the exhibit by its id, and without its last, where that says whether it
+/// is all as of a tree that has this size in this run.
+pub fn without_frame(history: &str) -> &str {
+    let rest = history.split_once("\n\n").map_or("", |(_, rest)| rest);
+    let last = ["This is complete ", "Whether this is all "];
+    let framed = rest.trim_end().rsplit_once("\n\n");
+    let framed = framed.filter(|(_, line)| last.iter().any(|start| line.starts_with(start)));
+    framed.map_or(rest, |(told, _)| told)
 }
 
 /// Numbers of entries replaced by their rank in the text.
@@ -127,7 +132,7 @@ pub fn ranked(text: &str) -> String {
 
 /// The sentences of a history, without where they stand in the log; and its flags, as a report words them.
 pub fn sentences(history: &str) -> Vec<String> {
-    let handled = without_header(history)
+    let handled = without_frame(history)
         .split("\nWho looked:\n")
         .next()
         .unwrap();
