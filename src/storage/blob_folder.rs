@@ -10,6 +10,10 @@
 //! `<owner>` is the SHA-256 of the uploader's actor id, `<org>` that of their organisation's: what one uploader has put is nobody else's to see or to
 //! continue, so nobody learns from an upload whether another has the same file. A file gets its final name only
 //! when its bytes are on disk and have been hashed, and the name is on disk before the upload is acknowledged.
+//!
+//! A file moves one way only: from `.part` to whole, from there to `blobs`. Whoever looks for one
+//! looks in the same order, ending at `blobs`, so that one which moves meanwhile is not missed; so does what erases.
+//!
 //! The folder is a database of plain files; in scope are names, lengths and hashes, out of scope is who may read.
 
 use std::collections::HashSet;
@@ -17,7 +21,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
@@ -46,7 +50,7 @@ pub struct BlobFolder {
     pub(super) blobs: PathBuf,
     pub(super) uploads: PathBuf,
     pub(super) uploaders: PathBuf,
-    busy: Arc<Mutex<HashSet<PathBuf>>>,
+    pub(super) busy: Arc<Mutex<HashSet<PathBuf>>>,
 }
 
 /// How far an upload got.
@@ -78,24 +82,28 @@ impl BlobFolder {
     /// Opens a blob that an entry refers to, with its length. The caller has made sure that one does.
     pub fn read(&self, sha256: Hash) -> Result<Option<(File, u64)>, BlobError> {
         let kept = self.blobs.join(sha256.to_hex());
-        if !kept.is_file() {
-            let Some(waiting) = self.waiting(sha256)? else {
-                return Ok(None);
-            };
+        if !kept.is_file()
+            && let Some(waiting) = self.waiting(sha256)?
+        {
             self.keep(&waiting, &kept)?;
         }
-        let file = File::open(&kept)?;
-        let length = file.metadata()?.len();
-        Ok(Some((file, length)))
+        match File::open(&kept) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            file => {
+                let file = file?;
+                let length = file.metadata()?.len();
+                Ok(Some((file, length)))
+            }
+        }
     }
 
     /// How far an owner's upload got.
     pub fn progress(&self, owner: &ActorId, sha256: Hash) -> Result<Progress, BlobError> {
         let whole = self.folder_of(owner).join(sha256.to_hex());
         let part = whole.with_extension("part");
-        Ok(match (length(&whole)?, length(&part)?) {
-            (Some(have), _) => Progress { have, whole: true },
-            (None, have) => Progress {
+        Ok(match (length(&part)?, length(&whole)?) {
+            (_, Some(have)) => Progress { have, whole: true },
+            (have, None) => Progress {
                 have: have.unwrap_or(0),
                 whole: false,
             },
@@ -143,51 +151,6 @@ impl BlobFolder {
         })
     }
 
-    /// Keeps what an entry refers to by now, and forgets what none has referred to for too long.
-    pub fn sweep(
-        &self,
-        now: SystemTime,
-        referred: impl Fn(Hash) -> Result<bool, StoreError>,
-    ) -> Result<(), BlobError> {
-        for folder in files(&self.uploads)? {
-            for file in files(&folder)? {
-                let Ok(_place) = Place::take(&self.busy, &file.with_extension("part")) else {
-                    continue;
-                };
-                let name = file.file_name().and_then(|name| name.to_str());
-                let sha256 = name.and_then(Hash::from_hex);
-                let age = file.metadata().and_then(|one| one.modified());
-                let age = age.ok().and_then(|then| now.duration_since(then).ok());
-                let age = age.unwrap_or_default();
-                match sha256 {
-                    Some(sha256) if referred(sha256)? => {
-                        self.keep(&file, &self.blobs.join(sha256.to_hex()))?;
-                    }
-                    Some(_) if age > KEEP_WAITING => fs::remove_file(&file)?,
-                    None if age > KEEP_PART => fs::remove_file(&file)?,
-                    _ => {}
-                }
-            }
-        }
-        self.forget_uploaders()
-    }
-
-    /// Forgets who has put what is not here any more.
-    fn forget_uploaders(&self) -> Result<(), BlobError> {
-        for of_blob in files(&self.uploaders)? {
-            let name = of_blob.file_name().unwrap_or_default();
-            let here = self.blobs.join(name).is_file()
-                || files(&self.uploads)?.into_iter().any(|folder| {
-                    let whole = folder.join(name);
-                    whole.is_file() || whole.with_extension("part").is_file()
-                });
-            if !here {
-                fs::remove_dir_all(&of_blob)?;
-            }
-        }
-        Ok(())
-    }
-
     fn uploader(&self, org: &OrgId, sha256: Hash) -> PathBuf {
         let of_blob = self.uploaders.join(sha256.to_hex());
         of_blob.join(Hash::of(&[org.as_str().as_bytes()]).to_hex())
@@ -200,7 +163,7 @@ impl BlobFolder {
 
     /// Whether the whole blob is here.
     pub fn has(&self, sha256: Hash) -> Result<bool, BlobError> {
-        Ok(self.blobs.join(sha256.to_hex()).is_file() || self.waiting(sha256)?.is_some())
+        Ok(self.waiting(sha256)?.is_some() || self.blobs.join(sha256.to_hex()).is_file())
     }
 
     /// The names of the blobs that are kept, in order.
@@ -226,7 +189,7 @@ impl BlobFolder {
         Ok(self.names()?.into_iter().map(check))
     }
 
-    fn folder_of(&self, owner: &ActorId) -> PathBuf {
+    pub(super) fn folder_of(&self, owner: &ActorId) -> PathBuf {
         let owner = Hash::of(&[owner.as_str().as_bytes()]);
         self.uploads.join(owner.to_hex())
     }
@@ -237,10 +200,10 @@ impl BlobFolder {
         Ok(places.find_map(|folder| Some(folder.join(&name)).filter(|file| file.is_file())))
     }
 
-    fn keep(&self, waiting: &Path, kept: &Path) -> Result<(), BlobError> {
+    pub(super) fn keep(&self, waiting: &Path, kept: &Path) -> Result<(), BlobError> {
         match fs::rename(waiting, kept) {
-            // Another reader was quicker.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && kept.is_file() => {}
+            // Another reader was quicker, or it was erased.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             result => result?,
         }
         Ok(sync_folder(&self.blobs)?)
@@ -309,13 +272,16 @@ impl Upload {
 }
 
 /// The right to write one upload, given back when dropped.
-struct Place {
+pub(super) struct Place {
     busy: Arc<Mutex<HashSet<PathBuf>>>,
     part: PathBuf,
 }
 
 impl Place {
-    fn take(busy: &Arc<Mutex<HashSet<PathBuf>>>, part: &Path) -> Result<Place, BlobError> {
+    pub(super) fn take(
+        busy: &Arc<Mutex<HashSet<PathBuf>>>,
+        part: &Path,
+    ) -> Result<Place, BlobError> {
         let mut taken = busy.lock().expect("no holder of this lock panics");
         if !taken.insert(part.to_path_buf()) {
             return Err(BlobError::Busy);
@@ -372,15 +338,15 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn owner(name: &str) -> ActorId {
+    pub fn owner(name: &str) -> ActorId {
         ActorId::new(format!("{name}/V1StGXR8Z5jdHi6BmyT0kA")).unwrap()
     }
 
-    fn folder() -> (tempfile::TempDir, BlobFolder) {
+    pub fn folder() -> (tempfile::TempDir, BlobFolder) {
         let dir = tempfile::tempdir().unwrap();
         let blobs = BlobFolder::open(dir.path()).unwrap();
         (dir, blobs)
@@ -463,38 +429,5 @@ mod tests {
         File::create(&big).unwrap().set_len(MAX_WAITING).unwrap();
         let mut upload = blobs.upload(&smith, Hash([1; 32]), 0).unwrap();
         assert!(matches!(upload.append(b"x"), Err(BlobError::Quota(_))));
-    }
-
-    #[test]
-    fn the_sweep_keeps_what_is_referred_to_and_forgets_the_rest_in_time() {
-        let (_dir, blobs) = folder();
-        let smith = owner("police");
-        let (kept, dropped) = (Hash::of(&[b"kept"]), Hash::of(&[b"dropped"]));
-        for text in [&b"kept"[..], b"dropped"] {
-            let mut upload = blobs.upload(&smith, Hash::of(&[text]), 0).unwrap();
-            upload.append(text).unwrap();
-            upload.finish().unwrap();
-        }
-        blobs
-            .upload(&smith, Hash([9; 32]), 0)
-            .unwrap()
-            .pause()
-            .unwrap();
-        let now = SystemTime::now();
-        let left = || files(&blobs.folder_of(&smith)).unwrap().len();
-        blobs.sweep(now, |_| Ok(false)).unwrap();
-        assert_eq!(left(), 3);
-        blobs
-            .sweep(now + KEEP_PART * 2, |one| Ok(one == kept))
-            .unwrap();
-        assert_eq!(left(), 1);
-        blobs.sweep(now + KEEP_WAITING * 2, |_| Ok(false)).unwrap();
-        assert_eq!(left(), 0);
-        assert!(blobs.read(kept).unwrap().is_some());
-        assert!(blobs.read(dropped).unwrap().is_none());
-        assert!(blobs.has(kept).unwrap() && !blobs.has(dropped).unwrap());
-        // Who put what is kept is remembered, and who put what is gone is not.
-        let put = |org: &str, one| blobs.uploaded_by(&owner(org).org(), one);
-        assert!(put("police", kept) && !put("forensic", kept) && !put("police", dropped));
     }
 }

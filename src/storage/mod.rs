@@ -1,7 +1,7 @@
 //! Where the log is kept: the [`Store`] trait with its durability contract, how a log is laid out in rows, RocksDB
 //! behind it, and a disk in memory that can fail, for tests.
 
-mod blob_erasure;
+mod blob_clearing;
 mod blob_error;
 mod blob_folder;
 #[cfg(test)]
