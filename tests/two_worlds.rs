@@ -11,13 +11,14 @@
 mod ledger;
 #[path = "common/live.rs"]
 mod live;
+#[path = "common/timing.rs"]
+mod timing;
 #[path = "common/wire.rs"]
 mod wire;
 #[path = "common/world.rs"]
 mod world;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use custodes::ledger::{Known as _, Rules};
 use custodes::protocol::base64url;
@@ -26,6 +27,7 @@ use custodes::protocol::entry::EntryHash;
 use custodes::protocol::id::Subject;
 use live::Live;
 use serde_json::{Map, Value, json};
+use timing::{STEP, take_the_same_time};
 use world::{Person, World, details};
 
 const ORGANISATIONS: [(&str, &str); 8] = [
@@ -431,34 +433,21 @@ fn nobody_in_the_open_case_can_tell_whether_there_is_a_covert_one() {
     same_time(&sides);
 }
 
-/// What says that there is nothing, or may say so, leaves at whole multiples of this.
-const STEP: Duration = Duration::from_millis(10);
-
-/// In turn in both, so that whatever else the machine does weighs on both. Readings wait for the disk, whose times are
-/// compared with more room than look-ups, which leave at whole steps.
+/// Readings wait for the disk, whose times are compared with more room than look-ups, which leave at whole steps.
 fn same_time(sides: &[Side; 2]) {
     for (path, room) in [
         ("resolve?reference=JSM%2F1", STEP / 2),
         ("resolve?reference=COVERT%20JSM%2F1", STEP / 2),
         ("history", STEP * 2),
     ] {
-        let mut times = [Vec::new(), Vec::new()];
-        for _ in 0..41 {
-            for (side, times) in sides.iter().zip(&mut times) {
-                let path = match path {
-                    "history" => format!("/v1/exhibits/{}/history?strand=custody", side.exhibit),
-                    path => format!("/v1/{path}"),
-                };
-                let begun = Instant::now();
-                side.live().ask_as(&side.askers[0], &path, "to see");
-                times.push(begun.elapsed());
-            }
-        }
-        times.iter_mut().for_each(|times| times.sort());
-        let [without, with] = [0, 1].map(|one| times[one][20]);
-        assert!(
-            without.abs_diff(with) < room,
-            "{path}: {without:?} without, {with:?} with"
-        );
+        let ask = |side: &Side| {
+            let path = match path {
+                "history" => format!("/v1/exhibits/{}/history?strand=custody", side.exhibit),
+                path => format!("/v1/{path}"),
+            };
+            side.live().ask_as(&side.askers[0], &path, "to see");
+        };
+        let (mut without, mut with) = (|| ask(&sides[0]), || ask(&sides[1]));
+        take_the_same_time(path, room, [&mut without, &mut with]);
     }
 }

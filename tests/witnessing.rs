@@ -220,7 +220,7 @@ fn a_dead_and_a_stalled_witness_do_not_slow_writers() {
     let usual = before.max(after);
     assert!(half < 2 * usual, "{half:?} where {usual:?} was usual");
     assert!(
-        all < Duration::from_secs(5),
+        all < Duration::from_secs(15),
         "somebody waited for a witness: {all:?}"
     );
     // What was recorded meanwhile was durable, and is witnessed now.

@@ -1,12 +1,11 @@
 //! What is absent and what is not yours: the same words by the command, and the same time by the service.
 
-use std::time::{Duration, Instant};
-
 use custodes::protocol::hash::Hash;
 use custodes::protocol::id::Subject;
 use serde_json::Value;
 
 use crate::ledger::{CASE, Ledger, ok};
+use crate::timing::{STEP, take_the_same_time};
 use crate::wire;
 
 /// A case with an exhibit, and somebody of an organisation that is not in it.
@@ -101,30 +100,8 @@ fn the_command_says_the_same_of_what_is_absent_and_of_what_is_not_yours() {
     }
 }
 
-/// How long each of two things takes, asked in turn: the median of each, and the shortest of all.
-fn medians(mut ask: [Box<dyn FnMut() + '_>; 2]) -> ([Duration; 2], Duration) {
-    let mut times: [Vec<Duration>; 2] = Default::default();
-    for _ in 0..60 {
-        for (times, ask) in times.iter_mut().zip(&mut ask) {
-            let begun = Instant::now();
-            ask();
-            times.push(begun.elapsed());
-        }
-    }
-    let median = |times: &mut Vec<Duration>| {
-        times.sort();
-        times[times.len() / 2]
-    };
-    let medians = times.each_mut().map(median);
-    (medians, times[0][0].min(times[1][0]))
-}
-
-/// An answer leaves at a multiple of this after its request.
-const STEP: Duration = Duration::from_millis(10);
-
-/// The clock of a test says little where others work on the same machine. So it is not compared which took longer by how
-/// many microseconds, but that neither answer came before the step that both wait for, and that the medians lie within
-/// half a step of each other: an answer that did not wait would be earlier by most of one.
+/// Neither answer comes before the step that both wait for, and neither later than the other by half a step: one that
+/// did not wait would be earlier by most of one.
 #[test]
 fn it_takes_the_same_time_to_say_that_there_is_none_and_that_it_is_not_yours() {
     let (ledger, id) = with_outsider();
@@ -163,15 +140,11 @@ fn it_takes_the_same_time_to_say_that_there_is_none_and_that_it_is_not_yours() {
         ],
     ];
     for pair in &pairs {
-        let ask = |path: &'_ String| -> Box<dyn FnMut() + '_> {
-            let (ledger, path) = (&ledger, path.clone());
-            Box::new(move || {
-                wire::read(ledger, "vale", "GET", &path, "");
-            })
+        let ask = |path: &str| {
+            wire::read(&ledger, "vale", "GET", path, "");
         };
-        let ([real, absent], shortest) = medians([ask(&pair[0]), ask(&pair[1])]);
+        let (mut real, mut absent) = (|| ask(&pair[0]), || ask(&pair[1]));
+        let shortest = take_the_same_time(&format!("{pair:?}"), STEP / 2, [&mut real, &mut absent]);
         assert!(shortest >= STEP, "{pair:?}: {shortest:?}");
-        let apart = real.abs_diff(absent);
-        assert!(apart < STEP / 2, "{pair:?}: {real:?} and {absent:?}");
     }
 }

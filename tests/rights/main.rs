@@ -10,6 +10,8 @@ mod ledger;
 mod live;
 mod setting;
 mod targets;
+#[path = "../common/timing.rs"]
+mod timing;
 #[path = "../common/wire.rs"]
 mod wire;
 #[path = "../common/world.rs"]
