@@ -10,9 +10,11 @@ use serde_json::{Value, json};
 use super::failure::{Failure, read_text};
 use super::output::{Output, plain};
 use super::{Outcome, keys, policy};
-use crate::monitor::follow::{Ledger, Seen, look};
+use crate::monitor::audited::Held;
+use crate::monitor::follow::{Ledger, look};
 use crate::monitor::memory::Memory;
 use crate::monitor::recompute::{Auditor, News};
+use crate::monitor::seen::Seen;
 use crate::monitor::web::Web;
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ActorId, Origin};
@@ -79,7 +81,7 @@ pub fn run(args: &MonitorArgs, output: Output) -> Outcome {
     let web = Web::default();
     let auditors = args.auditor.iter().map(|home| auditor(home));
     let auditors = auditors.collect::<Result<Vec<_>, _>>()?;
-    let mut followed = Vec::new();
+    let mut followed: Vec<(&str, Memory, Held)> = Vec::new();
     for url in &args.ledgers {
         let url = url.trim_end_matches('/');
         if !url.starts_with("http://") && !url.starts_with("https://") {
@@ -90,10 +92,10 @@ pub fn run(args: &MonitorArgs, output: Output) -> Outcome {
         }
         let folder = args.dir.join(&Hash::of(&[url.as_bytes()]).to_hex()[..16]);
         let memory = Memory::open(&folder).map_err(|error| memory_failed(&error))?;
-        followed.push((url, memory));
+        followed.push((url, memory, Held::default()));
     }
     loop {
-        let code = round(args, &policy, &auditors, &web, &followed, output)?;
+        let code = round(args, &policy, &auditors, &web, &mut followed, output)?;
         if args.once {
             return Ok(code);
         }
@@ -107,11 +109,11 @@ fn round(
     policy: &Policy,
     auditors: &[Auditor],
     web: &Web,
-    followed: &[(&str, Memory)],
+    followed: &mut [(&str, Memory, Held)],
     output: Output,
 ) -> Outcome {
     let (mut code, mut words, mut values) = (0, String::new(), Vec::new());
-    for (url, memory) in followed {
+    for (url, memory, held) in followed {
         let ledger = Ledger {
             url,
             policy,
@@ -121,7 +123,7 @@ fn round(
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.map_or(0, |now| now.as_secs());
-        let seen = look(&ledger, memory, web, now).map_err(|error| memory_failed(&error))?;
+        let seen = look(&ledger, memory, held, web, now).map_err(|error| memory_failed(&error))?;
         code = match (seen.alarms.is_empty(), seen.unchecked.is_empty()) {
             (false, _) => ALARM,
             (true, false) if code == 0 => NOT_LOOKED_AT,

@@ -6,10 +6,14 @@
 //!
 //! Memory grows with the entries of the ledger.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::recompute::News;
-use crate::ledger::{MemoryState, Place, Record, RecordKey, Rules, Severity, admit, signer};
+use crate::ledger::{
+    Known as _, MemoryState, Place, Record, RecordKey, Rules, Severity, admit, signer,
+};
 use crate::protocol::base64url;
 use crate::protocol::entry::UnverifiedEntry;
 use crate::verify::map_audit::{LogPlace, WrongLog};
@@ -17,11 +21,12 @@ use crate::verify::map_audit::{LogPlace, WrongLog};
 /// What the rules know so far.
 #[derive(Default)]
 pub struct Custody {
-    size: u64,
     state: MemoryState,
+    /// What changed since it was last kept.
+    changed: BTreeSet<RecordKey>,
 }
 
-/// A record as it is kept, on a line of its own.
+/// A record as it is kept, on a line of its own; a later line takes the place of an earlier one.
 #[derive(Serialize, Deserialize)]
 struct Line {
     key: String,
@@ -29,35 +34,38 @@ struct Line {
 }
 
 impl Custody {
-    /// Number of leaves that were read.
-    pub fn size(&self) -> u64 {
-        self.size
+    /// Takes back a line that was kept; nothing where it is none.
+    pub fn take_back(&mut self, line: &str) -> Option<()> {
+        let Line { key, record } = serde_json::from_str(line).ok()?;
+        let key = base64url::decode(&key).ok()?;
+        self.state.apply([(RecordKey::from_bytes(&key)?, record)]);
+        Some(())
     }
 
-    /// What was kept: the size, then a record a line. Nothing where it was changed.
-    pub fn resume(text: &str) -> Option<Custody> {
-        let mut lines = text.lines();
-        let size = serde_json::from_str(lines.next()?).ok()?;
-        let mut state = MemoryState::default();
-        for line in lines {
-            let Line { key, record } = serde_json::from_str(line).ok()?;
-            let key = base64url::decode(&key).ok()?;
-            state.apply([(RecordKey::from_bytes(&key)?, record)]);
-        }
-        Some(Custody { size, state })
+    /// How many records there are.
+    pub fn record_count(&self) -> usize {
+        self.state.records().count()
     }
 
-    /// What to keep.
-    pub fn keep(&self) -> String {
-        let mut text = format!("{}\n", self.size);
-        for (key, record) in self.state.records() {
-            let key = base64url::encode(&key.to_bytes());
-            let record = record.clone();
-            let line = serde_json::to_string(&Line { key, record });
-            text.push_str(&line.expect("records serialise: the service stores them so"));
-            text.push('\n');
-        }
-        text
+    /// What to keep now: the keys of what changed since this was last asked.
+    pub fn changed(&mut self) -> BTreeSet<RecordKey> {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Every key.
+    pub fn keys(&self) -> impl Iterator<Item = &RecordKey> {
+        self.state.records().map(|(key, _)| key)
+    }
+
+    /// The record under a key, as a line.
+    pub fn line(&self, key: &RecordKey) -> String {
+        let record = self
+            .state
+            .get(key)
+            .expect("a key of a record that is there");
+        let key = base64url::encode(&key.to_bytes());
+        serde_json::to_string(&Line { key, record })
+            .expect("records serialise: the service stores them so")
     }
 
     /// Takes the next place of the log, and tells what the rules flag there.
@@ -65,26 +73,23 @@ impl Custody {
     /// # Errors
     /// An entry that nobody enrolled has signed, whose signature does not verify, or that the rules refuse.
     pub fn take(&mut self, place: &LogPlace) -> Result<Vec<News>, WrongLog> {
-        let news = match place {
-            LogPlace::Map { .. } => Vec::new(),
-            LogPlace::Entry {
-                index,
-                recorded_at,
-                jws,
-            } => {
-                let at = Place {
-                    index: *index,
-                    recorded_at: *recorded_at,
-                };
-                self.run(at, jws).map_err(|(code, words)| WrongLog {
-                    code,
-                    index: index.0,
-                    words,
-                })?
-            }
+        let LogPlace::Entry {
+            index,
+            recorded_at,
+            jws,
+        } = place
+        else {
+            return Ok(Vec::new());
         };
-        self.size += 1;
-        Ok(news)
+        let at = Place {
+            index: *index,
+            recorded_at: *recorded_at,
+        };
+        self.run(at, jws).map_err(|(code, words)| WrongLog {
+            code,
+            index: index.0,
+            words,
+        })
     }
 
     fn run(&mut self, at: Place, jws: &str) -> Result<Vec<News>, (&'static str, String)> {
@@ -119,6 +124,8 @@ impl Custody {
             ),
         });
         let news = news.collect();
+        let keys = admitted.changes.iter().map(|(key, _)| key.clone());
+        self.changed.extend(keys);
         self.state.apply(admitted.changes);
         Ok(news)
     }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::PathBuf;
 
+use super::audited::Held;
 use super::kept_tree::KeptTree;
 use super::leaves::read_bundle;
 use super::memory::{Memory, State};
-use super::recompute::{self, Auditor, News, Source, Unread};
+use super::recompute::{Auditor, Source, Unread};
+use super::seen::Seen;
 use super::web::Web;
 use crate::protocol::checkpoint::{self, Checkpoint};
 use crate::protocol::fork::{Fork, Proven};
@@ -31,60 +32,27 @@ pub struct Ledger<'a> {
     pub flags: bool,
 }
 
-/// What is wrong with a ledger.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Alarm {
-    /// Stable.
-    pub code: &'static str,
-    /// A sentence.
-    pub words: String,
-    /// The proof, where there is one.
-    pub proof: Option<PathBuf>,
-}
-
-/// What a look came to.
-#[derive(Debug, Default)]
-pub struct Seen {
-    /// How many leaves are verified now.
-    pub size: u64,
-    /// Whether a quorum stands behind the newest checkpoint.
-    pub witnessed: bool,
-    /// What is wrong.
-    pub alarms: Vec<Alarm>,
-    /// What could not be looked at.
-    pub unchecked: Vec<String>,
-    /// Codes of alarms that were not raised at the look before.
-    pub new: BTreeSet<String>,
-    /// What was recorded about keys, organisations and rules since the look before, as an auditor reads it, and what the
-    /// rules flag.
-    pub events: Vec<News>,
-    /// How many leaves an auditor has recomputed the map over.
-    pub recomputed: Option<u64>,
-}
-
-impl Seen {
-    fn alarm(&mut self, code: &'static str, words: impl Into<String>) {
-        self.accuse(code, words, None);
-    }
-
-    fn accuse(&mut self, code: &'static str, words: impl Into<String>, proof: Option<PathBuf>) {
-        let words = words.into();
-        self.alarms.push(Alarm { code, words, proof });
-    }
-}
-
 struct Look<'a> {
     ledger: &'a Ledger<'a>,
     memory: &'a Memory,
+    held: &'a mut Held,
     web: &'a Web,
     seen: Seen,
 }
 
-/// Looks at a ledger, and keeps what was verified; `now` is the clock in Unix seconds.
-pub fn look(ledger: &Ledger<'_>, memory: &Memory, web: &Web, now: u64) -> io::Result<Seen> {
+/// Looks at a ledger, and keeps what was verified, on disk and for the next look in `held`; `now` is the clock in Unix
+/// seconds.
+pub fn look(
+    ledger: &Ledger<'_>,
+    memory: &Memory,
+    held: &mut Held,
+    web: &Web,
+    now: u64,
+) -> io::Result<Seen> {
     let mut look = Look {
         ledger,
         memory,
+        held,
         web,
         seen: Seen::default(),
     };
@@ -93,7 +61,7 @@ pub fn look(ledger: &Ledger<'_>, memory: &Memory, web: &Web, now: u64) -> io::Re
     if let Some(mut next) = next {
         look.ask_witnesses(&next)?;
         look.compare_names(known.as_ref(), &mut next);
-        look.recompute(&next)?;
+        look.recompute(&mut next)?;
         look.told(known.as_ref(), &mut next);
         memory.keep(&next)?;
     } else if let Some(mut next) = known.clone() {
@@ -207,6 +175,7 @@ impl Look<'_> {
             unwitnessed_since: since,
             named: known.map_or(serde_json::Value::Null, |known| known.named.clone()),
             raised: known.map(|known| known.raised.clone()).unwrap_or_default(),
+            audited: known.and_then(|known| known.audited.clone()),
         };
         self.memory.keep(&state)?;
         Ok(Some(state))
@@ -423,7 +392,7 @@ impl Look<'_> {
     }
 
     /// Recomputes the map over what is new, where somebody may read the entries.
-    fn recompute(&mut self, state: &State) -> io::Result<()> {
+    fn recompute(&mut self, state: &mut State) -> io::Result<()> {
         let auditors = self.ledger.auditors;
         if auditors.is_empty() {
             return Ok(());
@@ -436,7 +405,6 @@ impl Look<'_> {
         let head = state
             .checkpoint()
             .expect("it was verified before it was kept");
-        let kept = self.memory.recomputed()?;
         let source = Source {
             url: self.ledger.url,
             auditor,
@@ -444,14 +412,12 @@ impl Look<'_> {
             memory: self.memory,
             logs: &self.ledger.policy.logs_for(&state.origin),
         };
-        let custody = self.ledger.flags.then(|| self.memory.custody());
-        let mut custody = custody.transpose()?;
-        match recompute::read(&source, kept, custody.as_mut(), &state.note, &head) {
-            Ok(reading) => {
-                custody.map_or(Ok(()), |custody| self.memory.keep_custody(&custody))?;
-                self.memory.keep_recomputed(&reading.kept)?;
+        let flags = self.ledger.flags;
+        let (note, audited) = (&state.note, &mut state.audited);
+        match self.held.read_on(&source, flags, &head, note, audited)? {
+            Ok(events) => {
                 self.seen.recomputed = Some(head.size.0);
-                self.seen.events = reading.events;
+                self.seen.events = events;
             }
             Err(Unread::Wrong(wrong, proof)) => {
                 self.seen.accuse(wrong.code, wrong.to_string(), proof);

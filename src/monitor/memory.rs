@@ -6,13 +6,12 @@
 //! | `hashes`, `hashes-8`, … | the leaf hashes that were verified, and subtrees over them ([`super::kept_tree`]) |
 //! | `contradicting/` | the same of leaves that contradict them, as last seen |
 //! | `state.json` | the newest checkpoint that was verified, and what else to compare with |
-//! | `map.json` | for an auditor: what is needed to go on recomputing the map |
-//! | `custody.lines` | where the rules are run: what they know, a record a line |
+//! | `map.N.lines`, `custody.N.lines` | for an auditor: what is needed to go on ([`super::audited`]) |
 //! | `wrong-maps/` | proofs that it committed to a wrong map |
 //! | `forks/` | proofs of fork |
 //!
-//! Hashes are synced before the state that counts on them takes the old one's place; what stands in `hashes` beyond it is
-//! not counted. A folder that is lost costs a full reading of the log, and what it would have noticed meanwhile.
+//! Hashes and lines are only added to, and synced before the state that counts on them takes the old one's place, which is
+//! the commit point: what stands beyond is not counted. Nothing is written where nothing is new. A folder that is lost costs a full reading of the log, and what it would have noticed meanwhile.
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
@@ -21,13 +20,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::custody::Custody;
+use super::audited::{self, Audited};
 use super::kept_tree::KeptTree;
 use crate::protocol::checkpoint::Checkpoint;
 use crate::protocol::fork::Proven;
 use crate::protocol::id::Origin;
 use crate::protocol::tree::TreeSize;
-use crate::verify::map_audit::Recomputed;
 use crate::verify::map_fault::Shown;
 
 /// What is compared with at the next look.
@@ -46,6 +44,8 @@ pub struct State {
     pub named: serde_json::Value,
     /// Codes of the alarms that were raised, so that each is told once while it lasts.
     pub raised: BTreeSet<String>,
+    /// What an auditor has read.
+    pub audited: Option<Audited>,
 }
 
 impl State {
@@ -87,7 +87,8 @@ impl Memory {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let state: State = serde_json::from_slice(&text).map_err(io::Error::other)?;
+        let state: State = serde_json::from_slice(&text)
+            .map_err(|error| io::Error::other(format!("{}: {error}", path.display())))?;
         KeptTree::open(&self.folder, state.size)?;
         Ok(Some(state))
     }
@@ -107,40 +108,15 @@ impl Memory {
         KeptTree::extend(&self.folder.join("contradicting"), TreeSize(0))
     }
 
-    /// Keeps the state, which counts on the leaves of the tree that are on disk: on disk when this returns.
+    /// Keeps the state, which counts on leaves and lines that are on disk: on disk when this returns.
     pub fn keep(&self, state: &State) -> io::Result<()> {
         let text = serde_json::to_vec(state).map_err(io::Error::other)?;
-        write(&self.folder, "state.json", &text)
+        write(&self.folder, "state.json", &text)?;
+        audited::sweep(&self.folder, state.audited.as_ref())
     }
 
-    /// What an auditor recomputed so far.
-    pub fn recomputed(&self) -> io::Result<Recomputed> {
-        match std::fs::read(self.folder.join("map.json")) {
-            Ok(text) => serde_json::from_slice(&text).map_err(io::Error::other),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Recomputed::default()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Keeps what an auditor recomputed.
-    pub fn keep_recomputed(&self, kept: &Recomputed) -> io::Result<()> {
-        let text = serde_json::to_vec(kept).map_err(io::Error::other)?;
-        write(&self.folder, "map.json", &text)
-    }
-
-    /// What the rules of custody knew at the look before; nothing where they were not run.
-    pub fn custody(&self) -> io::Result<Custody> {
-        match std::fs::read_to_string(self.folder.join("custody.lines")) {
-            Ok(text) => Custody::resume(&text)
-                .ok_or_else(|| io::Error::other("custody.lines was changed; remove it")),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Custody::default()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Keeps what the rules of custody know.
-    pub fn keep_custody(&self, custody: &Custody) -> io::Result<()> {
-        write(&self.folder, "custody.lines", custody.keep().as_bytes())
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Keeps the proof of a wrong map, and says where.
@@ -163,7 +139,11 @@ impl Memory {
     }
 }
 
+/// Puts a file in the place of the one before, unless that says the same.
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    if std::fs::read(folder.join(name)).is_ok_and(|before| before == bytes) {
+        return Ok(());
+    }
     let beside = folder.join(format!("{name}.new"));
     let mut file = File::create(&beside)?;
     file.write_all(bytes)?;

@@ -53,14 +53,6 @@ pub enum Unread {
     Unreachable(String),
 }
 
-/// What a reading came to.
-pub struct Reading {
-    /// To go on from the next time.
-    pub kept: Recomputed,
-    /// What was recorded about keys, organisations and rules, and what is flagged.
-    pub events: Vec<News>,
-}
-
 /// What is read, and by whom.
 pub struct Source<'a> {
     /// Where the ledger is served.
@@ -75,24 +67,17 @@ pub struct Source<'a> {
     pub logs: &'a [&'a VerifierKey],
 }
 
-/// Reads every place from what was kept on up to a checkpoint that was verified, and holds it against that. Where the
-/// rules are to be run too and know less than the map, both begin anew, and only what is new is told.
+/// Reads every place up to a checkpoint that was verified, holds it against that, and runs the rules where asked to.
+/// Answers with what to add to what was kept, and with what was recorded about keys, organisations and rules and what is
+/// flagged.
 pub fn read(
     source: &Source<'_>,
-    kept: Recomputed,
+    audit: &mut MapAudit,
     mut custody: Option<&mut Custody>,
     note: &str,
     head: &Checkpoint,
-) -> Result<Reading, Unread> {
+) -> Result<(Recomputed, Vec<News>), Unread> {
     let (url, auditor, web) = (source.url, source.auditor, source.web);
-    let mut audit = MapAudit::resume(kept);
-    let told = audit.size().0;
-    if let Some(custody) = custody.as_deref_mut()
-        && custody.size() != told
-    {
-        *custody = Custody::default();
-        audit = MapAudit::resume(Recomputed::default());
-    }
     let mut events = Vec::new();
     let end = head.size.0;
     while audit.size().0 < end {
@@ -114,8 +99,7 @@ pub fn read(
                 let proof = prove(source, audit.wrong(), note, head);
                 return Err(Unread::Wrong(wrong, proof));
             }
-            let key_event = key_event(&place).filter(|one| one.index >= told);
-            events.extend(key_event);
+            events.extend(key_event(&place));
             if let Some(custody) = custody.as_deref_mut() {
                 let flags = custody.take(&place);
                 events.extend(flags.map_err(|wrong| Unread::Wrong(wrong, None))?);
@@ -139,14 +123,14 @@ pub fn read(
             "The entries that its auditors are given are not those under the root that it signed.";
         return Err(wrong("entries-differ", words));
     }
-    let kept = audit.keep();
-    let kept = kept.ok_or_else(|| {
+    let new = audit.keep_new();
+    let new = new.ok_or_else(|| {
         wrong(
             "map-missing",
             "The published tree does not end in a map leaf.",
         )
     })?;
-    Ok(Reading { kept, events })
+    Ok((new, events))
 }
 
 /// Makes the log answer for a stretch with its newest checkpoint; that this fails takes nothing from the alarm.

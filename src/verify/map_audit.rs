@@ -4,7 +4,7 @@
 //! In scope: leaves, chains (position and previous entry, as each signer stated them), branches, every map leaf, and the
 //! root of the tree. Out of scope: signatures and the rules of custody, which [`super::audit`] checks; reading the log.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -58,7 +58,7 @@ pub struct WrongLog {
 /// How one chain ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ChainEnd {
+pub struct ChainEnd {
     subject: Subject,
     strand: Strand,
     length: u64,
@@ -70,10 +70,12 @@ struct ChainEnd {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recomputed {
-    size: u64,
+    /// Number of leaves, that map leaf included.
+    pub size: u64,
     /// The tree before that map leaf: roots of the complete subtrees that it is made of, the largest first.
-    before: Vec<Hash>,
-    chains: Vec<ChainEnd>,
+    pub before: Vec<Hash>,
+    /// Every chain; of one that stands there twice, the later.
+    pub chains: Vec<ChainEnd>,
 }
 
 /// A recomputation under way.
@@ -87,6 +89,8 @@ pub struct MapAudit {
     /// What came since.
     since: Vec<Since>,
     changed: BTreeMap<Hash, Hash>,
+    /// Chains that grew since what was kept last.
+    grown: BTreeSet<ChainId>,
     /// Entries of a branch that must come next.
     branch: VecDeque<EntryHash>,
     wrong: Option<Stretch>,
@@ -112,6 +116,7 @@ impl MapAudit {
             before: Frontier::default(),
             since: Vec::new(),
             changed: BTreeMap::new(),
+            grown: BTreeSet::new(),
             branch: VecDeque::new(),
             wrong: None,
         };
@@ -277,6 +282,7 @@ impl MapAudit {
             last: entry.hash(),
             head,
         };
+        self.grown.insert(chain.clone());
         self.chains.insert(chain, end);
         self.branch = taken_in(entry).into();
         Ok(())
@@ -314,11 +320,23 @@ impl MapAudit {
 
     /// What to keep, if the last leaf was a map leaf.
     pub fn keep(&self) -> Option<Recomputed> {
+        self.kept_with(self.chains.values().cloned().collect())
+    }
+
+    /// What to add to what was kept, which is what this was resumed from or gave out last; if the last leaf was a map leaf.
+    pub fn keep_new(&mut self) -> Option<Recomputed> {
+        let chains = self.grown.iter().map(|chain| self.chains[chain].clone());
+        let kept = self.kept_with(chains.collect())?;
+        self.grown.clear();
+        Some(kept)
+    }
+
+    fn kept_with(&self, chains: Vec<ChainEnd>) -> Option<Recomputed> {
         let in_map = self.map.is_some() && self.since.is_empty();
         in_map.then(|| Recomputed {
             size: self.tree.size().0,
             before: self.before.subtrees().to_vec(),
-            chains: self.chains.values().cloned().collect(),
+            chains,
         })
     }
 }
