@@ -15,27 +15,45 @@ use crate::protocol::policy::Policy;
 use crate::verify::known::{Consistency, Known};
 use crate::verify::{self, Finding, fork};
 
-/// Runs `custodes verify` on a proof of fork.
-pub fn run(
-    text: &str,
-    policy: Option<&Policy>,
-    accepted: &BTreeSet<String>,
-    output: Output,
-) -> Outcome {
+/// What came of checking a file that is to prove what a log did.
+pub struct Checked {
+    /// What is to be proven, as JSON names it.
+    pub of: &'static str,
+    /// For people.
+    pub words: String,
+    /// For programs; null where nothing is proven.
+    pub value: Value,
+    /// What was found.
+    pub findings: Vec<Finding>,
+}
+
+impl Checked {
+    /// Says it.
+    pub fn tell(mut self, accepted: &BTreeSet<String>, output: Output) -> Outcome {
+        let code = verify::exit_code(&self.findings, accepted);
+        for finding in &self.findings {
+            self.words.push_str(&format!("{finding}\n"));
+        }
+        let list: Vec<_> = self.findings.iter().map(Finding::json).collect();
+        let value = json!({ "exit": code, self.of: self.value, "findings": list });
+        output.result(&plain(&self.words), &value);
+        Ok(code)
+    }
+}
+
+/// Checks a proof of fork.
+pub fn check(text: &str, policy: Option<&Policy>) -> Checked {
     let (findings, proven) = fork::verify_fork(text, policy);
-    let code = verify::exit_code(&findings, accepted);
-    let mut words = match &proven {
+    let words = match &proven {
         Some(proven) => in_words(proven, policy),
         None => "This is no proof of a fork.\n".to_owned(),
     };
-    for finding in &findings {
-        words.push_str(&finding.to_string());
-        words.push('\n');
+    Checked {
+        of: "fork",
+        words,
+        value: proven.as_ref().map(to_json).into(),
+        findings,
     }
-    let list: Vec<_> = findings.iter().map(Finding::json).collect();
-    let value = json!({ "exit": code, "fork": proven.as_ref().map(to_json), "findings": list });
-    output.result(&plain(&words), &value);
-    Ok(code)
 }
 
 /// What a proof shows, for people.

@@ -147,6 +147,11 @@ fn named(path: &Path, error: HashingError) -> HashingError {
 mod tests {
     use super::*;
 
+    /// Content of a file of this size.
+    pub(super) fn bytes(size: usize) -> Vec<u8> {
+        (0..size).map(|n| (n % 251) as u8).collect()
+    }
+
     #[test]
     fn a_file_that_grew_meanwhile_is_refused() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,40 +1,28 @@
 //! A wrong map on the command line: what `custodes verify` says of a proof, and writing one.
 
-use std::collections::BTreeSet;
 #[cfg(feature = "service")]
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::Outcome;
-use super::fork::{short, whose};
-use super::output::{Output, plain};
+use super::fork::{Checked, short, whose};
 use crate::protocol::note::VerifierKey;
 use crate::protocol::policy::Policy;
 use crate::verify::map_fault::{Shown, verify_map_fault};
-use crate::verify::{self, Finding};
 
-/// Runs `custodes verify` on a proof of a wrong map.
-pub fn run(
-    text: &str,
-    policy: Option<&Policy>,
-    accepted: &BTreeSet<String>,
-    output: Output,
-) -> Outcome {
+/// Checks a proof of a wrong map.
+pub fn check(text: &str, policy: Option<&Policy>) -> Checked {
     let (findings, shown) = verify_map_fault(text, policy);
-    let code = verify::exit_code(&findings, accepted);
-    let mut words = match &shown {
+    let words = match &shown {
         Some(shown) => in_words(shown, policy),
         None => "This is no proof of a wrong map.\n".to_owned(),
     };
-    for finding in &findings {
-        words.push_str(&format!("{finding}\n"));
+    Checked {
+        of: "map_fault",
+        words,
+        value: shown.as_ref().map(to_json).into(),
+        findings,
     }
-    let list: Vec<_> = findings.iter().map(Finding::json).collect();
-    let fault = shown.as_ref().map(to_json);
-    let value = json!({ "exit": code, "map_fault": fault, "findings": list });
-    output.result(&plain(&words), &value);
-    Ok(code)
 }
 
 /// What a proof shows, for people.

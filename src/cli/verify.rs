@@ -78,11 +78,11 @@ pub fn run(args: &VerifyArgs, output: Output) -> Outcome {
     let trust = args.policy.as_deref().map(policy::load).transpose()?;
     if starts_as(&args.bundle, fork_file::HEADER, "custody-fork")? {
         let text = read_text(&args.bundle, MAX_FORK)?;
-        return fork::run(&text, trust.as_ref(), &accepted, output);
+        return fork::check(&text, trust.as_ref()).tell(&accepted, output);
     }
     if starts_as(&args.bundle, map_fault_file::HEADER, "custody-map-fault")? {
         let text = read_text(&args.bundle, MAX_FAULT)?;
-        return map_fault::run(&text, trust.as_ref(), &accepted, output);
+        return map_fault::check(&text, trust.as_ref()).tell(&accepted, output);
     }
     let kept = Kept::read(&args.known, &args.consistency)?;
     let trust = trust.ok_or_else(|| {

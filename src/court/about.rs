@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::complete;
 use super::names::{Names, name_of};
 use super::telling::Telling as _;
 use crate::ledger::state::Known as _;
 use crate::protocol::bundle::ScopeKind;
 use crate::protocol::entry::VerifiedEntry;
 use crate::protocol::id::{Strand, Subject};
-use crate::verify::{VerifiedBundle, VerifiedItem};
+use crate::verify::{Verification, VerifiedBundle, VerifiedItem};
 
 /// An exhibit or a case of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +115,30 @@ impl About {
         }
     }
 
+    /// What a report of this name says for programs, whatever else it says: of what it is, as of when, how complete that
+    /// is shown to be, and what the report does not show.
+    pub fn heading(
+        &self,
+        report: &str,
+        verification: &Verification,
+        bundle: &VerifiedBundle,
+        limits: &[&str],
+    ) -> Value {
+        let called = self.in_words(&Names::of(bundle));
+        json!({
+            "report": report,
+            "ledger": bundle.origin,
+            "about": {"kind": self.kind, "subject": self.subject, "called": called},
+            "size": bundle.checkpoint.size,
+            "evaluated_at": bundle.evaluated_at,
+            "complete": {
+                "answer": complete::answer(verification, bundle).to_string(),
+                "words": complete::in_words(bundle),
+            },
+            "limits": limits,
+        })
+    }
+
     /// In words.
     pub fn in_words(&self, names: &Names<'_>) -> String {
         match self.kind {
@@ -121,6 +146,13 @@ impl About {
             ScopeKind::Case => names.case(&self.subject),
         }
     }
+}
+
+/// What a report does not show, as it ends.
+pub fn limits_in_words(limits: &[&str]) -> String {
+    limits
+        .iter()
+        .fold(String::from("\n"), |text, limit| text + limit + "\n")
 }
 
 /// The exhibits that the bundle is about, and not merely what they were made from.

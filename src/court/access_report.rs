@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::about::About;
+use super::about::{About, limits_in_words};
 use super::access::ONLY_HERE;
 use super::complete;
 use super::names::{Names, quoted, short};
@@ -133,10 +133,7 @@ pub fn access_report(
             span(withheld.iter().copied())
         ));
     }
-    text.push('\n');
-    LIMITS
-        .iter()
-        .for_each(|limit| text.push_str(&format!("{limit}\n")));
+    text.push_str(&limits_in_words(&LIMITS));
 
     let people: Vec<Value> = people
         .iter()
@@ -157,22 +154,12 @@ pub fn access_report(
             value
         })
         .collect();
-    let value = json!({
-        "report": "access",
-        "ledger": bundle.origin,
-        "about": {"kind": about.kind, "subject": about.subject, "called": subject},
-        "size": bundle.checkpoint.size,
-        "evaluated_at": bundle.evaluated_at,
-        "complete": {
-            "answer": complete::answer(verification, bundle).to_string(),
-            "words": complete::in_words(bundle),
-        },
-        "recorded": recorded,
-        "people": people,
-        "count_only": unnamed,
-        "withheld": {"count": withheld.len(), "entries": indexes(withheld.iter().copied())},
-        "limits": LIMITS,
-    });
+    let mut value = about.heading("access", verification, bundle, &LIMITS);
+    value["recorded"] = json!(recorded);
+    value["people"] = json!(people);
+    value["count_only"] = json!(unnamed);
+    value["withheld"] =
+        json!({"count": withheld.len(), "entries": indexes(withheld.iter().copied())});
     (text, value)
 }
 

@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::about::About;
+use super::about::{About, limits_in_words};
 use super::complete;
 use super::names::Names;
 use super::served::{Case, Said, Service, Stage, Timing, lasting};
@@ -50,18 +50,7 @@ pub fn disclosure_report(
         bundle.evaluated_at.in_words(),
         complete::told(verification, bundle)
     );
-    let mut value = json!({
-        "report": "disclosure",
-        "ledger": bundle.origin,
-        "about": {"kind": about.kind, "subject": about.subject, "called": subject},
-        "size": bundle.checkpoint.size,
-        "evaluated_at": bundle.evaluated_at,
-        "complete": {
-            "answer": complete::answer(verification, bundle).to_string(),
-            "words": complete::in_words(bundle),
-        },
-        "limits": LIMITS,
-    });
+    let mut value = about.heading("disclosure", verification, bundle, &LIMITS);
     for (name, (words, part)) in [
         ("stages", report.stages()),
         ("schedules", report.schedules()),
@@ -73,10 +62,7 @@ pub fn disclosure_report(
         text.push_str(&words);
         value[name] = part;
     }
-    text.push('\n');
-    LIMITS
-        .iter()
-        .for_each(|limit| text.push_str(&format!("{limit}\n")));
+    text.push_str(&limits_in_words(&LIMITS));
     (text, value)
 }
 

@@ -7,7 +7,7 @@
 
 use serde_json::{Value, json};
 
-use super::about::About;
+use super::about::{About, limits_in_words};
 use super::complete;
 use super::names::Names;
 use super::sentences;
@@ -139,28 +139,14 @@ pub fn processing(
             counted(recorded_of_others, "entry", "entries")
         ));
     }
-    text.push('\n');
-    LIMITS
-        .iter()
-        .for_each(|limit| text.push_str(&format!("{limit}\n")));
+    text.push_str(&limits_in_words(&LIMITS));
 
-    let value = json!({
-        "report": "processing",
-        "ledger": bundle.origin,
-        "about": {"kind": about.kind, "subject": about.subject, "called": subject},
-        "from": period.from,
-        "until": period.until,
-        "size": bundle.checkpoint.size,
-        "evaluated_at": bundle.evaluated_at,
-        "complete": {
-            "answer": complete::answer(verification, bundle).to_string(),
-            "words": complete::in_words(bundle),
-        },
-        "categories": categories,
-        "withheld": {"count": unread.len(), "entries": unread},
-        "recorded_of_another_time": recorded_of_others,
-        "limits": LIMITS,
-    });
+    let mut value = about.heading("processing", verification, bundle, &LIMITS);
+    value["from"] = json!(period.from);
+    value["until"] = json!(period.until);
+    value["categories"] = json!(categories);
+    value["withheld"] = json!({"count": unread.len(), "entries": unread});
+    value["recorded_of_another_time"] = json!(recorded_of_others);
     (text, value)
 }
 

@@ -1,7 +1,7 @@
 //! How long the chains of an exhibit or case are, under a published checkpoint, with the proofs of the map: what a
 //! history is held against. No content, so it is no reading: as for the end of a chain, no access entry is made.
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
@@ -12,9 +12,8 @@ use super::known::StoreKnown;
 use super::map_keeper::MapThen;
 use super::nearest::size_of;
 use super::problem::Problem;
-use super::reads::{self, Target};
-use super::tokens::Reader;
-use super::views::{OfBundle, audited, scope};
+use super::reads::{Sought, Target};
+use super::views::{OfBundle, audited};
 use crate::ledger::ReadRight;
 use crate::ledger::state::Known as _;
 use crate::protocol::base64url;
@@ -29,12 +28,10 @@ use crate::storage::{Store, StoreError};
 /// The ends of the chains of an exhibit and of the case under which it is read, or of a case.
 pub async fn get_completeness(
     State(app): Shared,
-    Path((kind, subject)): Path<(String, String)>,
     Query(query): Query<OfBundle>,
-    reader: Reader,
+    sought: Sought,
 ) -> Result<Response, Problem> {
-    let under = query.case.as_deref();
-    let target = reads::find_named(&app, &reader, scope(&kind)?, &subject, under).await?;
+    let target = sought.find(&app).await?;
     let ends = on_disk(move || -> Result<ChainEnds, Problem> {
         let notes = match query.audited {
             true => vec![audited(&app, &target)?],

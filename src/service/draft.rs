@@ -41,16 +41,7 @@ impl<'a> DraftGroup<'a> {
     pub fn new(store: &'a dyn Store, size: TreeSize, recorded_at: LogTime) -> DraftGroup<'a> {
         DraftGroup {
             known: StoreKnown::new(store),
-            group: Group {
-                expected_size: size,
-                leaves: Vec::new(),
-                nodes: Vec::new(),
-                records: Vec::new(),
-                digests: Vec::new(),
-                erased: None,
-                checkpoint: String::new(),
-                published: None,
-            },
+            group: Group::after(size),
             recorded_at,
             roots: RefCell::default(),
         }

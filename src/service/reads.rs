@@ -3,7 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse as _, Response};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::blobs::on_disk;
@@ -156,28 +160,66 @@ fn has_ended(
     Ok(ended)
 }
 
-/// The same for a request: anything that cannot be seen gets one and the same answer, but for what the reader could see
-/// once, of which they are told that this has ended.
-pub async fn find_named(
-    app: &App,
-    reader: &Reader,
-    kind: ScopeKind,
-    subject: &str,
-    under: Option<&str>,
-) -> Result<Target, Problem> {
-    let read = |text: &str| Subject::new(text).map_err(|_| Problem::not_visible());
-    let (subject, under) = (read(subject)?, under.map(read).transpose()?);
-    let (store, reader) = (Arc::clone(&app.store), reader.actor.clone());
-    on_disk(move || -> Result<Target, Problem> {
-        if let Some(found) = find_under(&*store, &reader, kind, &subject, under.as_ref())? {
-            return Ok(found);
-        }
-        match kind == ScopeKind::Exhibit && has_ended(&*store, &reader, &subject, under.as_ref())? {
-            true => Err(disclosure_ended()),
-            false => Err(Problem::not_visible()),
-        }
-    })
-    .await
+/// The exhibit or case that a request names in its path, and who asks. As an argument of a handler it goes last, as a
+/// reader does.
+pub struct Sought {
+    /// Who asks.
+    pub reader: Reader,
+    kind: String,
+    subject: String,
+    under: Under,
+}
+
+/// The query.
+#[derive(Deserialize)]
+struct Under {
+    /// The case under which an exhibit is read that stands in several.
+    case: Option<String>,
+}
+
+impl FromRequestParts<Arc<App>> for Sought {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Sought, Response> {
+        let path = Path::from_request_parts(parts, app).await;
+        let Path((kind, subject)) = path.map_err(|refused| refused.into_response())?;
+        let query = Query::from_request_parts(parts, app).await;
+        let Query(under) = query.map_err(|refused| refused.into_response())?;
+        let reader = Reader::from_request_parts(parts, app).await;
+        Ok(Sought {
+            reader: reader.map_err(|refused| refused.into_response())?,
+            kind,
+            subject,
+            under,
+        })
+    }
+}
+
+impl Sought {
+    /// Finds it: anything that cannot be seen gets one and the same answer, but for what the reader could see once, of
+    /// which they are told that this has ended.
+    pub async fn find(&self, app: &App) -> Result<Target, Problem> {
+        let kind = match self.kind.as_str() {
+            "exhibits" => ScopeKind::Exhibit,
+            "cases" => ScopeKind::Case,
+            _ => return Err(Problem::not_visible()),
+        };
+        let read = |text: &String| Subject::new(text).map_err(|_| Problem::not_visible());
+        let subject = read(&self.subject)?;
+        let under = self.under.case.as_ref().map(read).transpose()?;
+        let (store, reader) = (Arc::clone(&app.store), self.reader.actor.clone());
+        on_disk(move || -> Result<Target, Problem> {
+            let (store, under) = (&*store, under.as_ref());
+            if let Some(found) = find_under(store, &reader, kind, &subject, under)? {
+                return Ok(found);
+            }
+            match kind == ScopeKind::Exhibit && has_ended(store, &reader, &subject, under)? {
+                true => Err(disclosure_ended()),
+                false => Err(Problem::not_visible()),
+            }
+        })
+        .await
+    }
 }
 
 fn disclosure_ended() -> Problem {

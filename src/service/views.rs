@@ -19,7 +19,7 @@ use super::nearest::size_of;
 use super::problem::Problem;
 use super::publish;
 use super::readings::{self, Reading};
-use super::reads::Target;
+use super::reads::{Sought, Target};
 use super::sequencer::Work;
 use super::tokens::Reader;
 use super::{bundles, reads};
@@ -53,18 +53,9 @@ pub async fn get_head(
     })
 }
 
-pub(super) fn scope(kind: &str) -> Result<ScopeKind, Problem> {
-    match kind {
-        "exhibits" => Ok(ScopeKind::Exhibit),
-        "cases" => Ok(ScopeKind::Case),
-        _ => Err(Problem::not_visible()),
-    }
-}
-
 /// The query of a history.
 #[derive(Deserialize)]
 pub struct Asked {
-    case: Option<String>,
     strand: Option<String>,
     from: Option<u64>,
 }
@@ -83,13 +74,12 @@ impl Asked {
 /// The entries of an exhibit or case that the reader may see.
 pub async fn get_history(
     State(app): Shared,
-    Path((kind, subject)): Path<(String, String)>,
     Query(query): Query<Asked>,
-    reader: Reader,
+    sought: Sought,
 ) -> Result<Response, Problem> {
-    let under = query.case.as_deref();
     let part = query.part()?;
-    let target = reads::find_named(&app, &reader, scope(&kind)?, &subject, under).await?;
+    let target = sought.find(&app).await?;
+    let reader = sought.reader;
     let reading = Reading {
         reader: reader.actor.clone(),
         exhibit: target.subject.clone(),
@@ -108,8 +98,6 @@ pub async fn get_history(
 /// The query of a bundle.
 #[derive(Deserialize)]
 pub struct OfBundle {
-    /// The case under which an exhibit is read that stands in several.
-    pub(super) case: Option<String>,
     /// Whether it is to end where an auditor has recomputed the map.
     #[serde(default)]
     pub(super) audited: bool,
@@ -145,17 +133,15 @@ pub(super) fn audited(app: &App, target: &Target) -> Result<String, Problem> {
 /// The bundle of an exhibit or case.
 pub async fn get_bundle(
     State(app): Shared,
-    Path((kind, subject)): Path<(String, String)>,
     Query(query): Query<OfBundle>,
-    reader: Reader,
+    sought: Sought,
 ) -> Result<Response, Problem> {
-    let under = query.case.as_deref();
-    let target = reads::find_named(&app, &reader, scope(&kind)?, &subject, under).await?;
+    let target = sought.find(&app).await?;
     let event = match query.report {
         true => "reported",
         false => "exported",
     };
-    reads::record(&app, &reader, event, &target, "bundle").await?;
+    reads::record(&app, &sought.reader, event, &target, "bundle").await?;
     // The newest published checkpoint must cover all there is, this reading included.
     app.sequencer.write(Work::Publish).await?;
     // Once that is witnessed, so is what was published before it.

@@ -106,6 +106,22 @@ pub struct Group {
     pub published: Option<Publication>,
 }
 
+impl Group {
+    /// Nothing yet, at the end of a log of this size.
+    pub fn after(expected_size: TreeSize) -> Group {
+        Group {
+            expected_size,
+            leaves: Vec::new(),
+            nodes: Vec::new(),
+            records: Vec::new(),
+            digests: Vec::new(),
+            erased: None,
+            checkpoint: String::new(),
+            published: None,
+        }
+    }
+}
+
 /// What is published with a group.
 #[derive(Debug, Clone, Default)]
 pub struct Publication {

@@ -121,17 +121,14 @@ impl Operator {
         let checkpoint = note::sign(&head.to_text(), &self.origin, &self.log);
         let second = note::cosign_ml_dsa_44(&head, &self.origin, 0, &self.log_pq);
         let group = Group {
-            expected_size: size,
             leaves: vec![NewLeaf { data, entry: None }],
             nodes: nodes_completed_by(index, leaf, &Nodes(&self.store)).unwrap(),
-            records: Vec::new(),
-            digests: Vec::new(),
-            erased: None,
             published: Some(Publication {
                 note: format!("{checkpoint}{second}"),
                 map: rows,
             }),
             checkpoint,
+            ..Group::after(size)
         };
         self.store.commit(&group).unwrap();
     }

@@ -52,16 +52,7 @@ impl Stored {
     /// Records entries up to this size, the last leaf a map leaf, and has what is published cosigned.
     pub fn grow(&mut self, size: u64) {
         let old = self.leaves.len() as u64;
-        let mut group = Group {
-            expected_size: TreeSize(old),
-            leaves: Vec::new(),
-            nodes: Vec::new(),
-            records: Vec::new(),
-            digests: Vec::new(),
-            erased: None,
-            checkpoint: String::new(),
-            published: None,
-        };
+        let mut group = Group::after(TreeSize(old));
         for index in old..size {
             let data = if index > 0 && index + 1 == size {
                 map_leaf_data(EntryIndex(index), Hash::of(&[b"map", &index.to_be_bytes()]))

@@ -197,11 +197,8 @@ fn recycle(chunk: Chunk, give_back: &SyncSender<Vec<u8>>) {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::cli::hashing::tests::bytes;
     use std::io;
-
-    fn bytes(size: usize) -> Vec<u8> {
-        (0..size).map(|n| (n % 251) as u8).collect()
-    }
 
     #[test]
     fn every_way_gives_the_digest_of_the_whole() {

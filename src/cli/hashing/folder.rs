@@ -158,11 +158,8 @@ fn sha256_of(path: &Path, buffer: &mut [u8], bar: &ProgressBar) -> Result<Hash, 
 mod tests {
     use super::*;
     use crate::cli::hashing::digest_path;
+    use crate::cli::hashing::tests::bytes;
     use crate::protocol::digest::DigestKind;
-
-    fn bytes(size: usize) -> Vec<u8> {
-        (0..size).map(|n| (n % 251) as u8).collect()
-    }
 
     #[test]
     fn a_folder_is_its_manifest() {

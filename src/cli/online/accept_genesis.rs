@@ -10,7 +10,6 @@ use super::home::Profile;
 use super::record::ledger_subject;
 use super::session::Session;
 use super::signing::{self, Act};
-use super::when;
 use crate::cli::Outcome;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
@@ -35,15 +34,8 @@ pub fn run(args: &AcceptArgs, profile: Profile, output: Output) -> Outcome {
     let subject = ledger_subject(&session)?;
     let mut body = Map::new();
     body.insert("genesis".to_owned(), json!(genesis(&session)?));
-    let act = Act {
-        subject,
-        strand: Strand::Rules,
-        opens: false,
-        event: "genesis-accepted".to_owned(),
-        body,
-        details: std::collections::BTreeMap::new(),
-        occurred_at: when::occurred(None)?,
-    };
+    let details = std::collections::BTreeMap::new();
+    let act = Act::now(subject, Strand::Rules, "genesis-accepted", body, details)?;
     signing::record(&session, &act)?.say(&session);
     Ok(0)
 }

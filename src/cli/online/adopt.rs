@@ -10,9 +10,9 @@ use serde_json::json;
 use super::authority::OptionalAuthority;
 use super::carry::Carry;
 use super::home::Profile;
+use super::reference;
 use super::session::Session;
 use super::signing::{self, Act};
-use super::{reference, when};
 use crate::cli::Outcome;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
@@ -67,17 +67,14 @@ pub fn run(args: &AdoptArgs, profile: Profile, output: Output) -> Outcome {
         return Err(Failure::new("nothing-to-adopt", words)
             .next("`custodes submit FILE --check` lists what it holds, and who signed"));
     }
-    let act = Act {
-        subject: of.subject(),
-        strand: Strand::Keys,
-        opens: false,
-        event: "adopted".to_owned(),
-        body: [("entries".to_owned(), json!(entries))]
-            .into_iter()
-            .collect(),
-        details: [("reason".to_owned(), json!(args.reason))].into(),
-        occurred_at: when::occurred(None)?,
-    };
+    let body = [("entries".to_owned(), json!(entries))];
+    let act = Act::now(
+        of.subject(),
+        Strand::Keys,
+        "adopted",
+        body.into_iter().collect(),
+        [("reason".to_owned(), json!(args.reason))].into(),
+    )?;
     let recorded = signing::record(&session, &act)?;
     let words = format!(
         "{}\n{} of {} now {} as signed: submit the file with `custodes submit {}`.",

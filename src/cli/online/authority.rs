@@ -3,7 +3,6 @@
 //! `custodes init` writes `authority/ORG.pem` and `authority/ORG/` (configuration and policy, as in a
 //! person's folder). One that made its key with `custodes key new` has everything in that folder.
 
-use std::cell::RefCell;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -73,15 +72,8 @@ impl AuthorityArgs {
         let policy = policy::load(&profile.policy_file())?;
         let key = Box::new(keys::load::<SecretKey>(&self.authority)?);
         let client = Client::new(profile.url.as_deref())?;
-        let session = Session {
-            reader: Reader { ledger, actor, key },
-            client,
-            policy,
-            output,
-            profile,
-            carry: None,
-            settled: RefCell::default(),
-        };
+        let reader = Reader { ledger, actor, key };
+        let session = Session::of(reader, client, policy, output, profile);
         unsent::send_left(&session)?;
         Ok(session)
     }

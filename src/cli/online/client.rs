@@ -22,20 +22,16 @@ use crate::protocol::key::Signer;
 use crate::protocol::token::{MAX_LIFETIME, MAX_PURPOSE, ReadRequest};
 use crate::software;
 
+mod upload;
+
 /// Largest answer read: the largest bundle.
 const MAX_ANSWER: u64 = MAX_BUNDLE as u64;
 
-/// A part of a blob, in bytes: some seconds of a poor link.
-const PART: usize = 1 << 20;
-
-/// How often a broken upload is taken up again.
-const TRIES: usize = 3;
-
-/// Pause before that.
-const BREATH: Duration = Duration::from_secs(1);
-
 /// How long one request may take: a bundle over a slow link.
 const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Where entries are submitted.
+const ENTRIES: &str = "/v1/entries";
 
 /// Set to 1 by who trusts the network.
 const PLAIN_HTTP: &str = "CUSTODES_PLAIN_HTTP";
@@ -55,6 +51,51 @@ pub struct Client {
     agent: ureq::Agent,
     /// Nothing where the person works offline.
     base: Option<String>,
+}
+
+/// A request.
+struct Call<'a> {
+    method: Method,
+    path: &'a str,
+    token: Option<&'a str>,
+    /// Its kind, and its bytes.
+    body: Option<(&'a str, &'a [u8])>,
+    /// Which part of the whole the body is.
+    range: Option<&'a str>,
+}
+
+impl<'a> Call<'a> {
+    fn get(path: &'a str) -> Call<'a> {
+        Call {
+            method: Method::GET,
+            path,
+            token: None,
+            body: None,
+            range: None,
+        }
+    }
+
+    fn post(path: &'a str, kind: &'a str, body: &'a [u8]) -> Call<'a> {
+        Call {
+            method: Method::POST,
+            body: Some((kind, body)),
+            ..Call::get(path)
+        }
+    }
+
+    fn put(path: &'a str, body: &'a [u8]) -> Call<'a> {
+        Call {
+            method: Method::PUT,
+            ..Call::post(path, "application/octet-stream", body)
+        }
+    }
+
+    fn with(self, token: &'a str) -> Call<'a> {
+        Call {
+            token: Some(token),
+            ..self
+        }
+    }
 }
 
 /// What the service answered, if it was a success.
@@ -107,7 +148,7 @@ impl Client {
 
     /// Reads something public; nothing where the service says 404.
     pub fn public(&self, path: &str) -> Result<Option<Answer>, Failure> {
-        match self.send(Method::GET, path, None, None, None) {
+        match self.send(&Call::get(path)) {
             Ok(answer) => Ok(Some(answer)),
             Err(refused) if refused.status == Some(404) => Ok(None),
             Err(refused) => Err(refused),
@@ -117,57 +158,12 @@ impl Client {
     /// Reads something that needs a token; `path` includes the query.
     pub fn read(&self, reader: &Reader, path: &str, purpose: &str) -> Result<Answer, Failure> {
         let token = self.token(reader, "GET", path, None, purpose)?;
-        self.send(Method::GET, path, Some(&token), None, None)
+        self.send(&Call::get(path).with(&token))
     }
 
     /// Reads JSON that needs a token.
     pub fn read_json(&self, reader: &Reader, path: &str, purpose: &str) -> Result<Value, Failure> {
         self.read(reader, path, purpose)?.json()
-    }
-
-    /// Stores a blob under its SHA-256, in parts. What an earlier try brought there is not sent again, and a connection
-    /// that breaks is taken up where it broke.
-    pub fn put_blob(&self, reader: &Reader, bytes: &[u8]) -> Result<Hash, Failure> {
-        let sha256 = Hash::of(&[bytes]);
-        let path = format!("/v1/blobs/{}", sha256.to_hex());
-        if bytes.len() <= PART {
-            let token = self.token(reader, "PUT", &path, Some(sha256), "deposit")?;
-            let body = Some(("application/octet-stream", bytes));
-            self.send(Method::PUT, &path, Some(&token), body, None)?;
-            return Ok(sha256);
-        }
-        let mut progress = self.upload(reader, &path)?;
-        let mut tries = 0;
-        while progress["whole"] != true {
-            let have = progress["have"].as_u64();
-            let have = have.and_then(|have| usize::try_from(have).ok());
-            let left = have
-                .and_then(|have| bytes.get(have..))
-                .filter(|left| !left.is_empty());
-            // An upload that is longer than this blob, or as long and still not it, is not its beginning.
-            let left = left.unwrap_or(bytes);
-            let at = bytes.len() - left.len();
-            let part = &left[..left.len().min(PART)];
-            let range = format!("bytes {at}-{}/{}", at + part.len() - 1, bytes.len());
-            let token = self.token(reader, "PUT", &path, Some(Hash::of(&[part])), "deposit")?;
-            let body = Some(("application/octet-stream", part));
-            progress = match self.send(Method::PUT, &path, Some(&token), body, Some(&range)) {
-                Ok(answer) => answer.json()?,
-                // Nothing came back, or the service has not noticed yet that the try before broke off.
-                Err(refused) if matches!(refused.status, None | Some(409)) && tries < TRIES => {
-                    tries += 1;
-                    std::thread::sleep(BREATH);
-                    self.upload(reader, &path)?
-                }
-                Err(refused) => return Err(refused),
-            };
-        }
-        Ok(sha256)
-    }
-
-    /// How far an upload of ours got.
-    fn upload(&self, reader: &Reader, path: &str) -> Result<Value, Failure> {
-        self.read_json(reader, &format!("{path}/upload"), "deposit")
     }
 
     /// Reads lines of JSON for as long as they come; each is handed to `take`.
@@ -179,7 +175,7 @@ impl Client {
         mut take: impl FnMut(Value),
     ) -> Result<(), Failure> {
         let token = self.token(reader, "GET", path, None, purpose)?;
-        let mut response = self.begin(Method::GET, path, Some(&token), None, None, None)?;
+        let mut response = self.begin(&Call::get(path).with(&token), None)?;
         let body = response.body_mut().with_config().limit(MAX_ANSWER);
         for line in BufReader::new(body.reader()).lines() {
             let line = line.map_err(|error| self.unreachable(&error.to_string()))?;
@@ -190,25 +186,22 @@ impl Client {
 
     /// Sends a checkpoint with an auditor's cosignature behind it.
     pub fn post_cosignature(&self, note: &str) -> Result<Value, Failure> {
-        let body = Some(("text/plain", note.as_bytes()));
-        self.send(Method::POST, "/v1/cosignatures", None, body, None)?
-            .json()
+        let call = Call::post("/v1/cosignatures", "text/plain", note.as_bytes());
+        self.send(&call)?.json()
     }
 
     /// Submits an entry, once; the answer is its receipt.
     pub fn post_entry(&self, entry: &str) -> Result<Value, Failure> {
         let body = serde_json::json!({ "entry": entry }).to_string();
-        let body = Some(("application/json", body.as_bytes()));
-        self.send(Method::POST, "/v1/entries", None, body, None)?
-            .json()
+        let call = Call::post(ENTRIES, "application/json", body.as_bytes());
+        self.send(&call)?.json()
     }
 
     /// Submits an entry that takes in a branch, with the entries of that.
     pub fn post_branch(&self, entry: &str, branch: &[String]) -> Result<Value, Failure> {
         let body = serde_json::json!({ "entry": entry, "branch": branch }).to_string();
-        let body = Some(("application/json", body.as_bytes()));
-        self.send(Method::POST, "/v1/entries", None, body, None)?
-            .json()
+        let call = Call::post(ENTRIES, "application/json", body.as_bytes());
+        self.send(&call)?.json()
     }
 
     /// Submits entries as one batch: for each, in order, the receipt or why it was refused.
@@ -218,10 +211,8 @@ impl Client {
             .map(|entry| serde_json::json!({ "entry": entry }).to_string())
             .collect();
         let body = lines.join("\n");
-        let body = Some(("application/x-ndjson", body.as_bytes()));
-        let answer = self
-            .send(Method::POST, "/v1/entries", None, body, None)?
-            .text()?;
+        let call = Call::post(ENTRIES, "application/x-ndjson", body.as_bytes());
+        let answer = self.send(&call)?.text()?;
         let results = answer
             .lines()
             .map(|line| {
@@ -278,15 +269,8 @@ impl Client {
         request.sign_by(&*reader.key).map_err(agent::gone)
     }
 
-    fn send(
-        &self,
-        method: Method,
-        path: &str,
-        token: Option<&str>,
-        body: Option<(&str, &[u8])>,
-        range: Option<&str>,
-    ) -> Result<Answer, Failure> {
-        let mut response = self.begin(method, path, token, body, range, Some(PATIENCE))?;
+    fn send(&self, call: &Call<'_>) -> Result<Answer, Failure> {
+        let mut response = self.begin(call, Some(PATIENCE))?;
         let body = self.body(&mut response)?;
         Ok(Answer { body })
     }
@@ -300,11 +284,7 @@ impl Client {
     /// Sends a request; the answer is a success whose body is still to be read.
     fn begin(
         &self,
-        method: Method,
-        path: &str,
-        token: Option<&str>,
-        body: Option<(&str, &[u8])>,
-        range: Option<&str>,
+        call: &Call<'_>,
         patience: Option<Duration>,
     ) -> Result<Response<Body>, Failure> {
         let base = self.base.as_deref().ok_or_else(|| {
@@ -312,18 +292,18 @@ impl Client {
                 .next("run it without --offline where there is a network")
         })?;
         let mut request = Request::builder()
-            .method(method)
-            .uri(format!("{base}{path}"));
-        if let Some(token) = token {
+            .method(&call.method)
+            .uri(format!("{base}{}", call.path));
+        if let Some(token) = call.token {
             request = request.header("authorization", format!("Custody {token}"));
         }
-        if let Some(range) = range {
+        if let Some(range) = call.range {
             request = request.header("content-range", range);
         }
-        if let Some((kind, _)) = body {
+        if let Some((kind, _)) = call.body {
             request = request.header("content-type", kind);
         }
-        let result = match body {
+        let result = match call.body {
             Some((_, bytes)) => request.body(bytes).map(|one| self.run(one, patience)),
             None => request.body(()).map(|one| self.run(one, patience)),
         };

@@ -13,7 +13,6 @@ use super::key::request;
 use super::session::Session;
 use super::signing::{self, Act};
 use super::values::Details;
-use super::when;
 use super::{reference, vocabulary};
 use crate::cli::Outcome;
 use crate::cli::failure::{Failure, read_text};
@@ -277,15 +276,7 @@ fn act(
     body: Map<String, Value>,
     details: Details,
 ) -> Result<Act, Failure> {
-    Ok(Act {
-        subject,
-        strand: Strand::Keys,
-        opens: false,
-        event: event.to_owned(),
-        body,
-        details: details.into_map(),
-        occurred_at: when::occurred(None)?,
-    })
+    Act::now(subject, Strand::Keys, event, body, details.into_map())
 }
 
 /// A moment that was stated, or null.

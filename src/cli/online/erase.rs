@@ -14,7 +14,7 @@ use super::session::Session;
 use super::signing::{self, Act};
 use super::told::{self, Told};
 use super::values::Details;
-use super::{reference, rules_chain, when};
+use super::{reference, rules_chain};
 use crate::cli::Outcome;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
@@ -178,15 +178,15 @@ pub fn person(args: &PersonArgs, profile: Profile, output: Output) -> Outcome {
     }
     let mut details = Details::default();
     details.add("legal_basis", args.legal_basis.as_str())?;
-    let act = Act {
+    let body = Map::from_iter([("erase".to_owned(), Value::from(erase))]);
+    let details = details.into_map();
+    let act = Act::now(
         subject,
-        strand: Strand::Keys,
-        opens: false,
-        event: "person-details-erased".to_owned(),
-        body: Map::from_iter([("erase".to_owned(), Value::from(erase))]),
-        details: details.into_map(),
-        occurred_at: when::occurred(None)?,
-    };
+        Strand::Keys,
+        "person-details-erased",
+        body,
+        details,
+    )?;
     signing::record(&session, &act)?.say(&session);
     Ok(0)
 }
@@ -212,15 +212,7 @@ fn record(
     }
     let mut details = Details::default();
     details.add("legal_basis", args.legal_basis.as_str())?;
-    let act = Act {
-        subject,
-        strand,
-        opens: false,
-        event: event.to_owned(),
-        body,
-        details: details.into_map(),
-        occurred_at: when::occurred(None)?,
-    };
+    let act = Act::now(subject, strand, event, body, details.into_map())?;
     signing::record(session, &act)
 }
 

@@ -18,7 +18,7 @@ use super::rules_chain;
 use super::session::Session;
 use super::signing::{self, Act, Recorded};
 use super::values::Details;
-use super::{vocabulary, when};
+use super::vocabulary;
 use crate::cli::Outcome;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
@@ -198,15 +198,8 @@ fn record(
     if let Some((name, value)) = detail {
         details.add(name, value)?;
     }
-    let act = Act {
-        subject: ledger_subject(session)?,
-        strand: Strand::Rules,
-        opens: false,
-        event: event.to_owned(),
-        body,
-        details: details.into_map(),
-        occurred_at: when::occurred(None)?,
-    };
+    let ledger = ledger_subject(session)?;
+    let act = Act::now(ledger, Strand::Rules, event, body, details.into_map())?;
     signing::record(session, &act)
 }
 

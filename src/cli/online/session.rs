@@ -36,6 +36,25 @@ pub struct Session {
 }
 
 impl Session {
+    /// Of what was read for it; nothing was asked of the service yet.
+    pub fn of(
+        reader: Reader,
+        client: Client,
+        policy: Policy,
+        output: Output,
+        profile: Profile,
+    ) -> Session {
+        Session {
+            reader,
+            client,
+            policy,
+            output,
+            profile,
+            carry: None,
+            settled: RefCell::default(),
+        }
+    }
+
     /// Opens the person's folder, and checks that the service continues the history this person verified
     /// before: whatever the command, a fork is noticed first.
     pub fn open(mut profile: Profile, output: Output) -> Result<Session, Failure> {
@@ -49,15 +68,8 @@ impl Session {
             Some(_) => Client::offline(),
             None => Client::new(profile.url.as_deref())?,
         };
-        let mut session = Session {
-            reader: Reader { ledger, actor, key },
-            client,
-            policy,
-            output,
-            profile,
-            carry: None,
-            settled: RefCell::default(),
-        };
+        let reader = Reader { ledger, actor, key };
+        let mut session = Session::of(reader, client, policy, output, profile);
         if let Some(file) = session.profile.offline.clone() {
             let carry = match session.profile.only_look {
                 true => Carry::look(&file, &session)?,

@@ -16,7 +16,7 @@ use super::client::unexpected;
 use super::fresh::{random, random_subject, unix_now};
 use super::session::Session;
 use super::unsent;
-use super::{vocabulary, watch};
+use super::{vocabulary, watch, when};
 use crate::cli::failure::Failure;
 use crate::ledger::{missing_detail, schema};
 use crate::protocol::entry::{Draft, DraftError, EntryHash, Payload, Seen, UnverifiedEntry};
@@ -44,6 +44,27 @@ pub struct Act {
     pub details: BTreeMap<String, Value>,
     /// When it happened.
     pub occurred_at: Occurred,
+}
+
+impl Act {
+    /// What happened just now, on a chain of something that was there before.
+    pub fn now(
+        subject: Subject,
+        strand: Strand,
+        event: &str,
+        body: Map<String, Value>,
+        details: BTreeMap<String, Value>,
+    ) -> Result<Act, Failure> {
+        Ok(Act {
+            subject,
+            strand,
+            opens: false,
+            event: event.to_owned(),
+            body,
+            details,
+            occurred_at: when::occurred(None)?,
+        })
+    }
 }
 
 /// Something recorded, with its verified receipt.

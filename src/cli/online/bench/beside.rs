@@ -4,9 +4,9 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::exhibits::{ENTRIES, Exhibit, Exhibits};
+use super::exhibits::{ENTRIES, Exhibits};
 use super::exhibits_for;
-use super::ingest::{self, on_connections};
+use super::ingest::{self, one_by_one};
 use super::row::Row;
 use crate::cli::failure::Failure;
 use crate::cli::online::session::Session;
@@ -94,15 +94,7 @@ fn round(
                 })
             })
             .collect();
-        let written = on_connections(&made, clients, |share: &[Exhibit]| {
-            let mut waits = Vec::with_capacity(share.len() * ENTRIES);
-            for entry in share.iter().flat_map(|exhibit| &exhibit.entries) {
-                let begun = Instant::now();
-                client.post_entry(entry)?;
-                waits.push(begun.elapsed().as_secs_f64());
-            }
-            Ok(waits)
-        });
+        let written = one_by_one(client, &made, clients);
         over.store(true, Ordering::SeqCst);
         for thread in threads {
             thread

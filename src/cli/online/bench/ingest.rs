@@ -100,17 +100,7 @@ pub fn single(
     let made = exhibits.make(exhibits_for(entries))?;
     let mut watch = Watch::default();
     let client = &session.client;
-    let waits = watch.lap(stage, session, || {
-        on_connections(&made, clients, |share| {
-            let mut waits = Vec::with_capacity(share.len() * ENTRIES);
-            for entry in share.iter().flat_map(|exhibit| &exhibit.entries) {
-                let begun = Instant::now();
-                client.post_entry(entry)?;
-                waits.push(begun.elapsed().as_secs_f64());
-            }
-            Ok(waits)
-        })
-    })?;
+    let waits = watch.lap(stage, session, || one_by_one(client, &made, clients))?;
     row.count = waits.len() as f64;
     row.keep_waits(waits);
     count(submitted, &exhibits, made.len());
@@ -172,6 +162,19 @@ pub fn post(client: &Client, share: &[Exhibit], batch: usize) -> Result<Vec<f64>
 pub fn count(submitted: &mut Submitted, exhibits: &Exhibits<'_>, made: usize) {
     submitted.entries += (made * ENTRIES + exhibits.cases) as u64;
     submitted.exhibits += made as u64;
+}
+
+/// Submits the entries of exhibits, one to a request, by so many clients at once; the answer is how long each took.
+pub fn one_by_one(client: &Client, made: &[Exhibit], clients: usize) -> Result<Vec<f64>, Failure> {
+    on_connections(made, clients, |share| {
+        let mut waits = Vec::with_capacity(share.len() * ENTRIES);
+        for entry in share.iter().flat_map(|exhibit| &exhibit.entries) {
+            let begun = Instant::now();
+            client.post_entry(entry)?;
+            waits.push(begun.elapsed().as_secs_f64());
+        }
+        Ok(waits)
+    })
 }
 
 /// Deals out work to threads, one for each connection, and gathers what they measured.

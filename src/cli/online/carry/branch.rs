@@ -9,7 +9,7 @@ use crate::cli::online::client::unexpected;
 use crate::cli::online::patience::patiently;
 use crate::cli::online::session::Session;
 use crate::cli::online::signing::{self, Act};
-use crate::cli::online::{watch, when};
+use crate::cli::online::watch;
 use crate::ledger::MAX_BRANCH;
 use crate::protocol::entry::UnverifiedEntry;
 use crate::protocol::id::{Strand, Subject};
@@ -69,15 +69,13 @@ fn take_in(
     let from = entries.first().and_then(|entry| entry.payload().prev);
     let names: Vec<_> = entries.iter().map(|entry| entry.hash()).collect();
     let body = json!({"from": from, "entries": names});
-    let act = Act {
-        subject: exhibit.clone(),
-        strand: Strand::Custody,
-        opens: false,
-        event: "late-branch".to_owned(),
-        body: body.as_object().cloned().unwrap_or_else(Map::new),
-        details: [("reason".to_owned(), json!(reason))].into(),
-        occurred_at: when::occurred(None)?,
-    };
+    let act = Act::now(
+        exhibit.clone(),
+        Strand::Custody,
+        "late-branch",
+        body.as_object().cloned().unwrap_or_else(Map::new),
+        [("reason".to_owned(), json!(reason))].into(),
+    )?;
     let texts: Vec<String> = entries.iter().map(|entry| entry.to_text()).collect();
     let seen = watch::look(session)?;
     let mut refused = None;

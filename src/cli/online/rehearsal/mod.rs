@@ -4,7 +4,6 @@
 
 mod sending;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -221,19 +220,17 @@ impl Stage {
     }
 
     fn record(&self) -> Result<Recorded, Failure> {
-        let act = Act {
-            subject: Subject::from_bytes([4; 16]),
-            strand: Strand::Custody,
-            opens: false,
-            event: "sealed".to_owned(),
-            body: Map::from_iter([("seal".to_owned(), json!("B1"))]),
-            details: BTreeMap::from([
+        let act = Act::now(
+            Subject::from_bytes([4; 16]),
+            Strand::Custody,
+            "sealed",
+            Map::from_iter([("seal".to_owned(), json!("B1"))]),
+            BTreeMap::from([
                 ("bag".to_owned(), json!("B1")),
                 ("note".to_owned(), json!("x")),
             ]),
-            occurred_at: when::occurred(None).unwrap(),
-        };
-        signing::record(&self.session, &act)
+        );
+        signing::record(&self.session, &act?)
     }
 
     /// Entries in the log.
@@ -258,29 +255,22 @@ impl Stage {
 
 fn session(home: &Path, url: &str) -> Session {
     let vkey = VerifierKey::ed25519(origin(), SignatureKind::Ed25519, log_key().public());
-    Session {
-        profile: Profile {
-            home: home.to_owned(),
-            config: Config::default(),
-            url: None,
-            purpose: None,
-            offline: None,
-            only_look: false,
-        },
-        reader: Reader {
-            ledger: origin(),
-            actor: ActorId::from_parts(
-                &"a.example".parse().unwrap(),
-                &Subject::from_bytes([2; 16]),
-            ),
-            key: Box::new(SecretKey::from_seed([3; 32])),
-        },
-        client: Client::new(Some(url)).unwrap(),
-        policy: Policy::parse(&format!("log {vkey}\nquorum none\n")).unwrap(),
-        output: Output::new(false),
-        carry: None,
-        settled: RefCell::default(),
-    }
+    let profile = Profile {
+        home: home.to_owned(),
+        config: Config::default(),
+        url: None,
+        purpose: None,
+        offline: None,
+        only_look: false,
+    };
+    let reader = Reader {
+        ledger: origin(),
+        actor: ActorId::from_parts(&"a.example".parse().unwrap(), &Subject::from_bytes([2; 16])),
+        key: Box::new(SecretKey::from_seed([3; 32])),
+    };
+    let client = Client::new(Some(url)).unwrap();
+    let policy = Policy::parse(&format!("log {vkey}\nquorum none\n")).unwrap();
+    Session::of(reader, client, policy, Output::new(false), profile)
 }
 
 #[test]
