@@ -120,6 +120,99 @@ fn a_wrong_map_is_caught_with_proof_in_the_folder_and_over_http() {
     shows(&ledger, &ledger.path("ledger.custody-map-fault"));
 }
 
+#[test]
+fn of_two_maps_that_contradict_each_other_one_is_wrong_or_the_log_is_forked() {
+    let mut ledger = Ledger::new();
+    trust(&ledger);
+    let policy = ledger.path("trust.policy").display().to_string();
+    ledger.stop();
+    ledger.start_with(&SELDOM);
+    let file = ledger.path("clip.bin");
+    std::fs::write(&file, b"a clip").unwrap();
+    ledger.register(&file, "JSM/1");
+    ok(&ledger.run("smith", &["seal", &format!("{CASE} JSM/1"), "K1234567"]));
+    ledger.kill();
+
+    // 1. Both at the same place of the tree: two roots of one size.
+    for folder in ["ledger", "smith"] {
+        copy(
+            &ledger.path(folder),
+            &ledger.path(&format!("other-{folder}")),
+        );
+    }
+    let operator = Operator::at(&ledger.path("other-ledger"));
+    operator.publish_map_without(&[]);
+    let told = operator.published();
+    drop(operator);
+    std::fs::write(ledger.path("told.checkpoint"), &told).unwrap();
+    let hiding = hide_the_seal(&ledger);
+    let [told, hiding] = [&told, &hiding].map(|note| note.lines().take(3).collect::<Vec<_>>());
+    assert_eq!(told[..2], hiding[..2]);
+    assert_ne!(told[2], hiding[2]);
+    bundle(&mut ledger, "forked.custody.json");
+    let said = held_against(&ledger, "forked.custody.json", "told.checkpoint");
+    assert!(said.contains("[forked]"), "{said}");
+    let fork = ledger.path("forked.custody.json.custody-fork");
+    let args = ["verify", &fork.display().to_string(), "--policy", &policy];
+    let said = ok(&ledger.run("nobody", &args));
+    assert!(said.contains("FORK of the log evidence.example"), "{said}");
+
+    // 2. One after the other in one tree: what an audit finds says that the second is wrong.
+    for folder in ["ledger", "smith"] {
+        std::fs::remove_dir_all(ledger.path(folder)).unwrap();
+        let other = ledger.path(&format!("other-{folder}"));
+        std::fs::rename(other, ledger.path(folder)).unwrap();
+    }
+    bundle(&mut ledger, "whole.custody.json");
+    ledger.start_with(&SELDOM);
+    ok(&ledger.run("smith", &["history", CASE]));
+    ledger.kill();
+    let hiding = hide_the_seal(&ledger);
+    bundle(&mut ledger, "cut.custody.json");
+    let said = held_against(&ledger, "cut.custody.json", "whole.custody.json");
+    assert!(said.contains("[chain-cut]"), "{said}");
+    assert!(!said.contains("[forked]"), "{said}");
+    assert!(!ledger.path("cut.custody.json.custody-fork").exists());
+    let dir = ledger.path("ledger").display().to_string();
+    ends(&ledger.run("nobody", &["audit", "--dir", &dir]), 1);
+    let proof = ledger.path("ledger.custody-map-fault");
+    shows(&ledger, &proof);
+    let size: u64 = hiding.lines().nth(1).unwrap().parse().unwrap();
+    let args = ["verify", &proof.display().to_string(), "--policy", &policy];
+    let said = ok(&ledger.run("nobody", &args));
+    let named = format!("what it commits to at leaf {} cannot stand there", size - 1);
+    assert!(said.contains(&named), "{said}");
+}
+
+/// Has the stopped ledger commit to a map in which nothing was sealed, and tell the same; the checkpoint over it.
+fn hide_the_seal(ledger: &Ledger) -> String {
+    let operator = Operator::at(&ledger.path("ledger"));
+    let hidden = operator.places(|entry| entry.payload().event == "sealed");
+    assert_eq!(hidden.len(), 1);
+    operator.publish_map_without(&hidden);
+    operator.leave_out(&hidden);
+    operator.published()
+}
+
+/// The bundle that the stopped ledger gives.
+fn bundle(ledger: &mut Ledger, name: &str) {
+    ledger.start_with(&SELDOM);
+    let to = ledger.path(name).display().to_string();
+    let reference = format!("{CASE} JSM/1");
+    ok(&ledger.run("smith", &["bundle", &reference, "--out", &to]));
+    ledger.kill();
+}
+
+/// What the verifier says of a bundle that holds by itself, against what somebody kept; it fails.
+fn held_against(ledger: &Ledger, bundle: &str, kept: &str) -> String {
+    let [bundle, kept, policy] =
+        [bundle, kept, "trust.policy"].map(|name| ledger.path(name).display().to_string());
+    let args = ["verify", &bundle, "--policy", &policy];
+    ends(&ledger.run("nobody", &args), 3);
+    let known = [&args[..], &["--known", &kept]].concat();
+    ends(&ledger.run("nobody", &known), 1)
+}
+
 fn of_access(entry: &UnverifiedEntry) -> bool {
     entry.payload().strand == Strand::Access
 }

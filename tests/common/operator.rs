@@ -81,6 +81,11 @@ impl Operator {
         chains
     }
 
+    /// The newest checkpoint that is published.
+    pub fn published(&self) -> String {
+        self.store.published().unwrap().unwrap()
+    }
+
     /// Commits to a map without these entries, and publishes that. Something must have been recorded since the last one.
     pub fn publish_map_without(&self, hidden: &[EntryIndex]) {
         let hidden: BTreeSet<EntryIndex> = hidden.iter().copied().collect();
