@@ -10,8 +10,8 @@
 //! 3. both hold an entry of the same index;
 //! 4. the reader gives a consistency proof for the two, as the service answers `/v1/consistency/OLD/NEW`.
 //!
-//! Else it is said that the two were not compared. Where both are bundles of one history, their chains are compared as
-//! well (`chains_known`). In scope: the comparison. Out of scope: whether the bundle or proof
+//! Else it is said that the two were not compared. Where both are bundles, and no fork is shown, their chains are compared
+//! as well (`chains_known`). In scope: the comparison. Out of scope: whether the bundle or proof
 //! is good in itself, which the rest of `verify` says.
 
 use std::collections::BTreeMap;
@@ -198,11 +198,14 @@ fn compare_all(
             }
         };
         let outcome = compare(&kept, shown, policy, known.proofs);
-        if let (Some(one), Some(other)) = (&kept.bundle, &shown.bundle)
-            && matches!(outcome, Outcome::Same | Outcome::Continued | Outcome::Older)
-        {
+        let tied = match outcome {
+            Outcome::Same | Outcome::Continued | Outcome::Older => Some(true),
+            Outcome::NotCompared => Some(false),
+            Outcome::Forked(_) => None,
+        };
+        if let (Some(one), Some(other), Some(tied)) = (&kept.bundle, &shown.bundle, tied) {
             let [head, other_head] = [&kept, shown].map(|account| &account.newest().0);
-            chains_known::compare(name, (one, head), (other, other_head), findings);
+            chains_known::compare(name, (one, head), (other, other_head), tied, findings);
         }
         match outcome {
             Outcome::Same => findings.note(

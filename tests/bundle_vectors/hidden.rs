@@ -12,6 +12,7 @@ use custodes::protocol::tree::EntryIndex;
 use forged::viewed;
 use good::{noted, post_quantum_bundle, post_quantum_lines};
 use opened::registered;
+use world::untied;
 
 pub fn vectors() -> Vec<Vector> {
     let mut all = logs();
@@ -201,10 +202,13 @@ fn left_out() -> Vec<Vector> {
     }
     // From here on the map leaves the newest view out as well: the operator's word, until somebody kept the older one.
     let mut sample = looked_at();
+    let seen = sample.world.seen;
     sample.world.publish_map();
     let kept = sample.world.exhibit_bundle(&sample.video);
     sample.world.omitted = last(&access).into_iter().collect();
     sample.world.map_lies = true;
+    // Nobody names the older tree as seen.
+    sample.world.seen = seen;
     noted(&mut sample, "seen on the shelf");
     let lied = sample.world.exhibit_bundle(&sample.video);
     all.push(Vector::good(
@@ -226,6 +230,15 @@ fn left_out() -> Vec<Vector> {
             "cut-against-kept",
             "The same, against the one that the reader kept.",
             &lied,
+        )
+        .knowing("cut-kept"),
+    );
+    all.push(
+        Vector::bad(
+            "chain-cut",
+            "cut-against-kept-untied",
+            "The same, and nothing ties it to the tree that the reader kept.",
+            &untied(lied, &kept),
         )
         .knowing("cut-kept"),
     );

@@ -2,13 +2,11 @@
 
 use super::*;
 
-use custodes::protocol::checkpoint::Checkpoint;
 use custodes::protocol::digest::{DigestKind, EvidenceDigest};
 use custodes::protocol::hash::Hash;
 use custodes::protocol::id::{ChainId, Strand};
-use custodes::protocol::note::UnverifiedNote;
 use good::{chain, noted};
-use world::{prune, withhold, withhold_entry};
+use world::{prune, untied, withhold, withhold_entry};
 
 pub fn vectors() -> Vec<Vector> {
     let sample = sample();
@@ -162,13 +160,7 @@ fn known() -> Vec<Vector> {
     // Nobody names the older tree as seen, and its checkpoint is left out.
     sample.world.seen = seen;
     noted(&mut sample, "a note in between");
-    let mut untied = sample.world.exhibit_bundle(&sample.video);
-    let note = UnverifiedNote::parse(kept.checkpoints.last().unwrap()).unwrap();
-    let size = Checkpoint::parse_text(note.text()).unwrap().size;
-    let of_size = format!("\n{}\n", size.0);
-    untied.checkpoints.retain(|note| !note.contains(&of_size));
-    untied.consistency.retain(|one| one.size != size);
-    prune(&mut untied);
+    let untied = untied(sample.world.exhibit_bundle(&sample.video), &kept);
     vec![
         Vector::open(
             "older-than-known",

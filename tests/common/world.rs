@@ -45,7 +45,7 @@ use custodes::protocol::tree::{
 use custodes::verify::audit::AuditLeaf;
 use serde_json::{Map, Value, json};
 
-pub use bundles::{prune, withhold, withhold_entry};
+pub use bundles::{prune, untied, withhold, withhold_entry};
 pub use live::{Founded, Queued, RealLedger};
 pub use made::{Person, SECTORS, clone, details};
 use made::{key, object, person, random, subject};

@@ -2,6 +2,8 @@
 
 use super::*;
 
+use custodes::protocol::note::UnverifiedNote;
+
 impl World {
     /// The bundle of an exhibit.
     pub fn exhibit_bundle(&self, exhibit: &Subject) -> Bundle {
@@ -277,6 +279,17 @@ pub fn prune(bundle: &mut Bundle) {
         at.0 = order.binary_search(&at.0).unwrap() as u32;
     }
     bundle.nodes = order.iter().map(|at| bundle.nodes[*at as usize]).collect();
+}
+
+/// A bundle without what ties it to the newest tree of another.
+pub fn untied(mut bundle: Bundle, from: &Bundle) -> Bundle {
+    let note = UnverifiedNote::parse(from.checkpoints.last().unwrap()).unwrap();
+    let size = Checkpoint::parse_text(note.text()).unwrap().size;
+    let of_size = format!("\n{}\n", size.0);
+    bundle.checkpoints.retain(|note| !note.contains(&of_size));
+    bundle.consistency.retain(|one| one.size != size);
+    prune(&mut bundle);
+    bundle
 }
 
 /// Leaves details of an entry out.
