@@ -28,7 +28,7 @@ use super::reads;
 use super::say::say;
 use crate::ledger::rules::{Named as Kind, Rules};
 use crate::ledger::state::Known;
-use crate::ledger::{EntryView, ReadRight, entry_view, may_read, may_read_exhibit};
+use crate::ledger::{ReadRight, entry_view, may_read, may_read_exhibit};
 use crate::protocol::entry::UnverifiedEntry;
 use crate::protocol::id::{ActorId, Strand, Subject};
 use crate::protocol::time::LogTime;
@@ -409,12 +409,8 @@ impl Asked<'_> {
         let detail = row
             .and_then(|row| row.names.as_ref())
             .map(|names| &names.detail);
-        let told = match entry_view(self.known, right, entry.payload()) {
-            EntryView::Whole => true,
-            EntryView::Without(names) => detail.is_none_or(|detail| !names.contains(detail)),
-            EntryView::WithoutDetails | EntryView::Withheld => false,
-        };
-        Ok(told)
+        let view = entry_view(self.known, right, entry.payload());
+        Ok(detail.is_none_or(|detail| view.shows(detail)))
     }
 
     fn actor(&self, subject: &Subject) -> Result<Option<Value>, SearchError> {

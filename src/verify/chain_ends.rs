@@ -18,10 +18,21 @@ use crate::protocol::map::MapPath;
 use crate::protocol::policy::Policy;
 use crate::protocol::tree::EntryIndex;
 
-/// Why it shows nothing, or what was told is not all.
+/// Why it shows nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NotShown(String);
+
+/// Why what was told is not what stands in a chain.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Untrue {
+    /// There are more than were told.
+    #[error("{0}")]
+    NotAll(String),
+    /// They are others.
+    #[error("{0}")]
+    Others(String),
+}
 
 /// Ends of chains, as shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,10 +96,12 @@ impl ShownEnds {
     }
 
     /// Whether these are all entries that stand in a chain under the checkpoint, in order: how many they are.
-    pub fn check(&self, chain: &ChainId, told: &[ToldEntry]) -> Result<u64, NotShown> {
+    pub fn check(&self, chain: &ChainId, told: &[ToldEntry]) -> Result<u64, Untrue> {
         let place = place(chain);
         let Some((length, head)) = self.chains.get(chain) else {
-            return Err(NotShown(format!("{place}: nothing shows how long it is")));
+            return Err(Untrue::Others(format!(
+                "{place}: nothing shows how long it is"
+            )));
         };
         let covered = told
             .iter()
@@ -97,12 +110,14 @@ impl ShownEnds {
         for one in covered {
             (count, end) = (count + 1, end.extend(one.index, one.commitment));
         }
-        match (count == *length, end == *head) {
-            (true, true) => Ok(count),
-            (false, _) => Err(NotShown(format!(
+        if count < *length {
+            return Err(Untrue::NotAll(format!(
                 "{place}: {count} of {length} entries were told"
-            ))),
-            (true, false) => Err(NotShown(format!(
+            )));
+        }
+        match end == *head {
+            true => Ok(count),
+            false => Err(Untrue::Others(format!(
                 "{place}: what was told are not its {length} entries"
             ))),
         }

@@ -65,6 +65,9 @@ pub use finding::{
     Answer, Finding, MAX_FINDINGS, QUESTIONS, Question, Severity, Verification, counted, exit_code,
 };
 
+#[cfg(feature = "service")]
+pub(crate) use entries::refusal;
+
 use chains::Standing;
 use checkpoints::Brackets;
 use entries::ReadEntry;

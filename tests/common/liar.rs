@@ -6,6 +6,8 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Output;
 use std::sync::{Arc, Mutex};
 
+use custodes::protocol::bundle::Bundle;
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::ledger::Ledger;
@@ -93,9 +95,12 @@ fn hand_on(client: TcpStream, service: &str, change: &Mutex<Box<Change>>) -> std
     if let Ok(honest) = serde_json::from_slice::<Value>(&body) {
         let mut value = honest.clone();
         (change.lock().unwrap())(&mut value);
-        // A bundle has one spelling.
         if value != honest {
-            body = serde_json::to_vec(&value).unwrap();
+            // A bundle has one spelling, which whoever changes it keeps.
+            body = match Bundle::deserialize(&value) {
+                Ok(bundle) => bundle.to_bytes(),
+                Err(_) => serde_json::to_vec(&value).unwrap(),
+            };
         }
     }
     write(client.get_mut(), &head, &body)

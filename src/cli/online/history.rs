@@ -20,7 +20,7 @@ use crate::protocol::tree::EntryIndex;
 #[derive(Debug, Args)]
 #[command(
     after_help = "That you looked, and why, becomes part of the record. What you see is what the service says, \
-                        held against the log's own count of entries: the last line says whether it is all (exit code 3 where that is not shown, 1 where it is not so). \
+                        held against the log's own count of entries: the last line says whether it is all and as recorded (exit code 3 where that is not shown, 1 where it is not so). \
                         To check the entries themselves, take a bundle and verify that. What happened to a bag while the exhibit was in it is told with it.\n\n\
                         Example: custodes history \"44NS1234526 JSM/2\" --purpose \"charging decision\""
 )]
@@ -34,7 +34,8 @@ pub fn run(args: &HistoryArgs, session: &Session) -> Outcome {
     session.profile.stated_purpose()?;
     let (kind, subject, path) = reference::to_read(session, &args.target, "history")?;
     // Asked first: what is told later has all that is counted now.
-    let ends = completeness::ask(session, &path.replacen("/history", "/completeness", 1));
+    let counts = path.replacen("/history", "/completeness", 1);
+    let ends = completeness::ask(session, (&kind, &subject), &counts);
     if let Err(failure) = &ends
         && failure.code == NOT_THERE
     {
@@ -49,10 +50,15 @@ pub fn run(args: &HistoryArgs, session: &Session) -> Outcome {
     names.learn(&history)?;
     let (looked, handled): (Vec<&Told>, Vec<&Told>) =
         history.iter().partition(|one| one.strand == Strand::Access);
-    let mut words = format!(
+    let mut words = match held.exit {
+        // Nobody is to read it as what was recorded before they come to the last line.
+        1 => format!("{}\n\n", held.words),
+        _ => String::new(),
+    };
+    words.push_str(&format!(
         "{} ({kind} {subject}), as the service tells it:\n\n",
         args.target
-    );
+    ));
     handled
         .iter()
         .for_each(|one| words.push_str(&lines(one, &names)));

@@ -5,6 +5,7 @@ use super::client::unexpected;
 use super::record::ledger_subject;
 use super::session::Session;
 use super::signing::Head;
+use super::told::entry_of;
 use crate::cli::failure::Failure;
 use crate::ledger::state::MemoryState;
 use crate::ledger::{Place, Rules, admit, signer};
@@ -63,8 +64,7 @@ pub fn chain(
         let path = format!("/v1/entries/{e}");
         let answer = session.client.read_json(&session.reader, &path, purpose)?;
         let text = answer["entry"].as_str().unwrap_or_default();
-        let entry =
-            UnverifiedEntry::parse_extract(text).map_err(|error| unexpected(&error.to_string()))?;
+        let entry = entry_of(text, &format!("entry {e}"))?;
         if entry.hash() != e {
             return Err(unexpected("another entry than the one asked for"));
         }

@@ -1,4 +1,5 @@
-//! Entries as the service tells them: read, not verified (for that there are bundles).
+//! Entries as the service tells them: read, not verified (for that there are bundles). That details are the ones signed
+//! for is checked even so: what does not read as what was signed is the service's doing, and nothing of it is told.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +15,10 @@ use crate::ledger::effects::Effect;
 use crate::ledger::outcome::Severity;
 use crate::ledger::state::Explanation;
 use crate::protocol::entry::{EntryHash, UnverifiedEntry};
-use crate::protocol::id::{ActorId, Strand, Subject};
+use crate::protocol::id::{ActorId, ChainId, Strand, Subject};
 use crate::protocol::time::LogTime;
 use crate::protocol::tree::EntryIndex;
+use crate::verify::refusal;
 
 /// One entry of a history.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub struct Told {
     pub index: EntryIndex,
     /// When the log recorded it.
     pub recorded_at: LogTime,
+    /// Exhibit, case or actor that it is about.
+    pub subject: Subject,
     /// Which chain of its subject it stands in.
     pub strand: Strand,
     /// Whether it stands beside the chain, on a branch that changes nothing.
@@ -67,6 +71,7 @@ struct Raw {
 
 #[derive(Deserialize)]
 struct Chain {
+    subject: Subject,
     strand: Strand,
 }
 
@@ -96,27 +101,60 @@ pub fn whole(session: &Session, path: &str, purpose: &str) -> Result<Value, Fail
 pub fn read(answer: &Value) -> Result<Vec<Told>, Failure> {
     let list: Vec<Raw> = serde_json::from_value(answer["entries"].clone())
         .map_err(|error| unexpected(&error.to_string()))?;
-    list.into_iter()
-        .map(|raw| {
-            let entry = raw
-                .entry
-                .as_deref()
-                .map(UnverifiedEntry::parse_extract)
-                .transpose();
-            let entry = entry.map_err(|error| unexpected(&error.to_string()))?;
-            let e = entry.as_ref().map(UnverifiedEntry::hash).or(raw.e);
-            let e = e.ok_or_else(|| unexpected("an entry that is neither told nor named"))?;
-            Ok(Told {
-                e,
-                index: raw.index,
-                recorded_at: raw.recorded_at,
-                strand: raw.chain.strand,
-                on_branch: raw.on_branch,
-                entry,
-                flags: raw.flags,
-            })
-        })
-        .collect()
+    list.into_iter().map(read_one).collect()
+}
+
+fn read_one(raw: Raw) -> Result<Told, Failure> {
+    let place = format!("entry {}", raw.index.0);
+    let entry = raw.entry.as_deref().map(|text| entry_of(text, &place));
+    let entry = entry.transpose()?;
+    let Chain { subject, strand } = raw.chain;
+    match &entry {
+        Some(entry) => {
+            let chain = ChainId {
+                subject: subject.clone(),
+                strand,
+            };
+            if entry.payload().chain() != chain {
+                let why = "it was signed for another chain than the one it is told of";
+                return Err(not_as_signed("entry-moved", &place, why));
+            }
+        }
+        // Of anything else its signer, its kind and the names of its details are always told.
+        None if strand != Strand::Access => {
+            let why = "only that somebody looked may be withheld as a whole";
+            return Err(not_as_signed("withheld-not-allowed", &place, why));
+        }
+        None => {}
+    }
+    let e = entry.as_ref().map(UnverifiedEntry::hash).or(raw.e);
+    let e = e.ok_or_else(|| unexpected("an entry that is neither told nor named"))?;
+    Ok(Told {
+        e,
+        index: raw.index,
+        recorded_at: raw.recorded_at,
+        subject,
+        strand,
+        on_branch: raw.on_branch,
+        entry,
+        flags: raw.flags,
+    })
+}
+
+/// An entry that the service tells; each detail of it that is here is the one that was signed for.
+pub fn entry_of(text: &str, place: &str) -> Result<UnverifiedEntry, Failure> {
+    UnverifiedEntry::parse_extract(text).map_err(|error| {
+        let (code, detail) = refusal(&error);
+        not_as_signed(code, &format!("{place}{detail}"), &error.to_string())
+    })
+}
+
+fn not_as_signed(code: &str, place: &str, why: &str) -> Failure {
+    let words = format!("{place}: what the service tells is not what was signed: {why}");
+    Failure::check(code, words).next(
+        "rely on nothing that this service tells: nothing of this answer is shown; take a bundle, which is evidence of \
+         it, and tell the other parties",
+    )
 }
 
 /// What these entries come to over time; those beside their chain change nothing.
