@@ -12,6 +12,7 @@ mod liar;
 mod stored;
 #[path = "../common/submitter.rs"]
 mod submitter;
+mod unpublished;
 #[path = "../common/wire.rs"]
 mod wire;
 

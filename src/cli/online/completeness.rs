@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::client::unexpected;
+use super::receipt;
 use super::reference;
 use super::session::Session;
 use super::told::Told;
@@ -20,8 +21,8 @@ use crate::protocol::entry::EntryHash;
 use crate::protocol::id::{ChainId, Strand, Subject};
 use crate::protocol::leaf::Commitment;
 use crate::protocol::tree::EntryIndex;
+use crate::verify;
 use crate::verify::chain_ends::{ShownEnds, ToldEntry, Untrue};
-use crate::verify::counted;
 
 /// Show how many entries the ledger has about an exhibit or a case, as its published log proves.
 #[derive(Debug, Args)]
@@ -60,7 +61,7 @@ pub fn run(args: &CompletenessArgs, session: &Session) -> Outcome {
             true => String::new(),
             false => format!(" of its case {}", chain.subject),
         };
-        let entries = counted(
+        let entries = verify::counted(
             usize::try_from(*length).unwrap_or(usize::MAX),
             "entry",
             "entries",
@@ -82,7 +83,7 @@ pub fn run(args: &CompletenessArgs, session: &Session) -> Outcome {
 }
 
 /// The chains that an exhibit or a case has.
-fn strands(kind: &str) -> [Strand; 3] {
+pub fn strands(kind: &str) -> [Strand; 3] {
     match kind {
         "case" => [Strand::Case, Strand::Exhibits, Strand::Access],
         _ => [Strand::Custody, Strand::Notes, Strand::Access],
@@ -103,10 +104,7 @@ pub fn ask(
     let shown =
         shown.map_err(|error| Failure::check("completeness-not-proven", error.to_string()))?;
     for strand in strands(kind) {
-        let chain = ChainId {
-            subject: subject.clone(),
-            strand,
-        };
+        let chain = chain(subject, strand);
         if !shown.chains.contains_key(&chain) {
             let words = format!("chain {subject} {strand}: nothing shows how long it is");
             return Err(Failure::check("completeness-not-proven", words));
@@ -126,35 +124,79 @@ pub struct Held {
     pub exit: u8,
 }
 
-/// Holds what was told of a subject against what was asked before.
-pub fn hold(asked: Result<ShownEnds, Failure>, subject: &Subject, told: &[Told]) -> Held {
+impl Held {
+    /// The same, where what was told of a bag or box with it is not shown to be all either.
+    pub fn and(&mut self, bag: &Subject, other: Held) {
+        if other.exit == 0 {
+            return;
+        }
+        let words = format!("Of the bag or box {bag}: {}", other.words);
+        match other.exit == 1 && self.exit != 1 {
+            true => self.words = format!("{words}\n{}", self.words),
+            false => self.words = format!("{}\n{words}", self.words),
+        }
+        self.exit = if self.exit == 1 { 1 } else { other.exit };
+        self.value["shown"] = json!(false);
+        self.value["words"] = json!(self.words);
+    }
+}
+
+/// Holds what was told of these chains of a subject against what was asked before.
+pub fn hold(
+    session: &Session,
+    asked: Result<ShownEnds, Failure>,
+    (subject, strands): (&Subject, &[Strand]),
+    told: &[Told],
+) -> Result<Held, Failure> {
     let shown = match asked {
         Ok(shown) => shown,
         Err(failure) => {
             let words = format!("Whether this is all is not shown: {}.", failure.detail);
             let value = json!({"shown": false, "words": failure.detail});
-            return Held {
+            return Ok(Held {
                 words,
                 value,
                 exit: if failure.exit == 1 { 1 } else { 3 },
-            };
+            });
         }
     };
+    let chains: Vec<ChainId> = strands
+        .iter()
+        .map(|strand| chain(subject, *strand))
+        .collect();
+    let mut counted = compare(&shown, &chains, told);
+    for chain in chains.iter().filter(|_| counted.is_ok()) {
+        if let Some(why) = newer(session, &shown, chain, told)? {
+            counted = Err(why);
+            break;
+        }
+    }
+    Ok(in_words(&shown, counted, told))
+}
+
+fn chain(subject: &Subject, strand: Strand) -> ChainId {
+    ChainId {
+        subject: subject.clone(),
+        strand,
+    }
+}
+
+fn in_words(shown: &ShownEnds, counted: Result<Counted, Untrue>, told: &[Told]) -> Held {
     let size = shown.checkpoint.size;
-    match compare(&shown, subject, told) {
+    match counted {
         Ok(Counted { entries, beside }) => {
             let newer = told.iter().filter(|one| one.index.0 >= size.0).count();
             let mut besides = match newer {
                 0 => String::new(),
                 _ => format!(
                     " {} told besides that the log had not published yet.",
-                    counted(newer, "entry is", "entries are")
+                    verify::counted(newer, "entry is", "entries are")
                 ),
             };
             if beside > 0 {
                 besides.push_str(&format!(
                     " {} told with it of who took in what was signed with a key that did not count; a bundle proves that.",
-                    counted(beside, "entry is", "entries are")
+                    verify::counted(beside, "entry is", "entries are")
                 ));
             }
             let words = match (entries, newer) {
@@ -196,13 +238,11 @@ struct Counted {
     beside: usize,
 }
 
-/// How many entries were told, if they are those of the subject's chains that the proof counts, all of them, and no
-/// others.
-fn compare(shown: &ShownEnds, subject: &Subject, told: &[Told]) -> Result<Counted, Untrue> {
+/// How many entries were told, if they are those of these chains that the proof counts, all of them, and no others.
+fn compare(shown: &ShownEnds, chains: &[ChainId], told: &[Told]) -> Result<Counted, Untrue> {
     let mut entries = 0;
-    let own = |chain: &&ChainId| chain.subject == *subject;
     let mut of_a_branch = BTreeSet::new();
-    for chain in shown.chains.keys().filter(own) {
+    for chain in chains {
         let of_chain: Vec<&Told> = told.iter().filter(|one| is_of(one, chain)).collect();
         let in_chain = of_chain.iter().filter(|one| !one.on_branch);
         let in_chain: Vec<ToldEntry> = in_chain
@@ -229,11 +269,7 @@ fn compare(shown: &ShownEnds, subject: &Subject, told: &[Told]) -> Result<Counte
     }
     let mut beside = 0;
     for one in told {
-        let counted = shown
-            .chains
-            .keys()
-            .filter(own)
-            .any(|chain| is_of(one, chain));
+        let counted = chains.iter().any(|chain| is_of(one, chain));
         match (counted, one.on_branch) {
             (true, false) => {}
             (true, true) if of_a_branch.contains(&one.index) => {}
@@ -241,12 +277,57 @@ fn compare(shown: &ShownEnds, subject: &Subject, told: &[Told]) -> Result<Counte
             _ => {
                 let index = one.index.0;
                 return Err(Untrue::Others(format!(
-                    "entry {index} is told, which is not of the chains of {subject}"
+                    "entry {index} is told, and is not of the chains asked for"
                 )));
             }
         }
     }
     Ok(Counted { entries, beside })
+}
+
+/// What is wrong with what was told of a chain beyond the published log: it follows what is in that, and its newest entry
+/// has a receipt. That somebody looked, which a reader may not be told in full, is the service's own word until then.
+fn newer(
+    session: &Session,
+    shown: &ShownEnds,
+    chain: &ChainId,
+    told: &[Told],
+) -> Result<Option<Untrue>, Failure> {
+    let wrong = |one: &Told, why: &str| {
+        let index = one.index.0;
+        Ok(Some(Untrue::Others(format!("entry {index} {why}"))))
+    };
+    let in_chain = told.iter();
+    let in_chain = in_chain.filter(|one| !one.on_branch && is_of(one, chain));
+    let mut last: Option<&Told> = None;
+    for (seq, one) in (0..).zip(in_chain) {
+        let before = last.replace(one);
+        let place = (seq, before.map(|one| one.e));
+        let is_newer = one.index.0 >= shown.checkpoint.size.0;
+        let payload = one.entry.as_ref().map(|entry| entry.payload());
+        if is_newer && payload.is_some_and(|payload| (payload.seq, payload.prev) != place) {
+            return wrong(one, "does not follow the one that was told before it");
+        }
+    }
+    let Some(last) = last.filter(|one| one.index.0 >= shown.checkpoint.size.0) else {
+        return Ok(None);
+    };
+    if chain.strand == Strand::Access {
+        return Ok(None);
+    }
+    let receipt = match receipt::fetch(session, &last.e.to_string()) {
+        Ok(receipt) => receipt,
+        Err(failure) if failure.is_final() => {
+            return wrong(last, "is not known to the service as it was told");
+        }
+        Err(failure) => return Err(failure),
+    };
+    receipt::seen_by(session, &receipt)?;
+    let place = (receipt.index, receipt.recorded_at, receipt.e);
+    match place == (last.index, last.recorded_at, last.e) {
+        true => Ok(None),
+        false => wrong(last, "is not the one that its receipt is of"),
+    }
 }
 
 fn is_of(one: &Told, chain: &ChainId) -> bool {

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::completeness;
+use super::completeness::{self, Held};
 use super::names::Names;
 use super::reference;
 use super::session::Session;
@@ -44,8 +44,9 @@ pub fn run(args: &HistoryArgs, session: &Session) -> Outcome {
     }
     let mut answer = session.history(&path)?;
     let mut history = told::read(&answer)?;
-    let held = completeness::hold(ends, &subject, &history);
-    let hidden = add_containers(session, &mut history)?;
+    let own = completeness::strands(&kind);
+    let mut held = completeness::hold(session, ends, (&subject, &own), &history)?;
+    let hidden = add_containers(session, &mut history, &mut held)?;
     let mut names = Names::new(session);
     names.learn(&history)?;
     let (looked, handled): (Vec<&Told>, Vec<&Told>) =
@@ -86,8 +87,13 @@ const NOT_THERE: &str = "not-registered-or-not-visible";
 /// What an exhibit may have recorded of itself while it lies in a bag, and still go where the bag goes.
 const INSIDE: [&str; 5] = ["sealed", "unsealed", "resealed", "digested", "extended"];
 
-/// Puts in what happened to each bag or box while the exhibit was in it. Those that may not be seen are returned.
-fn add_containers(session: &Session, history: &mut Vec<Told>) -> Result<Vec<Subject>, Failure> {
+/// Puts in what happened to each bag or box while the exhibit was in it, held against the count of its own custody.
+/// Those that may not be seen are returned.
+fn add_containers(
+    session: &Session,
+    history: &mut Vec<Told>,
+    held: &mut Held,
+) -> Result<Vec<Subject>, Failure> {
     let mut stays: Vec<(Subject, EntryIndex, EntryIndex)> = Vec::new();
     let mut inside: Option<(Subject, EntryIndex)> = None;
     let custody = history
@@ -110,15 +116,16 @@ fn add_containers(session: &Session, history: &mut Vec<Told>) -> Result<Vec<Subj
     stays.extend(inside.map(|(bag, from)| (bag, from, EntryIndex(u64::MAX))));
     let mut hidden = Vec::new();
     for (bag, from, until) in stays {
-        let answer = match session.history(&format!("/v1/exhibits/{bag}/history?strand=custody")) {
-            Ok(answer) => answer,
-            Err(failure) if failure.code == NOT_THERE => {
-                hidden.push(bag);
-                continue;
-            }
-            Err(failure) => return Err(failure),
-        };
+        let path = format!("/v1/exhibits/{bag}");
+        let ends = completeness::ask(session, ("exhibit", &bag), &format!("{path}/completeness"));
+        if ends.as_ref().is_err_and(|one| one.code == NOT_THERE) {
+            hidden.push(bag);
+            continue;
+        }
+        let answer = session.history(&format!("{path}/history?strand=custody"))?;
         let mut of_bag = told::read(&answer)?;
+        let own = (&bag, &[Strand::Custody][..]);
+        held.and(&bag, completeness::hold(session, ends, own, &of_bag)?);
         of_bag.retain(|told| {
             told.strand == Strand::Custody && from < told.index && told.index < until
         });
