@@ -93,7 +93,7 @@ fn copies(
             let opened = bundle.state.entry(record.opened);
             let theirs = opened.is_some_and(|entry| entry.actor.org() == *org);
             if theirs && comes_from(bundle, record, of) {
-                copies.push((exhibit.clone(), record.clone()));
+                copies.push((exhibit.clone(), record.as_ref().clone()));
             }
         }
     }

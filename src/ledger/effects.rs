@@ -227,7 +227,7 @@ fn change_exhibit<K: Known + ?Sized>(
     exhibits::happened(context, &mut exhibit);
     vec![(
         RecordKey::Exhibit(context.subject().clone()),
-        Record::Exhibit(exhibit),
+        Record::Exhibit(exhibit.into()),
     )]
 }
 
@@ -259,7 +259,7 @@ fn enrol_key<K: Known + ?Sized>(context: &Context<'_, K>) -> Result<Changes, Ref
         .map_or_else(BTreeSet::new, |known| known.keys);
     keys.insert(key.id());
     Ok(vec![
-        (RecordKey::Key(key.id()), Record::Key(record)),
+        (RecordKey::Key(key.id()), Record::Key(record.into())),
         (
             RecordKey::Actor(actor.subject()),
             Record::Actor(ActorRecord { actor, roles, keys }),
@@ -292,7 +292,7 @@ fn revoke_key<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
     let stated = stated.flatten().map(|moment| moment.unix_seconds());
     let earliest = record.compromised_since.into_iter().chain(stated).min();
     record.compromised_since = earliest;
-    vec![(RecordKey::Key(kid), Record::Key(record))]
+    vec![(RecordKey::Key(kid), Record::Key(record.into()))]
 }
 
 fn open_exhibit<K: Known + ?Sized>(
@@ -353,7 +353,7 @@ fn open_exhibit<K: Known + ?Sized>(
         restatement: None,
     };
     Ok((
-        vec![(RecordKey::Exhibit(exhibit), Record::Exhibit(record))],
+        vec![(RecordKey::Exhibit(exhibit), Record::Exhibit(record.into()))],
         companions,
     ))
 }

@@ -129,7 +129,7 @@ pub(super) fn possess<K: Known + ?Sized>(effect: Effect, context: &Context<'_, K
             change(effect, context, &mut record);
             record.place.clone_from(&place);
             happened(context, &mut record);
-            changes.push((RecordKey::Exhibit(content), Record::Exhibit(record)));
+            changes.push((RecordKey::Exhibit(content), Record::Exhibit(record.into())));
         }
     }
     changes
@@ -149,7 +149,7 @@ pub(super) fn pack<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
         container.contents.insert(context.subject().clone());
         // Put back into the same one: the change above has taken it out.
         changes.retain(|(key, _)| *key != RecordKey::Exhibit(named.clone()));
-        changes.push((RecordKey::Exhibit(named), Record::Exhibit(container)));
+        changes.push((RecordKey::Exhibit(named), Record::Exhibit(container.into())));
     }
     changes
 }
@@ -162,12 +162,12 @@ pub(super) fn unpack<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
     happened(context, &mut exhibit);
     let held = exhibit.container.take();
     let key = RecordKey::Exhibit(context.subject().clone());
-    let mut changes = vec![(key, Record::Exhibit(exhibit))];
+    let mut changes = vec![(key, Record::Exhibit(exhibit.into()))];
     if let Some(held) = held
         && let Some(mut container) = context.known.exhibit(&held)
     {
         container.contents.remove(context.subject());
-        changes.push((RecordKey::Exhibit(held), Record::Exhibit(container)));
+        changes.push((RecordKey::Exhibit(held), Record::Exhibit(container.into())));
     }
     changes
 }

@@ -52,7 +52,7 @@ pub(super) fn genesis<K: Known + ?Sized>(context: &Context<'_, K>) -> Result<Cha
             roles: BTreeSet::from([role]),
             keys: BTreeSet::from([kid]),
         };
-        changes.push((RecordKey::Key(kid), Record::Key(key)));
+        changes.push((RecordKey::Key(kid), Record::Key(key.into())));
         changes.push((
             RecordKey::Actor(identity.actor.subject()),
             Record::Actor(actor),
@@ -94,7 +94,7 @@ pub(super) fn genesis<K: Known + ?Sized>(context: &Context<'_, K>) -> Result<Cha
         thresholds: BTreeMap::new(),
         continues: BTreeSet::new(),
     };
-    changes.push((RecordKey::Ledger, Record::Ledger(ledger)));
+    changes.push((RecordKey::Ledger, Record::Ledger(ledger.into())));
     Ok(changes)
 }
 
@@ -132,7 +132,7 @@ pub(super) fn add_log_keys<K: Known + ?Sized>(
         }
         ledger.log_keys.push(text);
     }
-    Ok(vec![(RecordKey::Ledger, Record::Ledger(ledger))])
+    Ok(vec![(RecordKey::Ledger, Record::Ledger(ledger.into()))])
 }
 
 /// The service signs with another key from here on.
@@ -177,7 +177,7 @@ pub(super) fn continue_ledger<K: Known + ?Sized>(
         return refuse("This ledger continues that one already, from another place or the same.");
     }
     ledger.continues.insert(other.origin);
-    Ok(vec![(RecordKey::Ledger, Record::Ledger(ledger))])
+    Ok(vec![(RecordKey::Ledger, Record::Ledger(ledger.into()))])
 }
 
 /// The key with which the service signs what comes after so many leaves. Each of its keys is revoked by the entry that

@@ -51,6 +51,11 @@ mod tests {
     use crate::protocol::hash::Hash;
 
     #[test]
+    fn a_record_is_small_since_there_are_several_for_each_entry() {
+        assert!(size_of::<Record>() <= 112, "{}", size_of::<Record>());
+    }
+
+    #[test]
     fn every_exhibit_of_a_case_is_listed_whatever_its_id_begins_with() {
         let case = Subject::from_bytes([7; 16]);
         let other = Subject::from_bytes([8; 16]);

@@ -77,7 +77,7 @@ pub(super) fn approve<K: Known + ?Sized>(context: &Context<'_, K>) -> Changes {
     match context.known.get(&RecordKey::Proposal(e)) {
         Some(Record::Proposal(mut proposal)) => {
             proposal.behind.insert(context.actor().org());
-            settle(context, e, proposal)
+            settle(context, e, *proposal)
         }
         _ => Vec::new(), // the rules refuse a proposal that is not there
     }
@@ -135,7 +135,7 @@ fn settle<K: Known + ?Sized>(
         proposal.in_force = true;
         changes = carry_out(context, &proposal.change);
     }
-    changes.push((RecordKey::Proposal(e), Record::Proposal(proposal)));
+    changes.push((RecordKey::Proposal(e), Record::Proposal(proposal.into())));
     changes
 }
 
@@ -147,7 +147,7 @@ fn carry_out<K: Known + ?Sized>(context: &Context<'_, K>, change: &Change) -> Ch
     match change {
         Change::Threshold { threshold, seconds } => {
             ledger.thresholds.insert(threshold.clone(), *seconds);
-            vec![(RecordKey::Ledger, Record::Ledger(ledger))]
+            vec![(RecordKey::Ledger, Record::Ledger(ledger.into()))]
         }
         Change::Admit {
             org,
@@ -167,14 +167,14 @@ fn carry_out<K: Known + ?Sized>(context: &Context<'_, K>, change: &Change) -> Ch
                 accepted: false,
                 suspended: false,
             };
-            changes.push((RecordKey::Ledger, Record::Ledger(ledger)));
+            changes.push((RecordKey::Ledger, Record::Ledger(ledger.into())));
             changes.push((RecordKey::Org(org.clone()), Record::Org(record)));
             changes.extend(enrol(authority, *key, Role::Authority, BTreeSet::new()));
             changes
         }
         Change::Suspend { org } => {
             ledger.orgs.remove(org);
-            let mut changes = vec![(RecordKey::Ledger, Record::Ledger(ledger))];
+            let mut changes = vec![(RecordKey::Ledger, Record::Ledger(ledger.into()))];
             if let Some(mut record) = known.org(org) {
                 record.suspended = true;
                 changes.push((RecordKey::Org(org.clone()), Record::Org(record)));
@@ -219,7 +219,7 @@ fn revoke<K: Known + ?Sized>(
         key.revoked = key.revoked.or(Some(context.place.index));
         let stated = key.compromised_since.into_iter().chain(compromised_since);
         key.compromised_since = stated.min();
-        (RecordKey::Key(kid), Record::Key(key))
+        (RecordKey::Key(kid), Record::Key(key.into()))
     });
     revoked.collect()
 }
@@ -241,7 +241,7 @@ fn enrol(actor: &ActorId, key: PublicKey, role: Role, mut keys: BTreeSet<KeyId>)
         compromised_since: None,
     };
     vec![
-        (RecordKey::Key(key.id()), Record::Key(record)),
+        (RecordKey::Key(key.id()), Record::Key(record.into())),
         (RecordKey::Actor(actor.subject()), Record::Actor(enrolled)),
     ]
 }

@@ -43,17 +43,16 @@ pub enum Role {
     Service,
 }
 
-/// A record.
-#[allow(clippy::large_enum_variant)] // A record is read or written, then dropped; few are held at once.
+/// A record. Large ones are boxed: an audit or a monitor holds those of entries and chains by the million.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)] // each variant holds the type that documents it
 pub enum Record {
-    Ledger(LedgerRecord),
+    Ledger(Box<LedgerRecord>),
     Org(OrgRecord),
     Actor(ActorRecord),
-    Key(KeyRecord),
+    Key(Box<KeyRecord>),
     Case(CaseRecord),
-    Exhibit(ExhibitRecord),
+    Exhibit(Box<ExhibitRecord>),
     Chain(ChainRecord),
     Entry(EntryRecord),
     /// The entry that says so.
@@ -63,7 +62,7 @@ pub enum Record {
     /// What a replay of the log would flag: derived state like every other record, and audited as such.
     Flagged(Vec<FlagRule>),
     Explained(Vec<Explanation>),
-    Proposal(ProposalRecord),
+    Proposal(Box<ProposalRecord>),
     Branch(BranchRecord),
     /// Names of details of an entry that were erased, and under which entry.
     Erased(BTreeMap<String, EntryHash>),
@@ -392,7 +391,7 @@ pub trait Known {
     /// The ledger, once genesis is in.
     fn ledger(&self) -> Option<LedgerRecord> {
         match self.get(&RecordKey::Ledger)? {
-            Record::Ledger(record) => Some(record),
+            Record::Ledger(record) => Some(*record),
             _ => None,
         }
     }
@@ -416,7 +415,7 @@ pub trait Known {
     /// A key.
     fn key(&self, kid: KeyId) -> Option<KeyRecord> {
         match self.get(&RecordKey::Key(kid))? {
-            Record::Key(record) => Some(record),
+            Record::Key(record) => Some(*record),
             _ => None,
         }
     }
@@ -432,7 +431,7 @@ pub trait Known {
     /// An exhibit.
     fn exhibit(&self, exhibit: &Subject) -> Option<ExhibitRecord> {
         match self.get(&RecordKey::Exhibit(exhibit.clone()))? {
-            Record::Exhibit(record) => Some(record),
+            Record::Exhibit(record) => Some(*record),
             _ => None,
         }
     }

@@ -203,12 +203,12 @@ impl Audit {
             |end: &ChainEnd| serde_json::to_string(end).expect("numbers and hashes serialise");
         let file = chain_lines(folder);
         let mostly_old = (self.chains).is_mostly_old(new.chains.len(), self.map.chain_count());
-        self.chains = match self.map.keep().filter(|_| mostly_old) {
-            Some(all) => {
+        self.chains = match mostly_old {
+            true => {
                 let anew = Counted::anew(Some(&self.chains));
-                file.append(&anew, all.chains.iter().map(chain))?
+                file.append(&anew, self.map.chain_ends().map(chain))?
             }
-            None => file.append(&self.chains, new.chains.iter().map(chain))?,
+            false => file.append(&self.chains, new.chains.iter().map(chain))?,
         };
         if let Some((custody, counted)) = &mut self.custody {
             let (file, keys) = (record_lines(folder), custody.changed());

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash as Hashable;
 
 use crate::ledger::MemoryState;
-use crate::ledger::state::{EntryRecord, KeyRecord, Known, Record, RecordKey, file_named};
+use crate::ledger::state::{EntryRecord, Known, Record, RecordKey, file_named};
 use crate::protocol::entry::EntryHash;
 use crate::protocol::hash::Hash;
 use crate::protocol::id::{ActorId, ChainId, Subject};
@@ -87,9 +87,7 @@ impl AuditState {
     /// What of a record other rows or threads need.
     fn remember(&mut self, key: &RecordKey, record: &Record) {
         match (key, record) {
-            (RecordKey::Key(kid), Record::Key(KeyRecord { key, .. })) => {
-                self.new_keys.push((*kid, *key));
-            }
+            (RecordKey::Key(kid), Record::Key(record)) => self.new_keys.push((*kid, record.key)),
             _ => self.digests.extend(file_named(key, record)),
         }
     }

@@ -168,6 +168,11 @@ impl MapAudit {
         self.chains.len()
     }
 
+    /// How each chain ended.
+    pub fn chain_ends(&self) -> impl Iterator<Item = &ChainEnd> {
+        self.chains.values()
+    }
+
     /// Number of entries that stand in chains so far.
     pub fn entry_count(&self) -> u64 {
         self.chains.values().map(|end| end.length).sum()

@@ -284,7 +284,7 @@ impl Standing {
         for (_, _, entry) in &chain {
             let e = entry.hash();
             if let Some(Record::Proposal(proposal)) = state.get(&RecordKey::Proposal(e)) {
-                standing.proposals.push((e, proposal));
+                standing.proposals.push((e, *proposal));
             }
         }
         Ok(standing)
