@@ -9,22 +9,11 @@ mod ledger;
 
 use serde_json::Value;
 
-use ledger::{CASE, Ledger, ends, ok};
+use ledger::{CASE, Ledger, ends, ok, witness_keys};
 
 /// The verifier keys of a new witness folder.
 fn new_keys(ledger: &Ledger, folder: &str, name: &str) -> [String; 2] {
-    let dir = ledger.path(folder).display().to_string();
-    let args = [
-        "witness",
-        "init",
-        "--dir",
-        &dir,
-        "--name",
-        name,
-        "--plain-keys",
-        "--json",
-    ];
-    let made: Value = serde_json::from_str(&ok(&ledger.run("nobody", &args))).unwrap();
+    let made = witness_keys(&ledger.path(folder), name);
     ["ed25519", "ml_dsa_44"].map(|key| made[key].as_str().unwrap().to_owned())
 }
 
@@ -35,12 +24,7 @@ fn a_history_is_complete_when_an_auditor_has_recomputed_the_map() {
     let [ed25519, post_quantum] = new_keys(&ledger, "auditor", "map.inspectorate.example");
     new_keys(&ledger, "stranger", "map.stranger.example");
     ledger.stop();
-    let policy = std::fs::read_to_string(ledger.path("ledger/policy")).unwrap();
-    let logs: String = policy
-        .lines()
-        .filter_map(|line| line.trim_start_matches("# ").strip_prefix("log "))
-        .map(|key| format!("log {key}\n"))
-        .collect();
+    let logs = ledger.log_lines();
     let auditors =
         format!("witness inspectorate {ed25519}\nwitness inspectorate-pq {post_quantum}\n");
     let group = "group map-recomputed any inspectorate inspectorate-pq\n";
@@ -72,32 +56,13 @@ fn a_history_is_complete_when_an_auditor_has_recomputed_the_map() {
 
     assert!(ends(&take(&["--audited"]), 2).contains("not-audited"));
 
-    let dir = |folder: &str| ledger.path(folder).display().to_string();
-    let cosign = |folder: &str| {
-        let keys = dir(folder);
-        let args = [
-            "audit",
-            "--service",
-            "--cosign",
-            &keys,
-            "--purpose",
-            "the map",
-        ];
-        ledger.run("vale", &args)
-    };
     // Whoever is no auditor gets nothing to recompute, and a key that the policy does not name counts for nothing.
-    let keys = dir("auditor");
-    let args = [
-        "audit",
-        "--service",
-        "--cosign",
-        &keys,
-        "--purpose",
-        "the map",
-    ];
-    assert!(ends(&ledger.run("smith", &args), 2).contains("not-an-auditor"));
-    assert!(ends(&cosign("stranger"), 2).contains("not-an-auditors-cosignature"));
-    let said = ok(&cosign("auditor"));
+    let refused = ledger.cosign("smith", "auditor", &[]);
+    assert!(ends(&refused, 2).contains("not-an-auditor"));
+    let refused = ledger.cosign("vale", "stranger", &[]);
+    assert!(ends(&refused, 2).contains("not-an-auditors-cosignature"));
+    let cosign = |more: &[&str]| ledger.cosign("vale", "auditor", more);
+    let said = ok(&cosign(&[]));
     assert!(
         said.contains("It is the map that the log commits to"),
         "{said}"
@@ -117,16 +82,7 @@ fn a_history_is_complete_when_an_auditor_has_recomputed_the_map() {
     // The next time only what is new is read.
     std::fs::write(&file, b"another clip").unwrap();
     ledger.register(&file, "JSM/2");
-    let args = [
-        "audit",
-        "--service",
-        "--cosign",
-        &keys,
-        "--purpose",
-        "the map",
-        "--json",
-    ];
-    let again: Value = serde_json::from_str(&ok(&ledger.run("vale", &args))).unwrap();
+    let again: Value = serde_json::from_str(&ok(&cosign(&["--json"]))).unwrap();
     let [size, new] = ["size", "new"].map(|name| again[name].as_u64().unwrap());
     assert!(0 < new && new < size, "{again}");
 
@@ -137,9 +93,9 @@ fn a_history_is_complete_when_an_auditor_has_recomputed_the_map() {
     value["chains"][0]["length"] = Value::from(77);
     std::fs::write(&kept, value.to_string()).unwrap();
     ledger.register(&file, "JSM/3");
-    assert!(ends(&ledger.run("vale", &args), 1).contains("differs"));
+    assert!(ends(&cosign(&["--json"]), 1).contains("differs"));
     std::fs::remove_file(&kept).unwrap();
-    ok(&ledger.run("vale", &args));
+    ok(&cosign(&["--json"]));
 
     // A service that was started since, and has published more, does not know the map of then any more, and says so.
     ok(&take(&["--audited"]));

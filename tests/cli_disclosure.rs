@@ -330,24 +330,7 @@ fn a_withheld_reference_finds_nothing_and_a_withheld_search_keeps_its_candidates
     let list = ledger.path("candidates.txt");
     std::fs::write(&list, "innocent people").unwrap();
     let attach = format!("candidates={}", list.display());
-    let probe = format!("probe={exhibit}");
-    let mut args = vec![
-        "record", "searched", &exhibit, "--set", &probe, "--attach", &attach,
-    ];
-    for one in [
-        "dataset=images",
-        "dataset_version=1",
-        "dataset_size:=10",
-        "algorithm=fr",
-        "algorithm_version=4.1",
-        "threshold=0.6",
-        "asked:=10",
-        "given:=2",
-        "reviewer:=null",
-    ] {
-        args.extend(["--set", one]);
-    }
-    smith(&ledger, &args);
+    ledger.search(&exhibit, &exhibit, ["--attach", &attach]);
     let to = [
         "disclose",
         CASE,

@@ -26,29 +26,15 @@ fn actor(ledger: &Ledger, home: &str) -> String {
 fn an_enrolment_that_stopped_half_way_is_repeated_for_the_same_person() {
     let mut ledger = Ledger::new();
     ok(&ledger.run("barnes", &["key", "new", "--plain"]));
-    let key = ledger.path("ledger/authority/police.pem");
-    let (key, home) = (key.display().to_string(), ledger.path("barnes"));
-    let home = home.display().to_string();
-    let enrol = [
-        "key",
-        "enrol",
-        "--authority",
-        &key,
-        "--org",
-        "police",
-        "--role",
-        "examiner",
-        "--name",
-        "Kim Barnes",
-        "--home-of",
-        &home,
-    ];
+    let key = ledger.authority("police");
+    let enrol =
+        |ledger: &Ledger| ledger.enrol_by(&key, "barnes", "police", "examiner", "Kim Barnes");
     ledger.kill();
-    ends(&ledger.run("nobody", &enrol), 2);
+    ends(&enrol(&ledger), 2);
     // The folder knows already whom the ledger may know.
     let before = actor(&ledger, "barnes");
     ledger.start();
-    ok(&ledger.run("nobody", &enrol));
+    ok(&enrol(&ledger));
     assert_eq!(actor(&ledger, "barnes"), before);
     ok(&ledger.run("barnes", &["history", CASE]));
     // A request names the same person, and is not written before the folder knows it.

@@ -15,7 +15,7 @@ use std::sync::Barrier;
 
 use custodes::protocol::entry::UnverifiedEntry;
 use custodes::protocol::id::Subject;
-use ledger::{Ledger, ends};
+use ledger::{Ledger, ends, started};
 use submitter::{Answer, Submitter, line, subject, submit, submit_lines};
 
 const SUBMITTERS: usize = 64;
@@ -292,16 +292,7 @@ fn log_time_stands_still_behind_a_clock_set_back_and_a_start_far_behind_is_refus
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let url = loop {
-        match std::fs::read_to_string(&ready) {
-            Ok(url) if !url.is_empty() => break url,
-            _ => std::thread::yield_now(),
-        }
-        assert!(
-            service.try_wait().unwrap().is_none(),
-            "the service ended at once"
-        );
-    };
+    let url = started(&mut service, &ready);
     let after = submit(&url, &officer.exhibit(&case, &subject())).unwrap();
     service.kill().unwrap();
     service.wait().unwrap();

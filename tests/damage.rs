@@ -35,39 +35,13 @@ fn stopped_ledger() -> Ledger {
             let file = ledger.path(&format!("file-{round}-{n}"));
             std::fs::write(&file, format!("{round} {n}")).unwrap();
             let reference = format!("JSM/{round}{n}");
-            let args = [
-                "register",
-                CASE,
-                &file.display().to_string(),
-                "--kind",
-                "other",
-                "--reference",
-                &reference,
-                "--description",
-                "a file",
-                "--power",
-                "consent",
-            ];
-            ok(&ledger.run("smith", &args));
+            ledger.register(&file, &reference);
         }
         let folder = ledger.path(&format!("folder-{round}"));
         std::fs::create_dir(&folder).unwrap();
         std::fs::write(folder.join("a"), "a").unwrap();
         let reference = format!("JSM/folder-{round}");
-        let args = [
-            "register",
-            CASE,
-            &folder.display().to_string(),
-            "--kind",
-            "other",
-            "--reference",
-            &reference,
-            "--description",
-            "a folder",
-            "--power",
-            "consent",
-        ];
-        ok(&ledger.run("smith", &args));
+        ledger.register(&folder, &reference);
         if round == 0 {
             branch(&ledger);
         }

@@ -193,21 +193,7 @@ fn a_disk_that_fills_up_loses_nothing_that_was_acknowledged() {
     let file = ledger.path("file");
     let register = |ledger: &Ledger, number: usize| {
         std::fs::write(&file, number.to_string()).unwrap();
-        let (file, reference) = (file.display().to_string(), format!("JSM/{number}"));
-        let args = [
-            "register",
-            CASE,
-            &file,
-            "--kind",
-            "other",
-            "--reference",
-            &reference,
-            "--description",
-            "a file",
-            "--power",
-            "consent",
-        ];
-        ledger.run("smith", &args)
+        ledger.register_as("smith", &file, &format!("JSM/{number}"))
     };
     ok(&register(&ledger, 0));
     // Something else fills the disk to the last block.

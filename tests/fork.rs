@@ -1,6 +1,8 @@
 //! A proof of fork, through the real program: what it shows, whom it names, and what it does not accept as one.
 #![allow(clippy::unwrap_used)]
 
+#[path = "common/ledger.rs"]
+mod ledger;
 #[path = "common/witness.rs"]
 mod witness;
 

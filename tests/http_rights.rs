@@ -443,23 +443,7 @@ fn a_list_of_candidates_is_kept_read_and_bundled_and_its_loss_is_seen() {
                 .to_owned()
         }
     };
-    let probe = format!("probe={probe}");
-    let mut args = vec!["record", "searched", &exhibit, "--set", &probe];
-    for one in [
-        "dataset=images",
-        "dataset_version=1",
-        "dataset_size:=10",
-        "algorithm=fr",
-        "algorithm_version=4.1",
-        "threshold=0.6",
-        "asked:=10",
-        "given:=2",
-        "reviewer:=null",
-        &candidates,
-    ] {
-        args.extend(["--set", one]);
-    }
-    ok(&ledger.run("smith", &args));
+    ledger.search(&exhibit, &probe, ["--set", &candidates]);
     assert_eq!(read(&ledger, "smith", "GET", &path, "").body, list);
     // It is no exhibit's bytes.
     let lookup = format!("/v1/lookup?sha256={}", name.to_hex());

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use custodes::protocol::bundle::{Bundle, Content};
 use custodes::protocol::entry::UnverifiedEntry;
-use ledger::{CASE, Ledger, copy, ok};
+use ledger::{CASE, Ledger, copy};
 use serde_json::Value;
 use witnessed::{policy, published, ready, three, until, witnessed};
 
@@ -43,12 +43,12 @@ fn two_histories_and_an_entry_put_in_afterwards() {
     until("a quorum", || ready(&ledger).0 == 200);
 
     // What happened, and what the court is given. Somebody watches the log.
-    register(&ledger, "smith", "photograph");
+    ledger.register_new("smith", "photograph");
     let for_court = bundle(&ledger, "smith", "for-court.custody.json");
     until("the photograph is published", || {
         published(&ledger).0 >= newest(&for_court)
     });
-    register(&ledger, "smith", "statement");
+    ledger.register_new("smith", "statement");
     let honest = entries(&bundle(&ledger, "smith", "later.custody.json"));
     assert_eq!(watch(&ledger).0, 0, "all is well");
     let (said, code) = verify(&ledger, &for_court, &[]);
@@ -68,7 +68,7 @@ fn two_histories_and_an_entry_put_in_afterwards() {
     std::fs::write(ledger.path("ledger/policy"), &unwitnessed).unwrap();
     std::fs::write(ledger.path("log.policy"), &unwitnessed).unwrap();
     ledger.start();
-    register(&ledger, "smith-second", "knife");
+    ledger.register_new("smith-second", "knife");
     // Those who signed in the first history have signed what the log was then: their entries do not fit behind it.
     let seen = honest.iter().map(|one| {
         let answer = submitter::submit(&ledger.url, one).unwrap();
@@ -80,7 +80,7 @@ fn two_histories_and_an_entry_put_in_afterwards() {
         "{seen:?}"
     );
     for name in ["letter", "diary", "map"] {
-        register(&ledger, "smith-second", name);
+        ledger.register_new("smith-second", name);
     }
     let for_defence = bundle(&ledger, "smith-second", "for-defence.custody.json");
     assert!(newest(&for_defence) > newest(&for_court));
@@ -152,7 +152,7 @@ fn a_clock_set_back() {
     std::fs::write(ledger.path("ledger/policy"), &trust).unwrap();
     ledger.start();
     until("a quorum", || ready(&ledger).0 == 200);
-    register(&ledger, "smith", "photograph");
+    ledger.register_new("smith", "photograph");
     let given = bundle(&ledger, "smith", "given.custody.json");
     // The cosignatures, which the operator cannot make, say when the log had the entry and when it had it not.
     let (said, code) = verify(&ledger, &given, &[]);
@@ -162,27 +162,8 @@ fn a_clock_set_back() {
     );
 }
 
-fn register(ledger: &Ledger, home: &str, name: &str) {
-    let file = ledger.path(name);
-    std::fs::write(&file, name).unwrap();
-    let file = file.display().to_string();
-    let what = [
-        "register",
-        CASE,
-        &file,
-        "--kind",
-        "other",
-        "--reference",
-        name,
-    ];
-    let how = ["--description", name, "--power", "consent"];
-    ok(&ledger.run(home, &[&what[..], &how].concat()));
-}
-
 fn bundle(ledger: &Ledger, home: &str, name: &str) -> PathBuf {
-    let to = ledger.path(name).display().to_string();
-    ok(&ledger.run(home, &["bundle", CASE, "--out", &to]));
-    ledger.path(name)
+    ledger.bundle(home, CASE, name)
 }
 
 fn read(bundle: &Path) -> Bundle {
@@ -248,22 +229,7 @@ fn shows_the_fork(ledger: &Ledger, proof: &Path) {
 
 /// One look of the monitor.
 fn watch(ledger: &Ledger) -> (i32, Value) {
-    let dir = ledger.path("monitor").display().to_string();
-    let trust = ledger.path(TRUST).display().to_string();
-    let args = [
-        "--json",
-        "monitor",
-        "--once",
-        "--dir",
-        &dir,
-        "--policy",
-        &trust,
-        &ledger.url,
-    ];
-    let output = ledger.run("nobody", &args);
-    let said = String::from_utf8_lossy(&output.stdout);
-    let value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("{output:?}"));
-    (output.status.code().unwrap(), value)
+    ledger.monitor(&ledger.path(TRUST))
 }
 
 fn only_file(folder: &Path, ending: &str) -> PathBuf {

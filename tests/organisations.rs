@@ -6,17 +6,14 @@
 #[path = "common/ledger.rs"]
 mod ledger;
 
+use std::path::{Path, PathBuf};
+
 use ledger::{CASE, Ledger, copy, ends, ok};
 use serde_json::Value;
 
-fn authority(ledger: &Ledger, org: &str) -> String {
-    let key = ledger.path(&format!("ledger/authority/{org}.pem"));
-    key.display().to_string()
-}
-
 /// `custodes organisation …` as the authority of an organisation that founded the ledger.
 fn decide(ledger: &Ledger, org: &str, what: &str, more: &[&str]) -> std::process::Output {
-    let key = authority(ledger, org);
+    let key = ledger.authority(org);
     let args = ["organisation", what, "--authority", &key, "--org", org];
     ledger.run("nobody", &[&args, more].concat())
 }
@@ -46,23 +43,39 @@ fn request(ledger: &Ledger, home: &str, org: &str, more: &[&str]) -> String {
     file
 }
 
-/// The proposal that a command recorded.
-fn proposal(told: &str) -> String {
-    let value: Value = serde_json::from_str(told).unwrap();
+/// The same, that needs others: the proposal that it recorded.
+fn propose(ledger: &Ledger, org: &str, what: &str, more: &[&str]) -> String {
+    let told = ok(&decide(ledger, org, what, &[&["--json"], more].concat()));
+    let value: Value = serde_json::from_str(&told).unwrap();
     value["proposal"]["e"].as_str().unwrap().to_owned()
 }
 
-fn verified(ledger: &Ledger, file: &str) {
+fn approve(ledger: &Ledger, org: &str, proposal: &str) -> String {
+    ok(&decide(ledger, org, "approve", &["--proposal", proposal]))
+}
+
+/// A bundle of the case or of an exhibit, that somebody takes to check it.
+fn bundle(ledger: &Ledger, home: &str, target: &str, name: &str) -> PathBuf {
+    let file = ledger.path(name);
+    let to = file.display().to_string();
+    let args = ["bundle", target, "--out", &to, "--purpose", "checks"];
+    ok(&ledger.run(home, &args));
+    file
+}
+
+/// What `verify` says of it; nothing fails.
+fn verified(ledger: &Ledger, file: &Path) -> Value {
+    let file = file.display().to_string();
     let policy = ledger.path("ledger/policy").display().to_string();
-    let told = ledger.run("nobody", &["--json", "verify", file, "--policy", &policy]);
+    let told = ledger.run("nobody", &["--json", "verify", &file, "--policy", &policy]);
     let told: Value = serde_json::from_slice(&told.stdout).unwrap();
     assert_ne!(told["exit"], 1, "{}", told["findings"]);
+    told
 }
 
 fn audited(ledger: &mut Ledger) {
     ledger.stop();
-    let dir = ledger.path("ledger").display().to_string();
-    ok(&ledger.run("nobody", &["audit", "--dir", &dir]));
+    ok(&ledger.audit("ledger"));
     ledger.start();
 }
 
@@ -87,22 +100,11 @@ fn a_firm_is_admitted_works_and_is_suspended_and_its_past_stays() {
         "--basis",
         "instructed",
     ];
-    let told = ok(&decide(
-        &ledger,
-        "police",
-        "admit",
-        &[&["--json"], &admit[..]].concat(),
-    ));
-    let asked = proposal(&told);
+    let asked = propose(&ledger, "police", "admit", &admit);
     // One of three is not enough, and until then nobody knows its key.
     ends(&ledger.run("nobody", &accept), 2);
     assert!(listed(&ledger)["organisations"].as_array().unwrap().len() == 3);
-    let told = ok(&decide(
-        &ledger,
-        "defence-llp",
-        "approve",
-        &["--proposal", &asked],
-    ));
+    let told = approve(&ledger, "defence-llp", &asked);
     assert!(
         told.contains("decided: ash-and-co (defence) is admitted"),
         "{told}"
@@ -111,26 +113,12 @@ fn a_firm_is_admitted_works_and_is_suspended_and_its_past_stays() {
     assert!(told.contains("organisation-taken"), "{told}");
 
     // It must accept the genesis before it enrols anybody.
-    let home = ledger.path("ash").display().to_string();
     ok(&ledger.run("ash", &["key", "new", "--plain"]));
-    let enrol = [
-        "key",
-        "enrol",
-        "--authority",
-        &key,
-        "--org",
-        "ash-and-co",
-        "--role",
-        "defence",
-        "--name",
-        "Rory Ash",
-        "--home-of",
-        &home,
-    ];
-    let told = ends(&ledger.run("nobody", &enrol), 2);
+    let enrol = || ledger.enrol_by(&key, "ash", "ash-and-co", "defence", "Rory Ash");
+    let told = ends(&enrol(), 2);
     assert!(told.contains("organisation-not-accepted"), "{told}");
     ok(&ledger.run("nobody", &accept));
-    ok(&ledger.run("nobody", &enrol));
+    ok(&enrol());
     assert_eq!(of(&listed(&ledger), "ash-and-co")["accepted"], true);
     let join = [
         "case",
@@ -158,35 +146,15 @@ fn a_firm_is_admitted_works_and_is_suspended_and_its_past_stays() {
         "text=All footage",
     ];
     ok(&ledger.run("ash", &asks));
-    let before = ledger.path("before.json").display().to_string();
-    ok(&ledger.run(
-        "smith",
-        &["bundle", CASE, "--out", &before, "--purpose", "checks"],
-    ));
+    let before = bundle(&ledger, "smith", CASE, "before.json");
     verified(&ledger, &before);
 
     // Suspended by three of four; then its people neither write nor read, and nothing of the past changes.
     let out = ["--of", "ash-and-co", "--reason", "closed down"];
-    let told = ok(&decide(
-        &ledger,
-        "police",
-        "suspend",
-        &[&["--json"], &out[..]].concat(),
-    ));
-    let ending = proposal(&told);
-    ok(&decide(
-        &ledger,
-        "defence-llp",
-        "approve",
-        &["--proposal", &ending],
-    ));
+    let ending = propose(&ledger, "police", "suspend", &out);
+    approve(&ledger, "defence-llp", &ending);
     assert_eq!(of(&listed(&ledger), "ash-and-co")["suspended"], false);
-    ok(&decide(
-        &ledger,
-        "inspectorate",
-        "approve",
-        &["--proposal", &ending],
-    ));
+    approve(&ledger, "inspectorate", &ending);
     assert_eq!(of(&listed(&ledger), "ash-and-co")["suspended"], true);
     let told = ends(&ledger.run("ash", &asks), 2);
     assert!(told.contains("organisation-suspended"), "{told}");
@@ -200,11 +168,7 @@ fn a_firm_is_admitted_works_and_is_suspended_and_its_past_stays() {
         told.contains("Rory Ash (ash-and-co) recorded that they asked for disclosure"),
         "{told}"
     );
-    let after = ledger.path("after.json").display().to_string();
-    ok(&ledger.run(
-        "smith",
-        &["bundle", CASE, "--out", &after, "--purpose", "checks"],
-    ));
+    let after = bundle(&ledger, "smith", CASE, "after.json");
     verified(&ledger, &before);
     verified(&ledger, &after);
     audited(&mut ledger);
@@ -241,23 +205,8 @@ fn an_authority_changes_its_key_and_the_others_replace_one_that_was_stolen() {
     );
     // The new key enrols; the people of the old one stay who they are.
     let key = ledger.path("next/key.pem").display().to_string();
-    let home = ledger.path("lee").display().to_string();
     ok(&ledger.run("lee", &["key", "new", "--plain"]));
-    let enrol = [
-        "key",
-        "enrol",
-        "--authority",
-        &key,
-        "--org",
-        "police",
-        "--role",
-        "officer",
-        "--name",
-        "DC Sam Lee",
-        "--home-of",
-        &home,
-    ];
-    ok(&ledger.run("nobody", &enrol));
+    ok(&ledger.enrol_by(&key, "lee", "police", "officer", "DC Sam Lee"));
     ok(&ledger.run("lee", &["history", CASE, "--purpose", "looking"]));
     ok(&ledger.run("smith", &["history", CASE, "--purpose", "looking"]));
 
@@ -273,19 +222,8 @@ fn an_authority_changes_its_key_and_the_others_replace_one_that_was_stolen() {
         "--compromised-since",
         since,
     ];
-    let told = ok(&decide(
-        &ledger,
-        "inspectorate",
-        "rotate-key",
-        &[&["--json"], &args[..]].concat(),
-    ));
-    let asked = proposal(&told);
-    ok(&decide(
-        &ledger,
-        "defence-llp",
-        "approve",
-        &["--proposal", &asked],
-    ));
+    let asked = propose(&ledger, "inspectorate", "rotate-key", &args);
+    approve(&ledger, "defence-llp", &asked);
     let stolen = ledger.path("thief/key.pem").display().to_string();
     let args = [
         "organisation",
@@ -302,15 +240,7 @@ fn an_authority_changes_its_key_and_the_others_replace_one_that_was_stolen() {
         2,
     );
     // What the stolen key had signed is flagged wherever it is shown.
-    let file = ledger.path("case.json").display().to_string();
-    ok(&ledger.run(
-        "lee",
-        &["bundle", CASE, "--out", &file, "--purpose", "checks"],
-    ));
-    let policy = ledger.path("ledger/policy").display().to_string();
-    let told = ledger.run("nobody", &["--json", "verify", &file, "--policy", &policy]);
-    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
-    assert_ne!(told["exit"], 1, "{}", told["findings"]);
+    let told = verified(&ledger, &bundle(&ledger, "lee", CASE, "case.json"));
     let flags = told["bundle"]["flags"].as_array().unwrap();
     assert!(
         flags.iter().any(|flag| flag["code"] == "key-compromised"),
@@ -322,7 +252,7 @@ fn an_authority_changes_its_key_and_the_others_replace_one_that_was_stolen() {
 #[test]
 fn a_person_has_two_keys_for_a_time_then_one_and_a_stolen_one_is_flagged() {
     let mut ledger = Ledger::new();
-    let police = authority(&ledger, "police");
+    let police = ledger.authority("police");
     let as_police = |ledger: &Ledger, what: &str, more: &[&str]| {
         let args = ["key", what, "--authority", &police, "--org", "police"];
         ledger.run("nobody", &[&args, more].concat())
@@ -441,18 +371,7 @@ fn a_person_has_two_keys_for_a_time_then_one_and_a_stolen_one_is_flagged() {
     assert!(told.contains("entry-unknown"), "{told}");
 
     // In a bundle the whole chain of the officer's keys says all of that again.
-    let bundle = ledger.path("b.json").display().to_string();
-    ok(&ledger.run(
-        "tablet",
-        &["bundle", &exhibit, "--out", &bundle, "--purpose", "checks"],
-    ));
-    let policy = ledger.path("ledger/policy").display().to_string();
-    let told = ledger.run(
-        "nobody",
-        &["--json", "verify", &bundle, "--policy", &policy],
-    );
-    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
-    assert_ne!(told["exit"], 1, "{}", told["findings"]);
+    let told = verified(&ledger, &bundle(&ledger, "tablet", &exhibit, "b.json"));
     let flags = told["bundle"]["flags"].as_array().unwrap();
     let count = |code: &str| flags.iter().filter(|flag| flag["code"] == code).count();
     assert_eq!(count("key-not-cosigned"), 1, "{flags:?}");

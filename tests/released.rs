@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use custodes::protocol::entry::UnverifiedEntry;
 use custodes::protocol::hash::Hash;
-use ledger::{CASE, Ledger, ends, ok};
+use ledger::{CASE, Ledger, ends};
 use serde_json::Value;
 
 /// A ledger with an exhibit whose file is a blob of some MiB: more than the buffers of a connection hold.
@@ -38,27 +38,8 @@ fn with_blob() -> (Ledger, String, String) {
     let put = wire::token(&ledger, "smith", "PUT", &path, Some(name));
     assert_eq!(wire::ask(&ledger, "PUT", &path, &put, &list).status, 201);
     let reference = format!("{CASE} F/1");
-    let (probe, candidates) = (
-        format!("probe={exhibit}"),
-        format!("candidates={}", name.to_base64url()),
-    );
-    let mut args = vec!["record", "searched", &reference];
-    for one in [
-        &probe,
-        "dataset=images",
-        "dataset_version=1",
-        "dataset_size:=10",
-        "algorithm=fr",
-        "algorithm_version=4.1",
-        "threshold=0.6",
-        "asked:=10",
-        "given:=2",
-        "reviewer:=null",
-        &candidates,
-    ] {
-        args.extend(["--set", one]);
-    }
-    ok(&ledger.run("smith", &args));
+    let candidates = format!("candidates={}", name.to_base64url());
+    ledger.search(&reference, &exhibit, ["--set", &candidates]);
     (ledger, exhibit, path)
 }
 

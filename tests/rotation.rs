@@ -10,8 +10,6 @@ mod witness;
 #[path = "common/witnessed.rs"]
 mod witnessed;
 
-use std::path::Path;
-
 use custodes::protocol::note::VerifierKey;
 use ledger::{CASE, Ledger, ends, ok};
 use serde_json::Value;
@@ -39,16 +37,9 @@ fn rotate(ledger: &Ledger, more: &[&str]) -> std::process::Output {
     )
 }
 
-fn register(ledger: &Ledger, name: &str) {
-    let file = ledger.path(name);
-    std::fs::write(&file, name).unwrap();
-    ledger.register(&file, name);
-}
-
 fn bundle(ledger: &Ledger, name: &str) -> String {
-    let to = ledger.path(name).display().to_string();
-    ok(&ledger.run("smith", &["bundle", CASE, "--out", &to]));
-    to
+    let file = ledger.bundle("smith", CASE, name);
+    file.display().to_string()
 }
 
 /// What a reader with this policy finds.
@@ -69,24 +60,6 @@ fn serve(ledger: &mut Ledger, keys: &[VerifierKey], witnesses: &[Witness]) {
     until("a quorum", || ready(ledger).0 == 200);
 }
 
-fn monitor(ledger: &Ledger, policy: &Path) -> (i32, Value) {
-    let dir = ledger.path("monitor").display().to_string();
-    let policy = policy.display().to_string();
-    let args = [
-        "--json",
-        "monitor",
-        "--once",
-        "--dir",
-        &dir,
-        "--policy",
-        &policy,
-        &ledger.url,
-    ];
-    let output = ledger.run("nobody", &args);
-    let said = serde_json::from_slice(&output.stdout).unwrap();
-    (output.status.code().unwrap(), said)
-}
-
 #[test]
 fn keys_of_log_and_witnesses_are_rotated_without_a_gap() {
     let mut ledger = Ledger::new();
@@ -95,12 +68,12 @@ fn keys_of_log_and_witnesses_are_rotated_without_a_gap() {
     assert!(old.len() == 2 && none.is_empty());
     ledger.stop();
     serve(&mut ledger, &old, &witnesses);
-    register(&ledger, "before");
+    ledger.register_new("smith", "before");
     until("all published", || published(&ledger).1 == 2 + 6);
     let first = bundle(&ledger, "first.custody.json");
     let watched = ledger.path("watch.policy");
     std::fs::write(&watched, policy_of(&old, &[], 0)).unwrap();
-    assert_eq!(monitor(&ledger, &watched).0, 0);
+    assert_eq!(ledger.monitor(&watched).0, 0);
 
     // New keys are not taken for the log's just because they lie there in the place of the old ones.
     ledger.stop();
@@ -112,17 +85,17 @@ fn keys_of_log_and_witnesses_are_rotated_without_a_gap() {
 
     // They sign beside the old ones, and the ledger says so.
     serve(&mut ledger, &old, &witnesses);
-    register(&ledger, "during");
+    ledger.register_new("smith", "during");
     until("all published", || published(&ledger).1 == 4 + 6);
     let said: Value =
         serde_json::from_str(&get(&format!("{}/v1/ledger", ledger.url)).text).unwrap();
     assert_eq!(said["log_keys"].as_array().unwrap().len(), 4);
-    let (code, said) = monitor(&ledger, &watched);
+    let (code, said) = ledger.monitor(&watched);
     assert_eq!(
         (code, &said["ledgers"][0]["alarms"][0]["code"]),
         (1, &"log-keys-changed".into())
     );
-    assert_eq!(monitor(&ledger, &watched).0, 0, "it is told once");
+    assert_eq!(ledger.monitor(&watched).0, 0, "it is told once");
     let second = bundle(&ledger, "second.custody.json");
     for keys in [&old, &next] {
         let (code, said) = verify(&ledger, &second, &policy_of(keys, &witnesses, 2));
@@ -149,7 +122,7 @@ fn keys_of_log_and_witnesses_are_rotated_without_a_gap() {
     assert!(present == next && none.is_empty());
     let leaving = std::mem::replace(&mut witnesses[0], successor);
     serve(&mut ledger, &both, &witnesses);
-    register(&ledger, "after");
+    ledger.register_new("smith", "after");
     until("all published", || published(&ledger).1 == 2 + 6);
     drop(leaving);
 
@@ -166,7 +139,7 @@ fn keys_of_log_and_witnesses_are_rotated_without_a_gap() {
     assert_eq!(code, 3, "{said}");
     ledger.stop();
     let dir = ledger.path("ledger").display().to_string();
-    let audited = ledger.run("nobody", &["audit", "--dir", &dir]);
+    let audited = ledger.audit("ledger");
     assert_eq!(audited.status.code(), Some(0), "{audited:?}");
     // Keys that the ledger does not name are no keys of its log.
     for name in ["log.pem", "log-pq.pem"] {

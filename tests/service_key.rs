@@ -36,17 +36,12 @@ fn rotate(ledger: &Ledger, dir: &Path, what: &str, more: &[&str]) -> std::proces
 }
 
 fn register(ledger: &Ledger, name: &str) {
-    let file = ledger.path(name);
-    std::fs::write(&file, name).unwrap();
-    ledger.register(&file, name);
+    ledger.register_new("smith", name);
     ok(&ledger.run("morgan", &["history", CASE]));
 }
 
 fn bundle(ledger: &Ledger, name: &str) -> PathBuf {
-    let to = ledger.path(name);
-    let shown = to.display().to_string();
-    ok(&ledger.run("smith", &["bundle", CASE, "--out", &shown]));
-    to
+    ledger.bundle("smith", CASE, name)
 }
 
 /// A bundle verifies: nothing fails, though no witness is asked for.
@@ -63,24 +58,6 @@ fn verified(ledger: &Ledger, bundle: &Path) -> String {
 fn service_key(ledger: &Ledger) -> Value {
     let said = get(&format!("{}/v1/ledger", ledger.url)).text;
     serde_json::from_str::<Value>(&said).unwrap()["service_key"].clone()
-}
-
-fn monitor(ledger: &Ledger) -> (Option<i32>, Value) {
-    let dir = ledger.path("monitor").display().to_string();
-    let policy = ledger.path("ledger/policy").display().to_string();
-    let args = [
-        "--json",
-        "monitor",
-        "--once",
-        "--dir",
-        &dir,
-        "--policy",
-        &policy,
-        &ledger.url,
-    ];
-    let output = ledger.run("nobody", &args);
-    let said = serde_json::from_slice(&output.stdout).unwrap();
-    (output.status.code(), said)
 }
 
 /// The last entry of the `rules` chain in a bundle: how many there are, and which is the last.
@@ -135,7 +112,8 @@ fn the_service_changes_its_key_while_entries_arrive() {
     let refused = ["case", "open", "--reference", "X-1", "--title", "R v X"];
     ends(&ledger.run("morgan", &refused), 2);
     ok(&ledger.run("vale", &["security-log"]));
-    assert_eq!(monitor(&ledger).0, Some(0));
+    let policy = ledger.path("ledger/policy");
+    assert_eq!(ledger.monitor(&policy).0, 0);
     let old = service_key(&ledger);
 
     // A new key is made, and signs nothing until the ledger names it.
@@ -170,10 +148,10 @@ fn the_service_changes_its_key_while_entries_arrive() {
     // Both stretches of the security log, and the same for who goes on reading.
     ok(&ledger.run("vale", &["security-log"]));
     ok(&ledger.run("vale", &["security-log", "--new"]));
-    let (code, said) = monitor(&ledger);
+    let (code, said) = ledger.monitor(&policy);
     let alarm = &said["ledgers"][0]["alarms"][0]["code"];
-    assert_eq!((code, alarm), (Some(1), &"service-key-changed".into()));
-    assert_eq!(monitor(&ledger).0, Some(0), "it is told once");
+    assert_eq!((code, alarm), (1, &"service-key-changed".into()));
+    assert_eq!(ledger.monitor(&policy).0, 0, "it is told once");
 
     // Who has the old key records nothing with it any more; and who has the new one does not lock the service out.
     let json = "content-type: application/json\r\n";

@@ -1,6 +1,8 @@
 //! The witness, through its real process: every status code of tlog-witness, its race, and its memory.
 #![allow(clippy::unwrap_used)]
 
+#[path = "common/ledger.rs"]
+mod ledger;
 #[path = "common/witness.rs"]
 mod witness;
 

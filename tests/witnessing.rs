@@ -28,22 +28,8 @@ use witnessed::{policy, published, ready, until, witnessed};
 fn register(ledger: &Ledger, name: &str) -> String {
     let file = ledger.path(name);
     std::fs::write(&file, name).unwrap();
-    let file = file.display().to_string();
-    let args = [
-        "--json",
-        "register",
-        CASE,
-        &file,
-        "--kind",
-        "other",
-        "--reference",
-        name,
-        "--description",
-        name,
-        "--power",
-        "consent",
-    ];
-    ok(&ledger.run("smith", &args))
+    let mut register = ledger.register_command("smith", &file, name);
+    ok(&register.arg("--json").output().unwrap())
 }
 
 fn bundle(ledger: &Ledger, to: &Path) {

@@ -14,7 +14,7 @@ use std::path::Path;
 use custodes::protocol::entry::UnverifiedEntry;
 use custodes::protocol::id::Strand;
 use custodes::protocol::tree::EntryIndex;
-use ledger::{CASE, Ledger, copy, ends, ok};
+use ledger::{CASE, Ledger, copy, ends, ok, witness_keys};
 use operator::Operator;
 
 /// Nothing is published unless it is asked for.
@@ -24,12 +24,7 @@ const SELDOM: [&str; 2] = ["--publish-every", "3600000"];
 fn a_wrong_map_is_caught_with_proof_in_the_folder_and_over_http() {
     let mut ledger = Ledger::new();
     ledger.enrol("vale", "inspectorate", "auditor", "Sam Vale");
-    let keys = ledger.path("auditor").display().to_string();
-    let name = ["--name", "map.inspectorate.example", "--plain-keys"];
-    ok(&ledger.run(
-        "nobody",
-        &[&["witness", "init", "--dir", &keys], &name[..]].concat(),
-    ));
+    witness_keys(&ledger.path("auditor"), "map.inspectorate.example");
     trust(&ledger);
     ledger.stop();
     ledger.start_with(&SELDOM);
@@ -39,15 +34,8 @@ fn a_wrong_map_is_caught_with_proof_in_the_folder_and_over_http() {
     let reference = format!("{CASE} JSM/1");
     ok(&ledger.run("smith", &["history", &reference]));
     // As it is, the map is right; what comes after it is not published any more.
-    let cosign = [
-        "audit",
-        "--service",
-        "--cosign",
-        &keys,
-        "--purpose",
-        "the map",
-    ];
-    ends(&ledger.run("vale", &cosign), 2); // the service's policy names no auditor
+    let cosign = |ledger: &Ledger| ledger.cosign("vale", "auditor", &[]);
+    ends(&cosign(&ledger), 2); // the service's policy names no auditor
     ok(&ledger.run("smith", &["history", &reference]));
     ledger.register(&file, "JSM/2");
     ledger.kill();
@@ -102,7 +90,7 @@ fn a_wrong_map_is_caught_with_proof_in_the_folder_and_over_http() {
     drop(operator);
     ledger.start();
     ledger.register(&file, "JSM/3");
-    let said = ends(&ledger.run("vale", &cosign), 1);
+    let said = ends(&cosign(&ledger), 1);
     assert!(
         said.contains("map-differs") && said.contains("nothing was cosigned"),
         "{said}"
@@ -112,11 +100,10 @@ fn a_wrong_map_is_caught_with_proof_in_the_folder_and_over_http() {
     shows(&ledger, &proof);
     // And so does who had recomputed what came before, and goes on from there.
     std::fs::remove_file(&proof).unwrap();
-    ends(&ledger.run("vale", &cosign), 1);
+    ends(&cosign(&ledger), 1);
     shows(&ledger, &proof);
     ledger.stop();
-    let dir = ledger.path("ledger").display().to_string();
-    ends(&ledger.run("nobody", &["audit", "--dir", &dir]), 1);
+    ends(&ledger.audit("ledger"), 1);
     shows(&ledger, &ledger.path("ledger.custody-map-fault"));
 }
 
@@ -173,8 +160,7 @@ fn of_two_maps_that_contradict_each_other_one_is_wrong_or_the_log_is_forked() {
     assert!(said.contains("[chain-cut]"), "{said}");
     assert!(!said.contains("[forked]"), "{said}");
     assert!(!ledger.path("cut.custody.json.custody-fork").exists());
-    let dir = ledger.path("ledger").display().to_string();
-    ends(&ledger.run("nobody", &["audit", "--dir", &dir]), 1);
+    ends(&ledger.audit("ledger"), 1);
     let proof = ledger.path("ledger.custody-map-fault");
     shows(&ledger, &proof);
     let size: u64 = hiding.lines().nth(1).unwrap().parse().unwrap();
@@ -197,9 +183,7 @@ fn hide_the_seal(ledger: &Ledger) -> String {
 /// The bundle that the stopped ledger gives.
 fn bundle(ledger: &mut Ledger, name: &str) {
     ledger.start_with(&SELDOM);
-    let to = ledger.path(name).display().to_string();
-    let reference = format!("{CASE} JSM/1");
-    ok(&ledger.run("smith", &["bundle", &reference, "--out", &to]));
+    ledger.bundle("smith", &format!("{CASE} JSM/1"), name);
     ledger.kill();
 }
 
@@ -219,13 +203,8 @@ fn of_access(entry: &UnverifiedEntry) -> bool {
 
 /// A policy that names the log alone.
 fn trust(ledger: &Ledger) {
-    let policy = std::fs::read_to_string(ledger.path("ledger/policy")).unwrap();
-    let lines = policy.lines().map(|line| line.trim_start_matches("# "));
-    let logs: String = lines
-        .filter(|line| line.starts_with("log "))
-        .map(|line| format!("{line}\n"))
-        .collect();
-    std::fs::write(ledger.path("trust.policy"), logs + "quorum none\n").unwrap();
+    let policy = ledger.log_lines() + "quorum none\n";
+    std::fs::write(ledger.path("trust.policy"), policy).unwrap();
 }
 
 /// Anyone can check it, and nothing that was changed passes.

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 /// A ledger folder, the people's folders beside it, and the service while it runs.
 pub struct Ledger {
     pub folder: tempfile::TempDir,
@@ -29,14 +31,7 @@ impl Ledger {
         ];
         let ledger = Ledger::founded_as(&orgs.map(str::to_owned), origin, more);
         for org in ["police", "defence-llp", "inspectorate"] {
-            let key = ledger
-                .path(&format!("ledger/authority/{org}.pem"))
-                .display()
-                .to_string();
-            ok(&ledger.run(
-                "nobody",
-                &["key", "accept-genesis", "--authority", &key, "--org", org],
-            ));
+            ledger.accept_genesis(org);
         }
         ledger.enrol(
             "smith",
@@ -94,39 +89,121 @@ impl Ledger {
         self.folder.path().join(name)
     }
 
+    /// The key of the authority that an organisation was founded with.
+    pub fn authority(&self, org: &str) -> String {
+        let key = self.path(&format!("ledger/authority/{org}.pem"));
+        key.display().to_string()
+    }
+
+    pub fn accept_genesis(&self, org: &str) {
+        let key = self.authority(org);
+        let args = ["key", "accept-genesis", "--authority", &key, "--org", org];
+        ok(&self.run("nobody", &args));
+    }
+
     pub fn enrol(&self, home: &str, org: &str, roles: &str, name: &str) {
         ok(&self.run(home, &["key", "new", "--plain"]));
-        let key = self
-            .path(&format!("ledger/authority/{org}.pem"))
-            .display()
-            .to_string();
+        ok(&self.enrol_by(&self.authority(org), home, org, roles, name));
+    }
+
+    /// Has an authority with this key enrol the key that is in somebody's folder.
+    pub fn enrol_by(&self, key: &str, home: &str, org: &str, roles: &str, name: &str) -> Output {
         let home = self.path(home).display().to_string();
-        ok(&self.run(
-            "nobody",
-            &[
-                "key",
-                "enrol",
-                "--authority",
-                &key,
-                "--org",
-                org,
-                "--role",
-                roles,
-                "--name",
-                name,
-                "--home-of",
-                &home,
-            ],
-        ));
+        let by = ["key", "enrol", "--authority", key, "--org", org];
+        let whom = ["--role", roles, "--name", name, "--home-of", &home];
+        self.run("nobody", &[by, whom].concat())
     }
 
     /// Has the officer register a file or folder.
     pub fn register(&self, file: &Path, reference: &str) -> String {
+        ok(&self.register_as("smith", file, reference))
+    }
+
+    /// The same by somebody, whatever comes of it.
+    pub fn register_as(&self, home: &str, file: &Path, reference: &str) -> Output {
+        self.register_command(home, file, reference)
+            .output()
+            .unwrap()
+    }
+
+    /// The same, to be changed before it runs.
+    pub fn register_command(&self, home: &str, file: &Path, reference: &str) -> Command {
         let file = file.display().to_string();
         let mut args = vec!["register", CASE, &file, "--kind", "other"];
         args.extend(["--reference", reference, "--description", "a file"]);
         args.extend(["--power", "consent"]);
-        ok(&self.run("smith", &args))
+        self.command(home, &args)
+    }
+
+    /// Has somebody register a new file of this name.
+    pub fn register_new(&self, home: &str, name: &str) {
+        let file = self.path(name);
+        std::fs::write(&file, name).unwrap();
+        ok(&self.register_as(home, &file, name));
+    }
+
+    /// Has the officer record a search for a face, with these further arguments: they name the candidates.
+    pub fn search(&self, exhibit: &str, probe: &str, candidates: [&str; 2]) {
+        let probe = format!("probe={probe}");
+        let mut args = vec!["record", "searched", exhibit];
+        args.extend(candidates);
+        for one in [
+            &probe,
+            "dataset=images",
+            "dataset_version=1",
+            "dataset_size:=10",
+            "algorithm=fr",
+            "algorithm_version=4.1",
+            "threshold=0.6",
+            "asked:=10",
+            "given:=2",
+            "reviewer:=null",
+        ] {
+            args.extend(["--set", one]);
+        }
+        ok(&self.run("smith", &args));
+    }
+
+    /// A bundle that somebody takes, as a file of this name.
+    pub fn bundle(&self, home: &str, target: &str, name: &str) -> PathBuf {
+        let file = self.path(name);
+        let to = file.display().to_string();
+        ok(&self.run(home, &["bundle", target, "--out", &to]));
+        file
+    }
+
+    /// Has somebody recompute the map, and cosign it with the keys in a folder.
+    pub fn cosign(&self, home: &str, keys: &str, more: &[&str]) -> Output {
+        let keys = self.path(keys).display().to_string();
+        let args = ["audit", "--service", "--cosign", &keys];
+        let why = ["--purpose", "the map"];
+        self.run(home, &[&args[..], &why, more].concat())
+    }
+
+    /// Audits the folder of a ledger.
+    pub fn audit(&self, folder: &str) -> Output {
+        let dir = self.path(folder).display().to_string();
+        self.run("nobody", &["audit", "--dir", &dir])
+    }
+
+    /// One look of a monitor with this policy: its exit code, and what it says.
+    pub fn monitor(&self, policy: &Path) -> (i32, Value) {
+        let dir = self.path("monitor").display().to_string();
+        let policy = policy.display().to_string();
+        let args = ["--json", "monitor", "--once", "--dir", &dir];
+        let of = ["--policy", &policy, &self.url];
+        let output = self.run("nobody", &[&args[..], &of].concat());
+        let said = serde_json::from_slice(&output.stdout);
+        let said = said.unwrap_or_else(|_| panic!("{output:?}"));
+        (output.status.code().unwrap(), said)
+    }
+
+    /// The lines of a policy that name the keys of the log, and nothing else.
+    pub fn log_lines(&self) -> String {
+        let policy = std::fs::read_to_string(self.path("ledger/policy")).unwrap();
+        let lines = policy.lines().map(|line| line.trim_start_matches("# "));
+        let logs = lines.filter(|line| line.starts_with("log "));
+        logs.map(|line| format!("{line}\n")).collect()
     }
 
     /// Has the officer disclose an exhibit to the defence.
@@ -185,21 +262,7 @@ impl Ledger {
             .stderr(told)
             .spawn()
             .unwrap();
-        let begun = Instant::now();
-        self.url = loop {
-            match std::fs::read_to_string(&ready) {
-                Ok(url) if !url.is_empty() => break url,
-                _ => std::thread::yield_now(),
-            }
-            assert!(
-                service.try_wait().unwrap().is_none(),
-                "the service ended at once"
-            );
-            assert!(
-                begun.elapsed() < Duration::from_secs(60),
-                "the service is not up after a minute"
-            );
-        };
+        self.url = started(&mut service, &ready);
         self.service = Some(service);
     }
 
@@ -251,6 +314,34 @@ impl Drop for Ledger {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Waits until a program is up: its address, which it writes into its ready file.
+pub fn started(program: &mut Child, ready: &Path) -> String {
+    let begun = Instant::now();
+    loop {
+        match std::fs::read_to_string(ready) {
+            Ok(url) if !url.is_empty() => return url,
+            _ => std::thread::yield_now(),
+        }
+        assert!(program.try_wait().unwrap().is_none(), "it ended at once");
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "it is not up after a minute"
+        );
+    }
+}
+
+/// What `custodes witness init` says of the keys that it makes in a folder.
+pub fn witness_keys(dir: &Path, name: &str) -> Value {
+    let dir = dir.display().to_string();
+    let args = ["--json", "witness", "init", "--dir", &dir, "--name", name];
+    let made = Command::new(env!("CARGO_BIN_EXE_custodes"))
+        .args(args)
+        .arg("--plain-keys")
+        .stdin(Stdio::null())
+        .output();
+    serde_json::from_str(&ok(&made.unwrap())).unwrap()
 }
 
 /// The command's standard output; it must have succeeded.

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use custodes::protocol::checkpoint::Checkpoint;
 use custodes::protocol::id::Origin;
@@ -13,6 +13,8 @@ use custodes::protocol::note::{self, SignatureKind, VerifierKey};
 use custodes::protocol::tree::{self, ConsistencyProof, MemoryTree, RootHash, TreeSize, leaf_hash};
 use custodes::witness::folder::origin_hash;
 use custodes::witness::request::to_body;
+
+use crate::ledger::{started, witness_keys};
 
 /// A log of numbered leaves.
 pub struct Log {
@@ -108,23 +110,7 @@ impl Witness {
     /// Made, told of these keys, and serving.
     pub fn new(name: &str, keys: &[VerifierKey]) -> Witness {
         let folder = tempfile::tempdir().unwrap();
-        let dir = folder.path().join("w").display().to_string();
-        let made = run(&[
-            "--json",
-            "witness",
-            "init",
-            "--dir",
-            &dir,
-            "--name",
-            name,
-            "--plain-keys",
-        ]);
-        assert!(
-            made.status.success(),
-            "{}",
-            String::from_utf8_lossy(&made.stderr)
-        );
-        let made: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
+        let made = witness_keys(&folder.path().join("w"), name);
         let vkey = |kind: &str| VerifierKey::parse(made[kind].as_str().unwrap()).unwrap();
         let mut witness = Witness {
             vkeys: vec![vkey("ed25519"), vkey("ml_dsa_44")],
@@ -181,21 +167,7 @@ impl Witness {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let begun = Instant::now();
-        self.url = loop {
-            match std::fs::read_to_string(&ready) {
-                Ok(url) if !url.is_empty() => break url,
-                _ => std::thread::yield_now(),
-            }
-            assert!(
-                process.try_wait().unwrap().is_none(),
-                "the witness ended at once"
-            );
-            assert!(
-                begun.elapsed() < Duration::from_secs(60),
-                "the witness did not start"
-            );
-        };
+        self.url = started(&mut process, &ready);
         self.process = Some(process);
     }
 

@@ -133,33 +133,10 @@ impl World {
             }));
             authorities.insert(OrgId::new(org).unwrap(), authority);
         }
-        let mut world = World {
-            origin: Origin::new(origin).unwrap(),
-            subject: subject(&mut counter),
-            state: MemoryState::default(),
-            tree: MemoryTree::default(),
-            entries: Vec::new(),
-            chains: BTreeMap::new(),
-            log: key(&mut counter),
-            witness: key(&mut counter),
-            service,
-            authorities,
-            seen: None,
-            rules: Rules::embedded(),
-            flags: BTreeSet::new(),
-            clocks: 0,
-            beside: None,
-            queue: None,
-            misled: None,
-            omitted: BTreeSet::new(),
-            map_lies: false,
-            maps: BTreeMap::new(),
-            ends_in_map: TreeSize(0),
-            signed_by: None,
-            published: BTreeMap::new(),
-            counter,
-            now: BEGINNING,
-        };
+        let origin = Origin::new(origin).unwrap();
+        let subject = subject(&mut counter);
+        let keys = [key(&mut counter), key(&mut counter)];
+        let mut world = World::empty(origin, subject, keys, service, authorities, counter);
         let mut body = json!({
             "service": {"actor": world.service.actor, "key": world.service.key.public()},
             "log": [world.log_vkey().to_string()],

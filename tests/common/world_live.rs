@@ -46,31 +46,16 @@ impl World {
         let mut counter = 0;
         let now = founded.recorded_at.0;
         let mut world = World {
-            origin: founded.origin,
-            subject: founded.subject,
-            state: MemoryState::default(),
-            tree: MemoryTree::default(),
-            entries: Vec::new(),
-            chains: BTreeMap::new(),
-            log: founded.log,
-            witness: key(&mut counter),
-            service: founded.service,
-            authorities: founded.authorities,
-            seen: None,
-            rules: Rules::embedded(),
-            flags: BTreeSet::new(),
-            clocks: 0,
             beside: Some(beside),
-            queue: None,
-            misled: None,
-            omitted: BTreeSet::new(),
-            map_lies: false,
-            maps: BTreeMap::new(),
-            ends_in_map: TreeSize(0),
-            signed_by: None,
-            published: BTreeMap::new(),
-            counter,
             now,
+            ..World::empty(
+                founded.origin,
+                founded.subject,
+                [founded.log, key(&mut counter)],
+                founded.service,
+                founded.authorities,
+                counter,
+            )
         };
         let genesis = founded.genesis.hash();
         let place = world.place();

@@ -86,3 +86,43 @@ pub(super) fn object(value: Value) -> Map<String, Value> {
         other => panic!("not an object: {other}"),
     }
 }
+
+impl World {
+    /// Nothing recorded yet; the keys are those of the log and of the witness.
+    pub(super) fn empty(
+        origin: Origin,
+        subject: Subject,
+        [log, witness]: [SecretKey; 2],
+        service: Person,
+        authorities: BTreeMap<OrgId, Person>,
+        counter: u64,
+    ) -> World {
+        World {
+            origin,
+            subject,
+            state: MemoryState::default(),
+            tree: MemoryTree::default(),
+            entries: Vec::new(),
+            chains: BTreeMap::new(),
+            log,
+            witness,
+            service,
+            authorities,
+            seen: None,
+            rules: Rules::embedded(),
+            flags: BTreeSet::new(),
+            clocks: 0,
+            beside: None,
+            queue: None,
+            misled: None,
+            omitted: BTreeSet::new(),
+            map_lies: false,
+            maps: BTreeMap::new(),
+            ends_in_map: TreeSize(0),
+            signed_by: None,
+            published: BTreeMap::new(),
+            counter,
+            now: BEGINNING,
+        }
+    }
+}

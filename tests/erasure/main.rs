@@ -220,14 +220,7 @@ fn a_reference_that_was_erased_finds_nothing_and_the_index_forgets_it() {
     );
     ledger.stop();
     assert_eq!(indexed(&ledger, opened), 0);
-    ok(&ledger.run(
-        "nobody",
-        &[
-            "audit",
-            "--dir",
-            &ledger.path("ledger").display().to_string(),
-        ],
-    ));
+    ok(&ledger.audit("ledger"));
 }
 
 #[test]
@@ -249,14 +242,7 @@ fn an_erasure_that_a_kill_cut_short_is_finished_by_the_next_start() {
     for wanted in [&key, &sealed] {
         assert_eq!(holding(&ledger.path("ledger"), wanted), [""; 0]);
     }
-    ok(&ledger.run(
-        "nobody",
-        &[
-            "audit",
-            "--dir",
-            &ledger.path("ledger").display().to_string(),
-        ],
-    ));
+    ok(&ledger.audit("ledger"));
 }
 
 #[test]
@@ -280,25 +266,7 @@ fn a_file_that_was_erased_is_gone_and_is_not_taken_in_again() {
         "smith",
         &[&["erase", &exhibit, "--file", &name][..], &law].concat(),
     ));
-    let told = ends(
-        &ledger.run(
-            "smith",
-            &[
-                "register",
-                CASE,
-                &folder.display().to_string(),
-                "--kind",
-                "other",
-                "--reference",
-                "JS/3",
-                "--description",
-                "again",
-                "--power",
-                "consent",
-            ],
-        ),
-        2,
-    );
+    let told = ends(&ledger.register_as("smith", &folder, "JS/3"), 2);
     assert!(told.contains("erased by law"), "{told}");
     let mut ledger = ledger;
     ledger.stop();
@@ -306,14 +274,7 @@ fn a_file_that_was_erased_is_gone_and_is_not_taken_in_again() {
         holding(&ledger.path("ledger"), manifest.as_bytes()),
         [""; 0]
     );
-    ok(&ledger.run(
-        "nobody",
-        &[
-            "audit",
-            "--dir",
-            &ledger.path("ledger").display().to_string(),
-        ],
-    ));
+    ok(&ledger.audit("ledger"));
 }
 
 #[test]
@@ -349,12 +310,5 @@ fn a_person_whose_name_was_erased_is_told_by_organisation_and_id() {
         "{findings:?}"
     );
     ledger.stop();
-    ok(&ledger.run(
-        "nobody",
-        &[
-            "audit",
-            "--dir",
-            &ledger.path("ledger").display().to_string(),
-        ],
-    ));
+    ok(&ledger.audit("ledger"));
 }

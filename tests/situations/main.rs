@@ -119,14 +119,7 @@ fn found() -> Ledger {
         .collect();
     let ledger = Ledger::founded(&orgs);
     for (org, _) in ORGANISATIONS {
-        let key = ledger
-            .path(&format!("ledger/authority/{org}.pem"))
-            .display()
-            .to_string();
-        ok(&ledger.run(
-            "nobody",
-            &["key", "accept-genesis", "--authority", &key, "--org", org],
-        ));
+        ledger.accept_genesis(org);
     }
     for (home, org, roles, name) in PEOPLE {
         ledger.enrol(home, org, roles, name);
