@@ -73,35 +73,13 @@ fn both_sides_report_what_was_served_and_the_defence_nothing_of_what_is_sensitiv
     schedule("JSM/2", "mg6e");
     schedule("JSM/3", "mg6c");
     schedule("JSM/4", "mg6d");
-    let to = [
-        "--to",
-        "defence-llp",
-        "--stage",
-        "stage-1",
-        "--exhibit",
-        "JSM/1",
-    ];
-    smith(&ledger, &[&["disclose", CASE], &to[..]].concat());
-    let late = [
-        "--to",
-        "defence-llp",
-        "--stage",
-        "idpc",
-        "--exhibit",
-        "JSM/3",
-    ];
-    smith(&ledger, &[&["disclose", CASE], &late[..]].concat());
-    let wrong = [
-        "disclose",
-        CASE,
-        "--to",
-        "defence-llp",
-        "--stage",
-        "stage1",
-        "--exhibit",
-        "JSM/2",
-    ];
-    ends(&ledger.run("smith", &wrong), 2);
+    let disclose = |stage: &str, exhibit: &str| {
+        let to = ["disclose", CASE, "--to", "defence-llp", "--stage", stage];
+        ledger.run("smith", &[&to[..], &["--exhibit", exhibit]].concat())
+    };
+    ok(&disclose("stage-1", "JSM/1"));
+    ok(&disclose("idpc", "JSM/3"));
+    ends(&disclose("stage1", "JSM/2"), 2);
     let file = format!("JSM/1={}", ledger.path("JSM-1").display());
     let args = ["acknowledge", CASE, "--file", &file, "--disclosure"];
     let report = ["report", "disclosure", CASE, "--purpose", "review"];

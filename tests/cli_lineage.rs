@@ -5,7 +5,7 @@
 #[path = "common/ledger.rs"]
 mod ledger;
 
-use ledger::{CASE, Ledger, ends, ok};
+use ledger::{CASE, Ledger, ends, ok, seized};
 use serde_json::Value;
 
 fn made(ledger: &Ledger, reference: &str, parent: &str, role: &str) {
@@ -36,18 +36,7 @@ fn made(ledger: &Ledger, reference: &str, parent: &str, role: &str) {
 fn lineage_is_the_tree_from_the_seized_thing_down() {
     let ledger = Ledger::new();
     let phone = "44NS1234526 JSM/1";
-    let seized = [
-        "record",
-        "seized",
-        phone,
-        "--set",
-        "kind=device",
-        "--detail",
-        "description=phone",
-        "--detail",
-        "power_or_consent=PACE 1984 s.19",
-    ];
-    ok(&ledger.run("smith", &seized));
+    ok(&ledger.run("smith", &seized(phone)));
     made(&ledger, "KBA/1", "JSM/1", "master");
     made(&ledger, "KBA/2", "KBA/1", "working");
     made(&ledger, "KBA/3", "KBA/1", "defence");

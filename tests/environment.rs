@@ -163,15 +163,21 @@ impl Drop for Mounted {
     }
 }
 
-#[test]
-fn a_folder_that_cannot_be_written_is_told_and_can_still_be_audited() {
+/// A stopped ledger, and a copy of its folder on a small file system.
+fn on_a_small_file_system() -> Option<(Ledger, Mounted, PathBuf)> {
     let mut ledger = Ledger::new();
     ledger.kill();
-    let Some(mounted) = Mounted::new(ledger.path("mounted"), "64m") else {
-        return;
-    };
+    let mounted = Mounted::new(ledger.path("mounted"), "64m")?;
     let folder = mounted.0.join("ledger");
     copy(&ledger.path("ledger"), &folder);
+    Some((ledger, mounted, folder))
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_told_and_can_still_be_audited() {
+    let Some((ledger, mounted, folder)) = on_a_small_file_system() else {
+        return;
+    };
     mounted.remount("ro");
     refuses(&ledger, &folder, ANY_PORT, "folder-read-only");
     is_whole(&ledger, &folder);
@@ -179,14 +185,10 @@ fn a_folder_that_cannot_be_written_is_told_and_can_still_be_audited() {
 
 #[test]
 fn a_disk_that_fills_up_loses_nothing_that_was_acknowledged() {
-    let mut ledger = Ledger::new();
-    ledger.kill();
-    let Some(mounted) = Mounted::new(ledger.path("mounted"), "64m") else {
+    let Some((mut ledger, mounted, folder)) = on_a_small_file_system() else {
         return;
     };
-    // The ledger lives on the small file system from now on.
-    let folder = mounted.0.join("ledger");
-    copy(&ledger.path("ledger"), &folder);
+    // The ledger lives there from now on.
     std::fs::rename(ledger.path("ledger"), ledger.path("old")).unwrap();
     std::os::unix::fs::symlink(&folder, ledger.path("ledger")).unwrap();
     ledger.start();

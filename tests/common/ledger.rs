@@ -316,6 +316,21 @@ impl Drop for Ledger {
     }
 }
 
+/// What an officer records of a phone that was seized.
+pub fn seized(target: &str) -> [&str; 9] {
+    [
+        "record",
+        "seized",
+        target,
+        "--set",
+        "kind=device",
+        "--detail",
+        "description=phone",
+        "--detail",
+        "power_or_consent=PACE 1984 s.19",
+    ]
+}
+
 /// Waits until a program is up: its address, which it writes into its ready file.
 pub fn started(program: &mut Child, ready: &Path) -> String {
     let begun = Instant::now();

@@ -16,7 +16,6 @@ use custodes::protocol::hash::Hash;
 use custodes::protocol::id::{ActorId, ChainId, OrgId, Origin, Strand, Subject};
 use custodes::protocol::receipt::Receipt;
 use custodes::protocol::time::LogTime;
-use custodes::protocol::token::ReadRequest;
 use serde_json::Value;
 
 use crate::ledger::Ledger;
@@ -132,21 +131,9 @@ impl Live {
         body: Option<Hash>,
         purpose: &str,
     ) -> String {
-        let mut jti = [0; 16];
-        getrandom::fill(&mut jti).unwrap();
-        let now = now_ms() / 1000;
-        let request = ReadRequest {
-            ledger: self.origin.clone(),
-            actor: reader.actor.clone(),
-            method: method.to_owned(),
-            uri: format!("{}{path}", self.ledger.url),
-            body,
-            purpose: purpose.to_owned(),
-            client: "test 1.0".to_owned(),
-            iat: now,
-            exp: now + 60,
-            jti: Subject::from_bytes(jti),
-        };
+        let (origin, actor) = (self.origin.clone(), reader.actor.clone());
+        let to = (method, path);
+        let request = wire::request(&self.ledger, origin, actor, to, body, purpose);
         request.sign(&reader.key)
     }
 

@@ -20,6 +20,18 @@ pub fn data_dir() -> Option<PathBuf> {
     None
 }
 
+/// What was made is what stands in this file, line by line; `UPDATE=1` writes it anew.
+pub fn stands_in(path: &str, made: &str) {
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(path, made).expect("a file of this tree can be written");
+    }
+    let kept = std::fs::read_to_string(path).unwrap_or_default();
+    for (line, (made, kept)) in made.lines().zip(kept.lines()).enumerate() {
+        assert_eq!(made, kept, "{path}, line {}", line + 1);
+    }
+    assert_eq!(made.lines().count(), kept.lines().count(), "{path}");
+}
+
 /// Every file below a folder.
 pub fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -113,15 +113,31 @@ pub fn token_for(
     let key = std::fs::read_to_string(home.join("key.pem")).unwrap();
     let config = std::fs::read_to_string(home.join("config.toml")).unwrap();
     let config: toml::Table = config.parse().unwrap();
+    let origin = Origin::new(config["ledger"].as_str().unwrap()).unwrap();
+    let actor = ActorId::new(config["actor"].as_str().unwrap()).unwrap();
+    let request = request(ledger, origin, actor, (method, path), body, purpose);
+    let token = request.sign(&keyfile::read(&key, None).unwrap());
+    format!("authorization: Custody {token}\r\n")
+}
+
+/// What a token for one request says.
+pub fn request(
+    ledger: &Ledger,
+    origin: Origin,
+    actor: ActorId,
+    (method, path): (&str, &str),
+    body: Option<Hash>,
+    purpose: &str,
+) -> ReadRequest {
     let mut jti = [0; 16];
     getrandom::fill(&mut jti).unwrap();
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap()
         .as_secs();
-    let request = ReadRequest {
-        ledger: Origin::new(config["ledger"].as_str().unwrap()).unwrap(),
-        actor: ActorId::new(config["actor"].as_str().unwrap()).unwrap(),
+    ReadRequest {
+        ledger: origin,
+        actor,
         method: method.to_owned(),
         uri: format!("{}{path}", ledger.url),
         body,
@@ -130,9 +146,7 @@ pub fn token_for(
         iat: now,
         exp: now + 60,
         jti: Subject::from_bytes(jti),
-    };
-    let token = request.sign(&keyfile::read(&key, None).unwrap());
-    format!("authorization: Custody {token}\r\n")
+    }
 }
 
 /// A request without a body, with a token and perhaps more headers.

@@ -93,23 +93,10 @@ fn what_cannot_be_done_offline_is_said_before_anything_is_signed() {
 
 #[test]
 fn two_commands_at_one_carried_file_lose_nothing() {
-    let mut ledger = Ledger::new();
-    let file = ledger.path("case.carry").display().to_string();
-    ok(&ledger.run("smith", &["carry", CASE, "--out", &file]));
-    ledger.kill();
+    let (mut ledger, file) = with_case_alone();
     let seize = |number: usize| {
         let target = format!("{CASE} JSM/{number}");
-        let args = [
-            "record",
-            "seized",
-            &target,
-            "--set",
-            "kind=device",
-            "--detail",
-            "description=phone",
-            "--detail",
-            "power_or_consent=PACE 1984 s.19",
-        ];
+        let args = seized(&target);
         // Whoever comes while another command writes is told so, and tries again.
         loop {
             let output = ledger.run("smith", &offline(&file, &args));

@@ -8,7 +8,7 @@ mod ledger;
 mod limits;
 mod meanwhile;
 
-use ledger::{CASE, Ledger, ends, ok};
+use ledger::{CASE, Ledger, ends, ok, seized};
 use serde_json::Value;
 
 const PHONE: &str = "44NS1234526 JSM/1";
@@ -44,6 +44,15 @@ fn carry(ledger: &Ledger, targets: &[&str]) -> String {
     args.extend(["--with", "Dr Ada Webb", "--out", &file]);
     ok(&ledger.run("smith", &args));
     file
+}
+
+/// The officer has taken the case along, in which nothing is yet; there is no service any more.
+fn with_case_alone() -> (Ledger, String) {
+    let mut ledger = Ledger::new();
+    let file = ledger.path("case.carry").display().to_string();
+    ok(&ledger.run("smith", &["carry", CASE, "--out", &file]));
+    ledger.kill();
+    (ledger, file)
 }
 
 fn offline<'a>(file: &'a str, args: &[&'a str]) -> Vec<&'a str> {
@@ -364,27 +373,13 @@ fn a_file_that_was_changed_on_the_way_stops_the_next_person() {
 
 #[test]
 fn an_exhibit_opened_offline_and_a_folder_registered_offline() {
-    let mut ledger = Ledger::new();
-    let file = ledger.path("case.carry").display().to_string();
-    ok(&ledger.run("smith", &["carry", CASE, "--out", &file]));
-    ledger.kill();
+    let (mut ledger, file) = with_case_alone();
     let folder = ledger.path("export");
     std::fs::create_dir(&folder).unwrap();
     std::fs::write(folder.join("a.txt"), b"a").unwrap();
     std::fs::write(folder.join("b.txt"), b"b").unwrap();
     let folder = folder.display().to_string();
-    let seized = [
-        "record",
-        "seized",
-        PHONE,
-        "--set",
-        "kind=device",
-        "--detail",
-        "description=phone",
-        "--detail",
-        "power_or_consent=PACE 1984 s.19",
-    ];
-    ok(&ledger.run("smith", &offline(&file, &seized)));
+    ok(&ledger.run("smith", &offline(&file, &seized(PHONE))));
     ok(&ledger.run(
         "smith",
         &offline(&file, &["record", "sealed", "JSM/1", "--set", "seal=K1"]),

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod alike;
+#[path = "../common/mod.rs"]
+mod common;
 #[path = "../common/ledger.rs"]
 mod ledger;
 #[path = "../common/live.rs"]
@@ -456,13 +458,5 @@ fn matrix() -> String {
 
 #[test]
 fn everybody_gets_over_http_what_is_written_down_and_no_more() {
-    let made = matrix();
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(PATH, &made).unwrap();
-    }
-    let kept = std::fs::read_to_string(PATH).unwrap_or_default();
-    for (line, (made, kept)) in made.lines().zip(kept.lines()).enumerate() {
-        assert_eq!(made, kept, "matrix.txt, line {}", line + 1);
-    }
-    assert_eq!(made.lines().count(), kept.lines().count(), "matrix.txt");
+    common::stands_in(PATH, &matrix());
 }

@@ -6,6 +6,8 @@
 mod board;
 mod branches;
 mod claims;
+#[path = "../common/mod.rs"]
+mod common;
 mod disclosures;
 mod erasures;
 #[cfg(feature = "service")]
