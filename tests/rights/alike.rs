@@ -53,7 +53,7 @@ fn the_command_says_the_same_of_what_is_absent_and_of_what_is_not_yours() {
             ],
             &[0, 1],
         ),
-        (&["store", "{}", "--place", "shelf-4"], &[0, 1]),
+        (&["store", "{}", "shelf-4"], &[0, 1]),
         (
             &[
                 "case",
