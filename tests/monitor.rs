@@ -50,6 +50,8 @@ struct Served {
     hidden: Option<String>,
     cosigned: String,
     named: Value,
+    /// Whether it takes nothing that is posted.
+    refuses: bool,
 }
 
 impl Served {
@@ -137,7 +139,8 @@ fn serve() -> (String, Arc<Mutex<Served>>, Receiver<String>) {
             let answer = match first.starts_with("POST") {
                 true => {
                     sender.send(String::from_utf8(body).unwrap()).unwrap();
-                    Some(Vec::new())
+                    let refuses = shared.lock().unwrap().refuses;
+                    (!refuses).then(Vec::new)
                 }
                 false => shared.lock().unwrap().answer(path),
             };
@@ -181,13 +184,18 @@ fn a_log_that_lies_raises_an_alarm_with_the_proof() {
         let (code, said) = look();
         assert_eq!((code, &said["size"]), (0, &size.into()), "{said}");
     }
-    // Another key is told once, and to the webhook.
+    // Another key is told once, and to the webhook; while that does not take it, again.
     served.lock().unwrap().named = serde_json::json!({"log_keys": ["b"], "genesis": "g"});
-    let (code, said) = look();
-    assert_eq!((code, codes(&said)), (1, vec!["log-keys-changed"]));
-    let told: Value = serde_json::from_str(&posted.recv().unwrap()).unwrap();
-    assert_eq!(told["alarms"][0]["code"], "log-keys-changed");
+    for refuses in [true, true, false] {
+        served.lock().unwrap().refuses = refuses;
+        let (code, said) = look();
+        assert_eq!((code, codes(&said)), (1, vec!["log-keys-changed"]));
+        let told: Value = serde_json::from_str(&posted.recv().unwrap()).unwrap();
+        assert_eq!(told["alarms"][0]["code"], "log-keys-changed");
+        assert_eq!(told["alarms"][0]["new"], true);
+    }
     assert_eq!(look().0, 0);
+    assert!(posted.try_recv().is_err(), "it was told");
     // Back, to a beginning of what was seen.
     tell(600, 70_000, 0);
     let (code, said) = look();

@@ -207,7 +207,12 @@ fn one_process_holds_what_it_read_and_reads_on() {
         auditors: &auditors,
         flags: true,
     };
-    let look = |held: &mut Held| follow::look(&ledger, &memory, held, &web, 0).unwrap();
+    let untold = |held: &mut Held| follow::look(&ledger, &memory, held, &web, 0).unwrap();
+    let look = |held: &mut Held| {
+        let (seen, next) = untold(held);
+        memory.keep(&next.unwrap()).unwrap();
+        seen
+    };
     let seen = look(&mut held);
     assert_eq!(seen.recomputed, Some(seen.size));
     assert!(matches!(held, Held::Loaded(_)));
@@ -237,6 +242,14 @@ fn one_process_holds_what_it_read_and_reads_on() {
     let asked = std::mem::take(&mut watched.shown.lock().unwrap().asked);
     let log: Vec<_> = asked.iter().filter(|one| one.contains("/log")).collect();
     assert_eq!(log, [&format!("/v1/log?from={from}")]);
+
+    // What was not told, since the process was killed before it could, is new to the next.
+    watched.record(2);
+    let (lost, _) = untold(&mut held);
+    held = Held::default();
+    let seen = look(&mut held);
+    assert!(!lost.events.is_empty());
+    assert_eq!((seen.events, seen.new), (lost.events, lost.new));
 
     // The next process finds all of it, and needs none of it until something is new.
     let (before, mut next) = (files(&folder), Held::default());

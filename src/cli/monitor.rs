@@ -113,6 +113,7 @@ fn round(
     output: Output,
 ) -> Outcome {
     let (mut code, mut words, mut values) = (0, String::new(), Vec::new());
+    let mut told = Vec::new();
     for (url, memory, held) in followed {
         let ledger = Ledger {
             url,
@@ -123,7 +124,8 @@ fn round(
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.map_or(0, |now| now.as_secs());
-        let seen = look(&ledger, memory, held, web, now).map_err(|error| memory_failed(&error))?;
+        let looked = look(&ledger, memory, held, web, now);
+        let (seen, next) = looked.map_err(|error| memory_failed(&error))?;
         code = match (seen.alarms.is_empty(), seen.unchecked.is_empty()) {
             (false, _) => ALARM,
             (true, false) if code == 0 => NOT_LOOKED_AT,
@@ -131,15 +133,23 @@ fn round(
         };
         let value = to_json(url, &seen);
         let news = !seen.new.is_empty() || !seen.events.is_empty();
-        if let Some(webhook) = args.webhook.as_ref().filter(|_| news)
-            && let Err(why) = web.post(webhook, &value)
-        {
-            eprintln!("custodes monitor: the alarm could not be posted: {why}");
+        match args.webhook.as_ref().filter(|_| news) {
+            Some(webhook) if let Err(why) = web.post(webhook, &value) => {
+                eprintln!(
+                    "custodes monitor: what is new could not be posted, and is told again at the next look: {why}"
+                );
+                *held = Held::default();
+            }
+            _ => told.extend(next.map(|next| (&*memory, next))),
         }
         words.push_str(&in_words(url, policy, &seen));
         values.push(value);
     }
     output.result(&plain(&words), &json!({ "exit": code, "ledgers": values }));
+    // Not before: what is new is told twice rather than never.
+    for (memory, next) in told {
+        memory.keep(&next).map_err(|error| memory_failed(&error))?;
+    }
     Ok(code)
 }
 

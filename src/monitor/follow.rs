@@ -41,14 +41,15 @@ struct Look<'a> {
 }
 
 /// Looks at a ledger, and keeps what was verified, on disk and for the next look in `held`; `now` is the clock in Unix
-/// seconds.
+/// seconds. What it gives beside what was seen is to be [kept](Memory::keep) once that has been told: where it is not,
+/// and `held` is emptied, the next look sees it as new again.
 pub fn look(
     ledger: &Ledger<'_>,
     memory: &Memory,
     held: &mut Held,
     web: &Web,
     now: u64,
-) -> io::Result<Seen> {
+) -> io::Result<(Seen, Option<State>)> {
     let mut look = Look {
         ledger,
         memory,
@@ -57,35 +58,28 @@ pub fn look(
         seen: Seen::default(),
     };
     let known = memory.state()?;
-    let next = look.advance(known.as_ref(), now)?;
-    if let Some(mut next) = next {
-        look.ask_witnesses(&next)?;
-        look.compare_names(known.as_ref(), &mut next);
-        look.recompute(&mut next)?;
-        look.told(known.as_ref(), &mut next);
-        memory.keep(&next)?;
-    } else if let Some(mut next) = known.clone() {
-        look.told(known.as_ref(), &mut next);
-        memory.keep(&next)?;
-    } else {
-        look.seen.new = look.codes();
+    let mut next = look.advance(known.as_ref(), now)?;
+    if let Some(next) = &mut next {
+        look.ask_witnesses(next)?;
+        look.compare_names(known.as_ref(), next);
+        look.recompute(next)?;
     }
-    Ok(look.seen)
+    let mut next = next.or_else(|| known.clone());
+    look.raised(known.as_ref(), next.as_mut());
+    Ok((look.seen, next))
 }
 
 impl Look<'_> {
-    fn codes(&self) -> BTreeSet<String> {
+    /// Notes what was raised, and what of it is new.
+    fn raised(&mut self, known: Option<&State>, next: Option<&mut State>) {
         let codes = self.seen.alarms.iter().map(|one| one.code.to_owned());
-        codes.collect()
-    }
-
-    /// Remembers what was raised, and says what is new.
-    fn told(&mut self, known: Option<&State>, next: &mut State) {
-        let codes = self.codes();
+        let codes: BTreeSet<String> = codes.collect();
         let before = known.map(|known| known.raised.clone()).unwrap_or_default();
-        self.seen.size = next.size.0;
         self.seen.new = codes.difference(&before).cloned().collect();
-        next.raised = codes;
+        if let Some(next) = next {
+            self.seen.size = next.size.0;
+            next.raised = codes;
+        }
     }
 
     fn path(&self, path: &str) -> String {
