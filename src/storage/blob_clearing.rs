@@ -43,6 +43,8 @@ impl BlobFolder {
     fn forget_uploaders(&self) -> Result<(), BlobError> {
         for of_blob in files(&self.uploaders)? {
             let name = of_blob.file_name().unwrap_or_default();
+            // One that comes again just now finds all of them or none.
+            let _nobody_puts = self.busy.lock().expect("no holder of this lock panics");
             let waits = files(&self.uploads)?.into_iter().any(|folder| {
                 let whole = folder.join(name);
                 whole.with_extension("part").is_file() || whole.is_file()

@@ -147,7 +147,7 @@ impl BlobFolder {
             begun_at: at,
             length: at,
             waiting,
-            _place: place,
+            place,
         })
     }
 
@@ -220,7 +220,7 @@ pub struct Upload {
     begun_at: u64,
     length: u64,
     waiting: u64,
-    _place: Place,
+    place: Place,
 }
 
 impl Upload {
@@ -258,6 +258,8 @@ impl Upload {
             return Err(BlobError::Differs);
         }
         self.file.sync_all()?;
+        let busy = Arc::clone(&self.place.busy);
+        let _nobody_forgets = busy.lock().expect("no holder of this lock panics");
         if !self.uploader.is_file() {
             let of_blob = self.uploader.parent().expect("a marker stands in a folder");
             fs::create_dir_all(of_blob)?;
