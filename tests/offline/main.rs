@@ -23,18 +23,7 @@ fn with_phone() -> Ledger {
 }
 
 fn seize(ledger: &Ledger, target: &str) {
-    let args = [
-        "record",
-        "seized",
-        target,
-        "--set",
-        "kind=device",
-        "--detail",
-        "description=phone, black",
-        "--detail",
-        "power_or_consent=PACE 1984 s.19",
-    ];
-    ok(&ledger.run("smith", &args));
+    ok(&ledger.run("smith", &seized(target)));
 }
 
 fn carry(ledger: &Ledger, targets: &[&str]) -> String {
